@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "common/support/strings.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -43,9 +43,9 @@ bool LogEnabled(LogLevel level) { return level >= g_level.load(std::memory_order
 
 void LogLine::AddField(std::string_view key, std::string value) {
   if (g_format.load(std::memory_order_relaxed) == LogFormat::kJson) {
-    absl::StrAppend(&fields_, ",", JsonString(key), ":", JsonString(value));
+    StrAppend(&fields_, ",", JsonString(key), ":", JsonString(value));
   } else {
-    absl::StrAppend(&fields_, " ", key, "=", value);
+    StrAppend(&fields_, " ", key, "=", value);
   }
 }
 
@@ -53,10 +53,10 @@ LogLine::~LogLine() {
   const int index = static_cast<int>(level_);
   std::string line;
   if (g_format.load(std::memory_order_relaxed) == LogFormat::kJson) {
-    line = absl::StrCat("{\"time\":\"", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()),
+    line = StrCat("{\"time\":\"", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()),
                         "\",\"level\":\"", kNames[index], "\",\"message\":", JsonString(text_.str()), fields_, "}\n");
   } else {
-    line = absl::StrCat(std::string(1, kLetters[index]), " ",
+    line = StrCat(std::string(1, kLetters[index]), " ",
                         absl::FormatTime("%H:%M:%E3S", absl::Now(), absl::LocalTimeZone()), " ", text_.str(), fields_,
                         "\n");
   }

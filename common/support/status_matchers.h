@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "common/support/strings.h"
 #include "common/support/status_macros.h"
 
 namespace hone::testing {
@@ -28,7 +28,7 @@ inline ::testing::AssertionResult IsOkResult(const absl::Status& status) {
 // Success when `status` has `code` and its message contains `part`.
 inline ::testing::AssertionResult StatusIsResult(const absl::Status& status, absl::StatusCode code,
                                                  std::string_view part) {
-  if (status.code() == code && absl::StrContains(status.message(), part)) return ::testing::AssertionSuccess();
+  if (status.code() == code && absl::StrContains(status.message(), ToAbsl(part))) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << "got " << status.ToString() << ", expected "
                                        << absl::StatusCodeToString(code) << " containing \"" << part << "\"";
 }
