@@ -46,7 +46,9 @@ Flags Flags::Command(std::string_view name, std::string_view help) {
   return Flags(app_->add_subcommand(std::string(name), std::string(help)), chosen_);
 }
 
-void Flags::Add(std::string_view name, std::string* value, std::string_view help) { AddOption(app_, name, value, help); }
+void Flags::Add(std::string_view name, std::string* value, std::string_view help) {
+  AddOption(app_, name, value, help);
+}
 void Flags::Add(std::string_view name, int64_t* value, std::string_view help) { AddOption(app_, name, value, help); }
 void Flags::Add(std::string_view name, uint64_t* value, std::string_view help) { AddOption(app_, name, value, help); }
 void Flags::Add(std::string_view name, double* value, std::string_view help) { AddOption(app_, name, value, help); }

@@ -46,8 +46,8 @@ class Flags {
   std::function<int()>* chosen_;  // Receives the action of the command that was given.
 };
 
-// Declares the commands with `declare`, parses, runs the chosen one and returns its exit code: 2 with one line on stderr
-// when the arguments are wrong, 0 for --help and --version.
+// Declares the commands with `declare`, parses, runs the chosen one and returns its exit code: 2 with one line on
+// stderr when the arguments are wrong, 0 for --help and --version.
 int ParseAndRun(int argc, const char* const* argv, std::string_view program, std::string_view help,
                 const std::function<void(Flags&)>& declare);
 

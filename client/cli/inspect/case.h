@@ -39,7 +39,8 @@ class InspectAnswer {
   bool plain_is_text_ = false;
 };
 
-// A failure of the case itself (a refused instruction, a syntax error) is a status; its message is the answer's `error`.
+// A failure of the case itself (a refused instruction, a syntax error) is a status; its message is the answer's
+// `error`.
 using InspectHandler = std::function<absl::StatusOr<InspectAnswer>(const InspectCase&)>;
 
 // {"id": ..., "ok": false, "error": "..."}

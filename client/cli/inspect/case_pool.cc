@@ -48,7 +48,8 @@ class Process {
  public:
   ~Process() { Stop(); }
 
-  absl::Status Start(const std::vector<std::string>& lines, const std::function<std::string(std::string_view)>& answer) {
+  absl::Status Start(const std::vector<std::string>& lines,
+                     const std::function<std::string(std::string_view)>& answer) {
     int ask[2], reply[2];
     if (pipe2(ask, O_CLOEXEC) != 0) return absl::InternalError(StrCat("pipe: ", std::strerror(errno)));
     if (pipe2(reply, O_CLOEXEC) != 0) {
@@ -108,7 +109,8 @@ class Process {
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
     pid_ = -1;
-    if (WIFSIGNALED(status)) return StrCat("killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
+    if (WIFSIGNALED(status))
+      return StrCat("killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
     return StrCat("exit status ", WEXITSTATUS(status));
   }
 

@@ -23,7 +23,8 @@ std::vector<std::string> Answers(const std::vector<std::string>& lines, const Ca
         if (line == "slow") usleep(50'000);
         return "got " + std::string(line);
       },
-      [](std::string_view line, std::string_view reason) { return std::string(line) + ": " + std::string(reason); }, out);
+      [](std::string_view line, std::string_view reason) { return std::string(line) + ": " + std::string(reason); },
+      out);
   std::fclose(out);
   EXPECT_OK(status);
   std::vector<std::string> answers;

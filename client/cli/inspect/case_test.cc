@@ -9,8 +9,8 @@ namespace {
 
 TEST(CaseTest, TextAndJsonMembersAreRead) {
   InspectCase parsed;
-  ASSERT_OK(ParseCase(R"({"id": "a", "module": "m\n", "trace": [[],[]], "target": {"kind": "llvm"}, "postprocs": true})",
-                      &parsed));
+  ASSERT_OK(ParseCase(
+      R"({"id": "a", "module": "m\n", "trace": [[],[]], "target": {"kind": "llvm"}, "postprocs": true})", &parsed));
   EXPECT_EQ(parsed.id_json, "\"a\"");
   EXPECT_EQ(parsed.module, "m\n");
   EXPECT_EQ(parsed.trace_json, "[[],[]]");
