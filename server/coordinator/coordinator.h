@@ -1,0 +1,165 @@
+// The core of the service: jobs, workers and the leases between them, as a deterministic state machine. Events go in
+// as method calls, actions come out of TakeActions; time is an argument, nothing here waits, sends or stores. The same
+// core runs in hone-server, in embedded mode and in simulations of a whole farm.
+//
+// A slot (job, task, round, slot) is built and run under leases. A lease ends by its outcome, by being returned, or
+// when its worker is lost: silent for lease_timeout, restarted, or no longer naming it in heartbeats. A late outcome
+// (unknown lease) is dropped, so work may run more than once and a result counts once. A slot that lost
+// max_attempts leases is quarantined: it ends as a record with failure device-lost and the last cause.
+//
+// Not thread-safe. Unknown jobs and bad states are errors; late or repeated events of workers are no errors.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/coordinator/actions.h"
+#include "server/coordinator/job_run.h"
+#include "server/coordinator/workers.h"
+
+namespace hone {
+
+struct CoordinatorOptions {
+  uint64_t leader_epoch = 1;
+  absl::Duration heartbeat = absl::Seconds(5);
+  absl::Duration lease_timeout = absl::Seconds(15);   // Silence after which a worker is lost.
+  absl::Duration forget_worker = absl::Minutes(10);   // A lost worker is shown that long.
+  absl::Duration lease_slack = absl::Seconds(60);     // A lease ends at the latest its time-out + slack after grant.
+  absl::Duration search_deadline = absl::Minutes(30);
+  int max_attempts = 3;
+  int max_returns = 20;            // Leases given back without fault, per slot.
+  int max_faults_in_a_row = 5;     // Then the worker gets nothing for `quarantine`.
+  absl::Duration quarantine = absl::Seconds(30);
+};
+
+class Coordinator {
+ public:
+  explicit Coordinator(CoordinatorOptions options) : options_(options) {}
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
+  // --- Jobs. `id` and all fields of the definition are checked by ValidateJob before.
+  void SubmitJob(JobDefinition definition, absl::Time now);
+  // A job from the store, with its rounds by sequence and its outcomes in any order.
+  void RestoreJob(JobDefinition definition, JobState state, std::string reason, absl::Time ended,
+                  const std::vector<RoundPlan>& rounds, const std::vector<std::pair<Slot, Outcome>>& outcomes,
+                  absl::Time now);
+  absl::Status PauseJob(std::string_view id, absl::Time now);
+  absl::Status ResumeJob(std::string_view id, absl::Time now);
+  absl::Status CancelJob(std::string_view id, std::string reason, absl::Time now);
+
+  // --- Workers.
+  void WorkerConnected(WorkerInfo info, absl::Time now);
+  // The stream broke. Its leases go on until lease_timeout, in case it comes back.
+  void WorkerDisconnected(std::string_view name, absl::Time now);
+  // The worker said goodbye: everything is finished or returned.
+  void WorkerGone(std::string_view name, absl::Time now);
+  void Heartbeat(std::string_view name, const std::vector<uint64_t>& leases, absl::Time now);
+  absl::Status DrainWorker(std::string_view name, bool undrain, absl::Time now);
+
+  // --- Outcomes.
+  void SearchDone(std::string_view worker, const LeaseToken& token, SearchRound round, absl::Time now);
+  // `retry`: the worker's own trouble, another attempt may do.
+  void SearchFailed(std::string_view worker, const LeaseToken& token, std::string error, bool retry, absl::Time now);
+  void BuildDone(std::string_view worker, const LeaseToken& token, const Digest& artifact_key,
+                 absl::Duration build_time, absl::Time now);
+  void BuildFailed(std::string_view worker, const LeaseToken& token, Failure failure, absl::Duration build_time,
+                   absl::Time now);
+  void RunDone(std::string_view worker, const LeaseToken& token, RunResult run, std::vector<TensorInfo> args,
+               absl::Time now);
+  struct Return {
+    std::string reason;
+    bool worker_fault = false;
+    bool artifact_missing = false;  // Build it again.
+  };
+  void LeaseReturned(std::string_view worker, const LeaseToken& token, const Return& why, absl::Time now);
+  // The SaveOutcome of this slot is durable.
+  void OutcomeSaved(const Slot& slot, absl::Time now);
+
+  // --- Time. Call about once a second: expires, counts idle time, dispatches.
+  void Tick(absl::Time now);
+
+  // Actions since the last call, in order.
+  std::vector<Action> TakeActions() { return std::exchange(actions_, {}); }
+
+  // --- Views.
+  const JobRun* FindJob(std::string_view id) const;
+  absl::StatusOr<JobReport> Report(std::string_view id, absl::Time now) const;
+  std::vector<std::string> JobIds() const;
+  const Workers& workers() const { return workers_; }
+  std::vector<std::string> Doing(const WorkerState& worker) const;
+  // Running jobs that wait for nobody, with the reason ("no worker with the role run is connected").
+  std::string WhyWaiting(const JobRun& job) const;
+  struct Queues {
+    size_t searches = 0, builds = 0, runs = 0;
+  };
+  Queues queues() const;
+  size_t num_leases() const { return leases_.size(); }
+  // Drops an ended job from memory.
+  void ForgetJob(std::string_view id);
+
+ private:
+  struct JobEntry {
+    std::unique_ptr<JobRun> run;
+    std::optional<JobRun::SearchOrder> searching;
+    int search_attempts = 0;
+    std::string search_worker;  // Of the last search: it has the session.
+    int leases = 0;
+    struct Ack {
+      std::string worker;
+      uint64_t lease = 0;
+    };
+    std::map<SlotRef, Ack> saving;  // Whom to tell when the slot is durable.
+  };
+  struct Lease {
+    WorkerRole role = WorkerRole::kBuild;
+    std::string worker;
+    std::string job_id;
+    SlotRef ref;  // Not for searches.
+    LeaseToken token;
+    absl::Time granted;
+    absl::Time deadline;
+  };
+
+  JobEntry* Entry(std::string_view id);
+  Lease* FindLease(std::string_view worker, const LeaseToken& token);
+  // Removes the lease, frees its worker, and returns what it was.
+  Lease EndLease(uint64_t id, absl::Time now);
+  void DropLate(std::string_view worker, const LeaseToken& token);
+  // The lease ended without an outcome.
+  void LoseLease(uint64_t id, const std::string& cause, bool charge, bool rebuild, absl::Time now);
+  void LoseAll(WorkerState& worker, const std::string& cause, absl::Time now);
+  void FinishSlot(const Lease& lease, Outcome outcome, absl::Time now);
+  void Quarantine(JobEntry& job, const Lease& lease, absl::Time now);
+  void EndJob(JobEntry& job, JobState state, std::string reason, absl::Time now);
+  void CheckComplete(JobEntry& job, absl::Time now);
+  Lease& Grant(WorkerRole role, WorkerState& worker, JobEntry& job, absl::Duration limit, absl::Time now);
+  void Dispatch(absl::Time now);
+  bool DispatchSearch(absl::Time now);
+  bool DispatchSlot(WorkerRole role, absl::Time now);
+  void StartSearch(JobEntry& job, JobRun::SearchOrder order, WorkerState& worker, absl::Time now);
+  void StartSlot(WorkerRole role, JobEntry& job, int task, WorkerState& worker, absl::Time now);
+  void CountIdle(absl::Time now);
+  void CloseTasks(const JobEntry& job);
+
+  const CoordinatorOptions options_;
+  std::map<std::string, JobEntry, std::less<>> jobs_;
+  // Jobs that have not ended, by falling priority, then id.
+  std::map<std::pair<int, std::string>, JobEntry*> active_;
+  Workers workers_;
+  std::map<uint64_t, Lease> leases_;
+  uint64_t next_lease_ = 1;
+  absl::Time last_tick_ = absl::InfinitePast();
+  std::vector<Action> actions_;
+};
+
+// InvalidArgument naming the field and its value, or OK.
+absl::Status ValidateJob(const JobDefinition& job);
+
+}  // namespace hone

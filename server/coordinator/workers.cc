@@ -1,0 +1,111 @@
+#include "server/coordinator/workers.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/support/check.h"
+#include "common/support/strings.h"
+
+namespace hone {
+namespace {
+
+// Attributes that change what code may run; others only describe.
+constexpr std::string_view kDeciding[] = {"kind", "mcpu", "mtriple", "arch"};
+
+std::string Text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+}  // namespace
+
+std::string_view WorkerRoleName(WorkerRole role) {
+  static constexpr std::array<std::string_view, kNumRoles> kNames = {"search", "build", "run"};
+  return kNames[static_cast<int>(role)];
+}
+
+std::string TargetMismatch(const std::string& worker_target, const std::string& task_target) {
+  if (worker_target.empty()) return "";
+  nlohmann::json have = nlohmann::json::parse(worker_target, nullptr, false);
+  nlohmann::json want = nlohmann::json::parse(task_target, nullptr, false);
+  if (!have.is_object() || !want.is_object()) return worker_target == task_target ? "" : "the targets' text differs";
+  for (std::string_view name : kDeciding) {
+    auto h = have.find(std::string(name)), w = want.find(std::string(name));
+    if (h == have.end() || w == want.end() || *h == *w) continue;
+    return StrCat(name, ": the worker has ", Text(*h), ", the task wants ", Text(*w));
+  }
+  auto h = have.find("num-cores"), w = want.find("num-cores");
+  if (h != have.end() && w != want.end() && h->is_number() && w->is_number() && *h < *w) {
+    return StrCat("num-cores: the worker has ", Text(*h), ", the task wants ", Text(*w));
+  }
+  return "";
+}
+
+WorkerState& Workers::Connect(WorkerInfo info, absl::Time now) {
+  WorkerState& worker = workers_[info.name];
+  for (auto& by_target : free_) {  // The target may have changed.
+    auto it = by_target.find(worker.info.target_json);
+    if (it != by_target.end() && it->second.erase(info.name) > 0) --num_free_[&by_target - free_.data()];
+  }
+  worker.info = std::move(info);
+  worker.connected = true;
+  worker.last_seen = now;
+  worker.connected_at = now;
+  Refresh(worker, now);
+  return worker;
+}
+
+WorkerState* Workers::Find(std::string_view name) {
+  auto it = workers_.find(name);
+  return it == workers_.end() ? nullptr : &it->second;
+}
+
+void Workers::Forget(std::string_view name) {
+  auto it = workers_.find(name);
+  if (it == workers_.end()) return;
+  it->second.connected = false;
+  Refresh(it->second, absl::InfiniteFuture());
+  workers_.erase(it);
+}
+
+void Workers::Refresh(WorkerState& worker, absl::Time now) {
+  bool able = worker.connected && !worker.draining && worker.quarantined_until <= now;
+  for (int role = 0; role < kNumRoles; ++role) {
+    bool is_free = able && worker.busy[role] < worker.info.slots[role];
+    std::set<std::string, std::less<>>& names = free_[role][worker.info.target_json];
+    if (is_free && names.insert(worker.info.name).second) ++num_free_[role];
+    if (!is_free && names.erase(worker.info.name) > 0) --num_free_[role];
+  }
+}
+
+bool Workers::Serves(const std::string& worker_target, const std::string& task_target) {
+  auto [it, added] = serves_.try_emplace({worker_target, task_target}, false);
+  if (added) it->second = TargetMismatch(worker_target, task_target).empty();
+  return it->second;
+}
+
+WorkerState* Workers::FindFree(WorkerRole role, const std::string& target, std::string_view preferred) {
+  // Searching and building work for any target; only a device is bound to what it is.
+  std::string_view first;
+  for (auto& [worker_target, names] : free_[static_cast<int>(role)]) {
+    if (names.empty() || (role == WorkerRole::kRun && !Serves(worker_target, target))) continue;
+    if (!preferred.empty() && names.contains(preferred)) return Find(preferred);
+    if (first.empty()) first = *names.begin();
+  }
+  return first.empty() ? nullptr : Find(first);
+}
+
+std::string Workers::WhyNone(WorkerRole role, const std::string& target) const {
+  std::string why = StrCat("no worker with the role ", WorkerRoleName(role), " is connected");
+  for (const auto& [name, worker] : workers_) {
+    if (!worker.connected || worker.info.slots[static_cast<int>(role)] == 0) continue;
+    if (worker.draining) {
+      why = StrCat("worker ", name, " drains");
+      continue;
+    }
+    std::string mismatch =
+        role == WorkerRole::kRun ? TargetMismatch(worker.info.target_json, target) : std::string();
+    if (mismatch.empty()) return "";
+    why = StrCat("no worker can run it; ", name, ": ", mismatch);
+  }
+  return why;
+}
+
+}  // namespace hone

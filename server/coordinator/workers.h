@@ -1,0 +1,72 @@
+// The workers that the coordinator knows, what each may do, and who is free. Not thread-safe; no I/O.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/coordinator/actions.h"
+
+namespace hone {
+
+struct WorkerInfo {
+  std::string name;
+  std::array<int, kNumRoles> slots{};  // Leases at a time by role; 0 = does not have the role.
+  std::string target_json;             // Empty = any.
+  DeviceFingerprint device;
+  Revisions revisions;
+  uint64_t incarnation = 0;            // Of the process.
+};
+
+struct WorkerState {
+  WorkerInfo info;
+  bool connected = false;
+  bool draining = false;
+  absl::Time last_seen = absl::InfinitePast();
+  absl::Time connected_at = absl::UnixEpoch();
+  absl::Time quarantined_until = absl::InfinitePast();
+  int faults_in_a_row = 0;
+  int64_t finished = 0;
+  int64_t failed = 0;
+  std::array<int, kNumRoles> busy{};
+  std::set<uint64_t> leases;
+};
+
+// Whether a worker that registered `worker_target` serves `task_target`; otherwise why not ("mcpu: worker has ...").
+// Both JSON objects; an attribute that only one of them names does not decide, "kind" must agree.
+std::string TargetMismatch(const std::string& worker_target, const std::string& task_target);
+
+class Workers {
+ public:
+  // Inserts or replaces; keeps `draining` and counts of one with the same name.
+  WorkerState& Connect(WorkerInfo info, absl::Time now);
+  WorkerState* Find(std::string_view name);
+  const std::map<std::string, WorkerState, std::less<>>& all() const { return workers_; }
+  std::map<std::string, WorkerState, std::less<>>& all() { return workers_; }
+  void Forget(std::string_view name);
+
+  // Recomputes whether `worker` is free for each role; call after any change to it.
+  void Refresh(WorkerState& worker, absl::Time now);
+  // A free worker of `role` that serves `target`, first by name; `preferred` when it is one. Null when there is none.
+  WorkerState* FindFree(WorkerRole role, const std::string& target, std::string_view preferred = "");
+  bool AnyFree(WorkerRole role) const { return num_free_[static_cast<int>(role)] > 0; }
+  int num_free(WorkerRole role) const { return num_free_[static_cast<int>(role)]; }
+  // Why no worker of `role` serves `target`, or empty when one does (free or not).
+  std::string WhyNone(WorkerRole role, const std::string& target) const;
+
+ private:
+  bool Serves(const std::string& worker_target, const std::string& task_target);
+
+  std::map<std::string, WorkerState, std::less<>> workers_;
+  // Free workers by what they registered as target: few classes, many workers.
+  std::array<std::map<std::string, std::set<std::string, std::less<>>>, kNumRoles> free_;
+  std::array<int, kNumRoles> num_free_{};
+  std::map<std::pair<std::string, std::string>, bool> serves_;
+};
+
+}  // namespace hone
