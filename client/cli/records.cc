@@ -1,0 +1,219 @@
+#include "client/cli/records.h"
+
+#include <cstdio>
+#include <functional>
+#include <memory>
+
+#include "client/cli/exit_code.h"
+#include "client/cli/hex.h"
+#include "client/cli/line_diff.h"
+#include "client/cli/report_json.h"
+#include "client/cli/report_text.h"
+#include "client/cli/server_flags.h"
+#include "client/cpp/record_client.h"
+#include "client/cpp/tuning_client.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone::cli {
+namespace {
+
+struct Arguments {
+  ServerFlags server;
+  bool json = false;
+  std::string id;     // Positional: a workload, a job, a record.
+  std::string other;  // Second positional.
+  std::string target;
+  std::string device_class;
+  std::string equality = "structural";
+  std::vector<std::string> trust;
+  std::vector<std::string> pools;
+  int64_t top_k = 1;
+  int64_t limit = 100;
+  std::string job;
+  std::string workload;
+  bool failed = false;
+  bool trace = false;
+  bool script = false;
+};
+
+using Action = std::function<absl::Status(const std::shared_ptr<Connection>&, const Arguments&)>;
+
+Flags AddCommand(Flags& parent, std::string_view name, std::string_view help, std::shared_ptr<Arguments> arguments,
+                 Action action) {
+  Flags flags = parent.Command(name, help);
+  arguments->server.Declare(flags);
+  flags.Add("json", &arguments->json, "Print JSON");
+  flags.Run([arguments, action = std::move(action)] {
+    absl::StatusOr<std::shared_ptr<Connection>> connection = arguments->server.Open();
+    return Report(connection.ok() ? action(*connection, *arguments) : connection.status());
+  });
+  return flags;
+}
+
+void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+absl::StatusOr<std::string> IdFromHex(std::string_view what, const std::string& hex) {
+  std::optional<std::string> bytes = FromHex(hex);
+  if (bytes.has_value() && bytes->size() == 32) return *bytes;
+  return absl::InvalidArgumentError(StrCat(what, " \"", hex, "\" is not an id of 64 hexadecimal digits"));
+}
+
+absl::StatusOr<v1::ModuleEquality> EqualityFromName(const std::string& name) {
+  if (name == "structural") return v1::MODULE_EQUALITY_STRUCTURAL;
+  if (name == "ignore-ndarray") return v1::MODULE_EQUALITY_IGNORE_NDARRAY;
+  if (name == "anchor-block") return v1::MODULE_EQUALITY_ANCHOR_BLOCK;
+  return absl::InvalidArgumentError(
+      StrCat("module equality \"", name, "\" is none of structural, ignore-ndarray, anchor-block"));
+}
+
+absl::StatusOr<v1::QueryRequest> QueryFromArguments(const Arguments& arguments) {
+  v1::QueryRequest request;
+  HONE_ASSIGN_OR_RETURN(v1::ModuleEquality equality, EqualityFromName(arguments.equality));
+  request.set_equality(equality);
+  request.set_target_json(arguments.target);
+  request.set_device_class(arguments.device_class);
+  request.set_top_k(static_cast<uint32_t>(arguments.top_k));
+  for (const std::string& name : arguments.trust) {
+    v1::Trust trust = v1::TRUST_UNSPECIFIED;
+    if (name == "verified") trust = v1::TRUST_VERIFIED;
+    if (name == "imported") trust = v1::TRUST_IMPORTED;
+    if (trust == v1::TRUST_UNSPECIFIED) {
+      return absl::InvalidArgumentError(StrCat("trust \"", name, "\" is none of verified, imported"));
+    }
+    request.add_trust(trust);
+  }
+  for (const std::string& pool : arguments.pools) request.add_pools(pool);
+  return request;
+}
+
+void AddQueryFlags(Flags& flags, Arguments* arguments) {
+  flags.Add("target", &arguments->target, "Only records for this target (JSON)");
+  flags.Add("device-class", &arguments->device_class, "Only records of this device class");
+  flags.Add("equality", &arguments->equality, "structural, ignore-ndarray or anchor-block");
+  flags.Add("trust", &arguments->trust, "verified (default), imported");
+  flags.Add("pool", &arguments->pools, "Only these pools");
+  flags.Add("top-k", &arguments->top_k, "How many, fastest first");
+}
+
+// The best records of one workload.
+absl::Status Query(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::QueryRequest request, QueryFromArguments(arguments));
+  HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.id));
+  HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, RecordClient(connection).Query(request));
+  Print(arguments.json ? MatchesJson(answer) + "\n" : MatchesTable(answer));
+  if (answer.matches().empty()) return absl::NotFoundError(StrCat("no record of workload ", arguments.id));
+  return absl::OkStatus();
+}
+
+// The best records of each workload of a job.
+absl::Status Top(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::QueryRequest request, QueryFromArguments(arguments));
+  HONE_ASSIGN_OR_RETURN(v1::JobReport job, TuningClient(connection).GetJob(arguments.id));
+  RecordClient records(connection);
+  v1::QueryResponse all;
+  for (const v1::TaskReport& task : job.tasks()) {
+    request.set_workload_id(task.workload_id());
+    HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, records.Query(request));
+    for (v1::Match& match : *answer.mutable_matches()) {
+      if (match.workload().name().empty()) match.mutable_workload()->set_name(task.name());
+      *all.add_matches() = std::move(match);
+    }
+  }
+  Print(arguments.json ? MatchesJson(all) + "\n" : MatchesTable(all));
+  return absl::OkStatus();
+}
+
+absl::Status List(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  v1::ListRecordsRequest request;
+  request.set_job_id(arguments.job);
+  request.set_include_failed(arguments.failed);
+  request.set_limit(static_cast<uint32_t>(arguments.limit));
+  if (!arguments.workload.empty()) {
+    HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.workload));
+  }
+  HONE_ASSIGN_OR_RETURN(v1::ListRecordsResponse answer, RecordClient(connection).ListRecords(request));
+  Print(arguments.json ? RecordsJson(answer) + "\n" : RecordsTable(answer));
+  return absl::OkStatus();
+}
+
+absl::Status Show(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::Match match, RecordClient(connection).GetRecord(arguments.id));
+  if (arguments.trace) {
+    Print(match.record().trace_json() + "\n");
+  } else if (arguments.script) {
+    Print(match.workload().script() + "\n");
+  } else if (arguments.json) {
+    Print(MatchJson(match) + "\n");
+  } else {
+    v1::QueryResponse one;
+    *one.add_matches() = std::move(match);
+    Print(MatchesTable(one));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Stats(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::StatsResponse stats, RecordClient(connection).Stats());
+  if (arguments.json) {
+    Print(StatsJson(stats) + "\n");
+    return absl::OkStatus();
+  }
+  std::string text = StrCat(stats.workloads(), " workloads, ", stats.records(), " records\n");
+  for (const auto* counts : {&stats.by_trust(), &stats.by_failure(), &stats.by_device_class()}) {
+    for (const auto& [name, count] : *counts) StrAppend(&text, "  ", name, ": ", count, "\n");
+  }
+  Print(text);
+  return absl::OkStatus();
+}
+
+absl::Status Diff(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+  RecordClient records(connection);
+  HONE_ASSIGN_OR_RETURN(v1::Match a, records.GetRecord(arguments.id));
+  HONE_ASSIGN_OR_RETURN(v1::Match b, records.GetRecord(arguments.other));
+  v1::QueryResponse both;
+  *both.add_matches() = a;
+  *both.add_matches() = b;
+  Print(MatchesTable(both));
+  const std::string diff = LineDiff(TraceLines(a.record().trace_json()), TraceLines(b.record().trace_json()));
+  Print(diff.empty() ? "the traces are equal\n" : diff);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddRecordsCommand(Flags& hone) {
+  Flags records = hone.Command("records", "Tuning records of a server");
+
+  auto query = std::make_shared<Arguments>();
+  Flags flags = AddCommand(records, "query", "The fastest verified records of a workload", query, Query);
+  flags.AddPositional("WORKLOAD", &query->id, "Id of a workload");
+  AddQueryFlags(flags, query.get());
+
+  auto top = std::make_shared<Arguments>();
+  flags = AddCommand(records, "top", "The fastest records of each workload of a job", top, Top);
+  flags.AddPositional("JOB", &top->id, "Id of a job");
+  AddQueryFlags(flags, top.get());
+
+  auto list = std::make_shared<Arguments>();
+  flags = AddCommand(records, "list", "Records in the order in which they came", list, List);
+  flags.Add("job", &list->job, "Only of this job");
+  flags.Add("workload", &list->workload, "Only of this workload");
+  flags.Add("failed", &list->failed, "Failed ones too");
+  flags.Add("limit", &list->limit, "At most this many");
+
+  auto show = std::make_shared<Arguments>();
+  flags = AddCommand(records, "show", "One record", show, Show);
+  flags.AddPositional("RECORD", &show->id, "Id, 8 digits at least");
+  flags.Add("trace", &show->trace, "Print its trace");
+  flags.Add("script", &show->script, "Print its workload");
+
+  AddCommand(records, "stats", "How many there are", std::make_shared<Arguments>(), Stats);
+
+  auto diff = std::make_shared<Arguments>();
+  flags = AddCommand(records, "diff", "What two records' schedules have different", diff, Diff);
+  flags.AddPositional("A", &diff->id, "A record");
+  flags.AddPositional("B", &diff->other, "Another record");
+}
+
+}  // namespace hone::cli
