@@ -1,0 +1,45 @@
+// The reference interpreter: runs any function of any module, before or after any schedule or lowering pass, on concrete
+// tensors. It is the oracle of every test that changes programs, so it is written for clarity first and checks what a
+// machine would not: every access lies inside its buffer, fresh memory holds NaN or -1, steps are bounded.
+//
+// Semantics worth naming:
+//  * A block's init runs when all its reduce iters are at their domain's minimum.
+//  * Thread-bound `for` loops run one iteration after the other. A launch in lowered form (thread_extent attributes) runs
+//    one fibre a thread of a thread block, switching at storage_sync, all-reduce and warp operations.
+//  * Select evaluates only the branch taken; an out-of-range access in the other is not an error.
+//  * Arithmetic is done in 64-bit integers wrapped to the dtype, or doubles rounded to the dtype after every operation.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/interp/tensor.h"
+#include "common/ir/module.h"
+
+namespace hone::interp {
+
+struct Options {
+  int64_t max_steps = int64_t{1} << 33;  // Statements executed.
+};
+
+// Runs `function` with one tensor a buffer parameter, in order, updated in place; scalar parameters take their value
+// from a tensor of shape []. InvalidArgument when a tensor does not fit its parameter; OutOfRange for an access outside
+// of a buffer; Unimplemented for an operation without a reference meaning, naming it.
+absl::Status Interpret(const ir::IRModule& module, std::string_view function, absl::Span<Tensor> args,
+                 const Options& options = {});
+// The entry function of the module.
+absl::Status Interpret(const ir::IRModule& module, absl::Span<Tensor> args, const Options& options = {});
+
+// Tensors for the parameters of the entry function, filled at random from `seed`. Parameters need constant shapes.
+absl::StatusOr<std::vector<Tensor>> RandomArgs(const ir::IRModule& module, uint64_t seed);
+
+// Runs both entry functions on the same random inputs and compares all parameters afterwards. `reduction_length` sets
+// the tolerance for floats. OK when equal; FailedPrecondition with the parameter, the element and both values when not.
+absl::Status ExpectSameResults(const ir::IRModule& before, const ir::IRModule& after, uint64_t seed,
+                               int64_t reduction_length = 1024);
+
+}  // namespace hone::interp
