@@ -1,4 +1,5 @@
 // `hone`: the command line of Hone. Each command declares its arguments and what it does in a file of its own.
+#include "client/cli/doctor.h"
 #include "client/cli/flags.h"
 #include "client/cli/jobs.h"
 #include "client/cli/records.h"
@@ -9,5 +10,6 @@ int main(int argc, char** argv) {
                                   hone::cli::AddJobsCommand(flags);
                                   hone::cli::AddWorkersCommand(flags);
                                   hone::cli::AddRecordsCommand(flags);
+                                  hone::cli::AddDoctorCommand(flags);
                                 });
 }
