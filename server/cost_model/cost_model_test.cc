@@ -1,0 +1,110 @@
+#include "server/cost_model/cost_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "common/support/random.h"
+#include "common/support/status_matchers.h"
+#include "server/cost_model/xgb_model.h"
+
+namespace hone {
+namespace {
+
+// Candidates whose cost is a smooth function of a few columns.
+void MakeBatch(uint64_t seed, int n, std::vector<FeatureMatrix>& features, std::vector<double>& costs) {
+  CounterRandom random({seed});
+  for (int i = 0; i < n; ++i) {
+    FeatureMatrix m;
+    m.rows = 2;
+    m.columns = 164;
+    m.values.resize(static_cast<size_t>(m.rows) * m.columns);
+    double work = 0;
+    for (int r = 0; r < m.rows; ++r) {
+      for (int c = 0; c < 164; c += 20) m.values[r * 164 + c] = static_cast<float>(random.Unit() * 10);
+      m.values[r * 164 + 1] = static_cast<float>(r);  // What the row computes.
+      work += std::exp2(m.values[r * 164 + 20] / 3) + m.values[r * 164 + 60];
+    }
+    features.push_back(m);
+    costs.push_back(work * 1e-3);
+  }
+}
+
+TEST(XgbModelTest, LearnsToRankUnseenCandidates) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train, test;
+  std::vector<double> train_costs, test_costs;
+  MakeBatch(1, 256, train, train_costs);
+  MakeBatch(2, 128, test, test_costs);
+  ASSERT_OK(model.Update(7, train, train_costs));
+  const RankQuality quality = MeasureRanking(model.Predict(test, 0), test_costs);
+  EXPECT_GT(quality.spearman, 0.6) << model.Describe();
+}
+
+TEST(XgbModelTest, ScoresAreRandomButRepeatableBeforeWarmUp) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train;
+  std::vector<double> costs;
+  MakeBatch(1, 20, train, costs);
+  ASSERT_OK(model.Update(7, train, costs));
+  EXPECT_EQ(model.Predict(train, 3), model.Predict(train, 3));
+  EXPECT_NE(model.Predict(train, 3), model.Predict(train, 4));
+}
+
+TEST(XgbModelTest, RetrainsOnlyAfterAFifthMoreData) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train;
+  std::vector<double> costs;
+  MakeBatch(1, 110, train, costs);
+  ASSERT_OK(model.Update(7, train, costs));
+  const std::vector<double> first = model.Predict(train, 0);
+  std::vector<FeatureMatrix> few(train.begin(), train.begin() + 5);
+  std::vector<double> few_costs(costs.begin(), costs.begin() + 5);
+  ASSERT_OK(model.Update(7, few, few_costs));
+  EXPECT_EQ(model.Predict(train, 0), first);
+}
+
+TEST(XgbModelTest, SavedModelPredictsTheSame) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train;
+  std::vector<double> costs;
+  MakeBatch(1, 120, train, costs);
+  ASSERT_OK(model.Update(7, train, costs));
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/model";
+  ASSERT_OK(model.Save(path));
+  XgbModel loaded(XgbConfig{}, 1);
+  ASSERT_OK(loaded.Load(path));
+  EXPECT_EQ(loaded.Predict(train, 0), model.Predict(train, 0));
+  std::ofstream(path, std::ios::trunc) << "nonsense";
+  EXPECT_STATUS(loaded.Load(path), absl::StatusCode::kInvalidArgument, "no saved xgb model");
+  EXPECT_EQ(loaded.Predict(train, 0), model.Predict(train, 0));
+}
+
+TEST(XgbModelTest, CandidatesWithoutRowsAreIgnoredInTrainingAndScoreZero) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train;
+  std::vector<double> costs;
+  MakeBatch(1, 120, train, costs);
+  train.push_back(FeatureMatrix{0, 164, {}});
+  costs.push_back(kFailedCost);
+  ASSERT_OK(model.Update(7, train, costs));
+  EXPECT_EQ(model.data_size(), 120);
+  EXPECT_EQ(model.Predict(train, 0).back(), 0.0);
+  EXPECT_EQ(model.Predict(train, 0).size(), 121u);
+}
+
+TEST(RankQualityTest, PerfectAndReversedOrders) {
+  const std::vector<double> costs = {1, 2, 3, 4};
+  EXPECT_DOUBLE_EQ(MeasureRanking(std::vector<double>{4, 3, 2, 1}, costs).spearman, 1);
+  EXPECT_DOUBLE_EQ(MeasureRanking(std::vector<double>{1, 2, 3, 4}, costs).spearman, -1);
+  EXPECT_DOUBLE_EQ(MeasureRanking(std::vector<double>{1, 2, 3, 4}, costs).top_1, 0.25);
+}
+
+TEST(MakeCostModelTest, UnknownKindNamesTheKnownOnes) {
+  EXPECT_STATUS(MakeCostModel("forest", 0), absl::StatusCode::kInvalidArgument, "xgb");
+}
+
+}  // namespace
+}  // namespace hone
