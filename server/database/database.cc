@@ -1,0 +1,28 @@
+#include "server/database/database.h"
+
+#include <utility>
+
+#include "common/support/status_macros.h"
+
+namespace hone {
+
+absl::StatusOr<std::optional<TuningRecord>> Database::QueryRecord(const Workload& workload, std::string_view,
+                                                                  std::string_view) {
+  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> top, GetTopK(workload, 1));
+  if (top.empty()) return std::nullopt;
+  return std::move(top[0]);
+}
+
+absl::Status DumpPruned(Database& source, Database& destination) {
+  HONE_ASSIGN_OR_RETURN(std::vector<Workload> workloads, source.GetAllWorkloads());
+  for (const Workload& workload : workloads) {
+    HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> top, source.GetTopK(workload, 1));
+    if (top.empty() || top[0].workload_id != workload.id) continue;
+    HONE_ASSIGN_OR_RETURN(Workload kept, destination.CommitWorkload(workload));
+    top[0].workload_id = kept.id;
+    HONE_RETURN_IF_ERROR(destination.CommitRecords(top).status());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hone

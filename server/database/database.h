@@ -1,0 +1,68 @@
+// Where workloads and tuning records are kept. Kinds: memory, json, postgres, union, ordered-union, schedule-fn, remote;
+// one suite of tests (database_suite.h) runs on every kind that stores.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/record/tuning_record.h"
+#include "common/record/workload.h"
+
+namespace hone {
+
+// What RecordService asks: the best records of one group of workloads.
+struct RecordQuery {
+  Digest key;                                              // Grouping key under `equality`.
+  ModuleEquality equality = ModuleEquality::kStructural;
+  std::string target_json;                                 // Empty = any.
+  std::string device_class;                                // Empty = any.
+  Metric metric = Metric::kSeconds;
+  std::vector<Trust> trust = {Trust::kVerified};
+  std::vector<std::string> pools;                          // Empty = all.
+  int limit = 1;
+};
+
+// Thread-safe. Errors: Unimplemented where a kind cannot do it (as TVM's union); Unavailable when the store is away;
+// DataLoss when what it holds cannot be read.
+class Database {
+ public:
+  virtual ~Database() = default;
+  virtual ModuleEquality module_equality() const = 0;
+
+  // Whether a workload equal to this one is stored.
+  virtual absl::StatusOr<bool> HasWorkload(const Workload& workload) = 0;
+  // The stored workload equal to this one; stores it when there is none.
+  virtual absl::StatusOr<Workload> CommitWorkload(const Workload& workload) = 0;
+  virtual absl::StatusOr<std::optional<Workload>> FindWorkload(const Digest& id) = 0;
+  virtual absl::StatusOr<std::vector<Workload>> GetAllWorkloads() = 0;
+
+  // Stores records; those without an id get RecordId. One whose id is stored already is passed over. All or none.
+  // FailedPrecondition when a record's workload was not committed to this database. Returns how many were new.
+  virtual absl::StatusOr<int64_t> CommitRecords(absl::Span<const TuningRecord> records) = 0;
+
+  // Valid records of workloads equal to this one, by rising mean time, ties in the order of insertion; at most k.
+  // The target does not count. InvalidArgument when k < 0.
+  virtual absl::StatusOr<std::vector<TuningRecord>> GetTopK(const Workload& workload, int k) = 0;
+  // All, invalid ones too. Memory and postgres: in the order of insertion; json: by rising mean time.
+  virtual absl::StatusOr<std::vector<TuningRecord>> GetAllRecords() = 0;
+  virtual absl::StatusOr<int64_t> Size() = 0;
+  // The best record for a workload; nullopt when there is none. Stock kinds ignore target and name.
+  virtual absl::StatusOr<std::optional<TuningRecord>> QueryRecord(const Workload& workload,
+                                                                  std::string_view target_json,
+                                                                  std::string_view workload_name);
+  // Best measured records by median, fastest first.
+  virtual absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) = 0;
+  // The record with an id that starts with these hexadecimal digits. NotFound; InvalidArgument when there are several.
+  virtual absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) = 0;
+};
+
+// For each workload of `source`, the valid record with the smallest mean goes to `destination`.
+absl::Status DumpPruned(Database& source, Database& destination);
+
+}  // namespace hone

@@ -1,0 +1,262 @@
+#include "server/tuning/search_process.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/support/check.h"
+#include "common/support/log.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone {
+namespace {
+
+using Json = nlohmann::json;
+
+// A frame is its size in 8 bytes (this machine's order) and JSON text.
+bool ReadExactly(int fd, char* data, size_t size) {
+  while (size > 0) {
+    ssize_t n = read(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+  return true;
+}
+
+bool ReadFrame(int fd, std::string& frame) {
+  uint64_t size = 0;
+  if (!ReadExactly(fd, reinterpret_cast<char*>(&size), sizeof(size)) || size > (uint64_t{1} << 32)) return false;
+  frame.resize(size);
+  return ReadExactly(fd, frame.data(), size);
+}
+
+bool WriteFrame(int fd, const std::string& frame) {
+  uint64_t size = frame.size();
+  std::string all(reinterpret_cast<const char*>(&size), sizeof(size));
+  all += frame;
+  for (size_t done = 0; done < all.size();) {
+    ssize_t n = send(fd, all.data() + done, all.size() - done, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json SpecToJson(const SearchTaskSpec& spec) {
+  return {{"task_name", spec.task_name},
+          {"script", spec.workload_script},
+          {"target", spec.target_json},
+          {"strategy", spec.strategy},
+          {"cost_model", spec.cost_model},
+          {"space", spec.space},
+          {"params", spec.strategy_params_json},
+          {"max_trials", spec.max_trials},
+          {"per_round", spec.trials_per_round},
+          {"seed", spec.seed},
+          {"task", spec.task_index},
+          {"threads", spec.num_threads},
+          {"plugins", spec.plugins}};
+}
+
+SearchTaskSpec SpecFromJson(const Json& json) {
+  SearchTaskSpec spec;
+  spec.task_name = json.at("task_name");
+  spec.workload_script = json.at("script");
+  spec.target_json = json.at("target");
+  spec.strategy = json.at("strategy");
+  spec.cost_model = json.at("cost_model");
+  spec.space = json.at("space");
+  spec.strategy_params_json = json.at("params");
+  spec.max_trials = json.at("max_trials");
+  spec.trials_per_round = json.at("per_round");
+  spec.seed = json.at("seed");
+  spec.task_index = json.at("task");
+  spec.num_threads = json.at("threads");
+  spec.plugins = json.at("plugins").get<std::vector<std::string>>();
+  return spec;
+}
+
+Json ResultsToJson(const std::vector<std::vector<SearchResult>>& results) {
+  Json rounds = Json::array();
+  for (const auto& round : results) {
+    Json& list = rounds.emplace_back(Json::array());
+    for (const SearchResult& result : round) {
+      if (result.failure) {
+        list.push_back({std::string(FailureKindName(result.failure->kind)), result.failure->message});
+      } else {
+        list.push_back(result.median_secs);
+      }
+    }
+  }
+  return rounds;
+}
+
+std::vector<std::vector<SearchResult>> ResultsFromJson(const Json& json) {
+  std::vector<std::vector<SearchResult>> rounds;
+  for (const Json& list : json) {
+    auto& round = rounds.emplace_back();
+    for (const Json& item : list) {
+      SearchResult& result = round.emplace_back();
+      if (item.is_array()) {
+        FailureKind kind = FailureKindFromName(item.at(0).get<std::string>()).value_or(FailureKind::kRun);
+        result.failure = Failure{kind, item.at(1)};
+      } else {
+        result.median_secs = item;
+      }
+    }
+  }
+  return rounds;
+}
+
+Json FoundToJson(const FoundRound& found) {
+  Json candidates = Json::array(), skeletons = Json::array();
+  for (const SearchCandidate& c : found.round.candidates) {
+    candidates.push_back({c.skeleton_id.Hex(), c.decisions_json, c.predicted_score});
+  }
+  for (const auto& [id, json] : found.skeletons) skeletons.push_back({id.Hex(), json});
+  return {{"candidates", candidates},
+          {"skeletons", skeletons},
+          {"log", found.round.log},
+          {"search_secs", found.round.search_secs},
+          {"model_secs", found.round.model_secs}};
+}
+
+FoundRound FoundFromJson(const Json& json) {
+  FoundRound found;
+  for (const Json& item : json.at("candidates")) {
+    SearchCandidate& c = found.round.candidates.emplace_back();
+    Digest::FromHex(item.at(0).get<std::string>(), c.skeleton_id);
+    c.decisions_json = item.at(1);
+    c.predicted_score = item.at(2).is_number() ? item.at(2).get<double>() : 0;  // JSON has no NaN.
+  }
+  for (const Json& item : json.at("skeletons")) {
+    Digest id;
+    Digest::FromHex(item.at(0).get<std::string>(), id);
+    found.skeletons.emplace_back(id, item.at(1).get<std::string>());
+  }
+  found.round.log = json.at("log");
+  found.round.search_secs = json.at("search_secs");
+  found.round.model_secs = json.at("model_secs");
+  return found;
+}
+
+Json ErrorToJson(const absl::Status& status) {
+  return {{"code", static_cast<int>(status.code())}, {"error", std::string(status.message())}};
+}
+
+std::string Answer(DirectSearchRunner& runner, const std::string& request) {
+  Json json = Json::parse(request);
+  if (json.contains("close")) {
+    runner.Close(json["close"]);
+    return "{}";
+  }
+  absl::StatusOr<FoundRound> found = runner.Search(json.at("key"), SpecFromJson(json.at("spec")), json.at("round"),
+                                                   ResultsFromJson(json.at("results")));
+  return Dump(found.ok() ? FoundToJson(*found) : ErrorToJson(found.status()));
+}
+
+// Never returns. `busy` is shared with the spare process: true while a request has no answer.
+[[noreturn]] void SearchChild(int fd, const OpenSession& open, std::atomic<bool>* busy) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  DirectSearchRunner runner(open);
+  std::string request;
+  while (ReadFrame(fd, request)) {
+    busy->store(true);
+    if (!WriteFrame(fd, Answer(runner, request))) break;
+    busy->store(false);
+  }
+  _exit(0);
+}
+
+// Never returns: keeps one child, and answers for it when it dies over a request.
+[[noreturn]] void Spare(int fd, const OpenSession& open) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGINT, SIG_IGN);
+  void* page = mmap(nullptr, sizeof(std::atomic<bool>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) _exit(1);
+  auto* busy = new (page) std::atomic<bool>(false);
+  while (true) {
+    pid_t child = fork();
+    if (child < 0) _exit(1);
+    if (child == 0) SearchChild(fd, open, busy);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) _exit(0);
+    std::string how = WIFSIGNALED(status) ? StrCat("was killed by signal ", WTERMSIG(status))
+                                          : StrCat("exited with ", WEXITSTATUS(status));
+    if (busy->exchange(false) &&
+        !WriteFrame(fd, Dump(ErrorToJson(absl::UnavailableError(StrCat("the search process ", how)))))) {
+      _exit(0);
+    }
+  }
+}
+
+}  // namespace
+
+SearchProcess::SearchProcess(OpenSession open) {
+  int sockets[2];
+  HONE_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0) << std::strerror(errno);
+  spare_ = fork();
+  HONE_CHECK(spare_ >= 0) << std::strerror(errno);
+  if (spare_ == 0) {
+    close(sockets[0]);
+    setpgid(0, 0);
+    Spare(sockets[1], open);
+  }
+  setpgid(spare_, spare_);
+  close(sockets[1]);
+  socket_ = sockets[0];
+}
+
+SearchProcess::~SearchProcess() {
+  kill(-spare_, SIGKILL);
+  close(socket_);
+  waitpid(spare_, nullptr, 0);
+}
+
+void SearchProcess::Interrupt() {
+  interrupted_ = true;
+  shutdown(socket_, SHUT_RDWR);
+}
+
+absl::Status SearchProcess::Exchange(const std::string& request, std::string& reply) {
+  if (!interrupted_ && WriteFrame(socket_, request) && ReadFrame(socket_, reply)) return absl::OkStatus();
+  if (interrupted_) return absl::CancelledError("the search was interrupted");
+  return absl::UnavailableError("the search process is gone");
+}
+
+absl::StatusOr<FoundRound> SearchProcess::Search(const std::string& key, const SearchTaskSpec& spec, uint32_t round,
+                                                 const std::vector<std::vector<SearchResult>>& results) {
+  Json request = {{"key", key}, {"spec", SpecToJson(spec)}, {"round", round}, {"results", ResultsToJson(results)}};
+  std::string reply;
+  HONE_RETURN_IF_ERROR(Exchange(Dump(request), reply));
+  Json json = Json::parse(reply, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return absl::UnavailableError("the search process answered nonsense");
+  if (json.contains("error")) {
+    return absl::Status(static_cast<absl::StatusCode>(json["code"].get<int>()), json["error"].get<std::string>());
+  }
+  return FoundFromJson(json);
+}
+
+void SearchProcess::Close(const std::string& key) {
+  std::string reply;
+  (void)Exchange(Dump({{"close", key}}), reply);
+}
+
+}  // namespace hone
