@@ -136,6 +136,7 @@ start_secs=$SECONDS
 job="$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["id"])' "$work/submitted.json")" || exit 1
 "$hone" jobs watch "$job" </dev/null >"$work/summary.txt" || { cat "$work/summary.txt"; exit 1; }
 "$hone" jobs show "$job" --json >"$work/job.json" || exit 1
+"$hone" records top "$job" --json >"$work/records.json" || exit 1
 say "tuned in $((SECONDS - start_secs)) s; measuring what this machine can do at best and what libraries reach"
 
 # On a quiet machine.
@@ -145,7 +146,7 @@ wait "$run_worker" "$build_worker" 2>/dev/null
 "$(binary //bench:peers)" --json "${files[@]}" >"$work/peers.json" 2>"$work/peers.log" || failed "peers" peers
 
 echo
-python3 deploy/quickstart_table.py "$work/job.json" "$work/limits.json" "$work/peers.json" || exit 1
+python3 deploy/quickstart_table.py "$work/job.json" "$work/records.json" "$work/limits.json" "$work/peers.json" || exit 1
 echo
 echo "best verified records, from the record service:"
 "$hone" records top "$job" || exit 1
