@@ -1,0 +1,33 @@
+#include "common/lower/pipeline.h"
+
+#include "common/lower/passes.h"
+
+namespace hone::lower {
+namespace {
+
+constexpr Pass kCpuPipeline[] = {
+    // Blocks: initialisation, storage, views, then they are gone.
+    {"LowerInitBlock", LowerInitBlock},
+    {"PlanAndUpdateBufferAllocationLocation", PlanAndUpdateBufferAllocationLocation},
+    {"ConvertBlocksToOpaque", ConvertBlocksToOpaque},
+    {"CompactBufferAllocation", CompactBufferAllocation},
+    {"LowerMatchBuffer", LowerMatchBuffer},
+    {"LowerOpaqueBlock", LowerOpaqueBlock},
+    // Flat memory.
+    {"FlattenBuffer", FlattenBuffer},
+    {"Simplify", Simplify},
+    // Loops: vectors first, on one-dimensional indices, then copies, then registers.
+    {"HoistReductionInit", HoistReductionInit},
+    {"SplitVectorLoop", SplitVectorLoop},
+    {"Simplify", Simplify},
+    {"VectorizeLoop", VectorizeLoop},
+    {"UnrollLoop", UnrollLoop},
+    {"RegisterTile", RegisterTile},
+    {"RemoveNoOp", RemoveNoOp},
+};
+
+}  // namespace
+
+absl::Span<const Pass> CpuPipeline() { return kCpuPipeline; }
+
+}  // namespace hone::lower

@@ -1,0 +1,12 @@
+// The order of the passes.
+#pragma once
+
+#include "absl/types/span.h"
+#include "common/lower/pass.h"
+
+namespace hone::lower {
+
+// Every pass that a CPU program goes through, in order; a name may occur more than once.
+absl::Span<const Pass> CpuPipeline();
+
+}  // namespace hone::lower
