@@ -1,0 +1,17 @@
+// Order statistics of a few samples.
+#pragma once
+
+#include "absl/types/span.h"
+
+namespace hone::runner {
+
+// Linear interpolation between order statistics; `samples` must not be empty, 0 <= q <= 1.
+double Quantile(absl::Span<const double> samples, double q);
+double Median(absl::Span<const double> samples);
+// Interquartile range over median; 0 for fewer than two samples.
+double RelativeSpread(absl::Span<const double> samples);
+// Half the width of a 95 % confidence interval of the median, relative to it, from the median absolute deviation
+// (normal approximation, Rousseeuw and Croux 1993); 1 for fewer than three samples.
+double RelativeMedianError(absl::Span<const double> samples);
+
+}  // namespace hone::runner

@@ -1,0 +1,176 @@
+#include "worker/runner/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/time/clock.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+// The zygote's executable, embedded so that a worker is one file and the zygote always fits it.
+extern "C" const uint8_t hone_zygote_image[];
+extern "C" const uint8_t hone_zygote_image_end[];
+
+namespace hone::runner {
+namespace {
+
+absl::Status Errno(std::string_view what) {
+  return absl::UnavailableError(ToAbsl(StrCat("sandbox zygote: ", what, ": ", std::strerror(errno))));
+}
+
+// A descriptor well above those that the spawned process gets.
+int MoveUp(int fd) {
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
+  close(fd);
+  return high;
+}
+
+absl::StatusOr<int> WriteImage() {
+  int fd = memfd_create("hone-zygote", MFD_CLOEXEC);
+  if (fd < 0) return Errno("memfd_create");
+  fd = MoveUp(fd);
+  const size_t bytes = static_cast<size_t>(hone_zygote_image_end - hone_zygote_image);
+  for (size_t written = 0; written < bytes;) {
+    const ssize_t n = write(fd, hone_zygote_image + written, bytes - written);
+    if (n <= 0) {
+      close(fd);
+      return Errno("writing the image");
+    }
+    written += static_cast<size_t>(n);
+  }
+  return fd;
+}
+
+absl::StatusOr<pid_t> SpawnImage(int image, int control) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, control, kZygoteControlFd);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  // A group of its own: Ctrl-C at the terminal is the worker's to handle.
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  const std::string path = StrCat("/proc/self/fd/", image);
+  char name[] = "hone-zygote";
+  char* argv[] = {name, nullptr};
+  char dynamic[] = "OMP_DYNAMIC=false";
+  char* envp[] = {dynamic, nullptr};
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv, envp);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error == 0) return pid;
+  errno = error;
+  return Errno("posix_spawn");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Zygote>> Zygote::Start() {
+  HONE_ASSIGN_OR_RETURN(const int image, WriteImage());
+  int sockets[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
+    close(image);
+    return Errno("socketpair");
+  }
+  const int control = MoveUp(sockets[0]);
+  const int remote = MoveUp(sockets[1]);
+  absl::StatusOr<pid_t> pid = SpawnImage(image, remote);
+  close(image);
+  close(remote);
+  if (!pid.ok()) {
+    close(control);
+    return pid.status();
+  }
+  std::unique_ptr<Zygote> zygote(new Zygote(control, *pid));
+  HONE_ASSIGN_OR_RETURN(const ControlMessage hello, zygote->Receive(absl::Now() + absl::Seconds(10)));
+  zygote->layers_.assign(hello.layers, strnlen(hello.layers, sizeof(hello.layers)));
+  return zygote;
+}
+
+Zygote::~Zygote() {
+  close(control_);  // The zygote sees the end of its input and goes.
+  int status = 0;
+  for (int i = 0; i < 200; ++i) {
+    const pid_t got = waitpid(pid_, &status, WNOHANG);
+    if (got == pid_ || (got < 0 && errno != EINTR)) return;
+    absl::SleepFor(absl::Milliseconds(i < 20 ? 1 : 10));
+  }
+  kill(pid_, SIGKILL);
+  waitpid(pid_, &status, 0);
+}
+
+absl::StatusOr<ControlMessage> Zygote::Receive(absl::Time deadline) {
+  while (true) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return absl::DeadlineExceededError("the sandbox zygote does not answer");
+    struct pollfd fd = {control_, POLLIN, 0};
+    const int ready = poll(&fd, 1, static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 60'000)));
+    if (ready < 0 && errno != EINTR) return Errno("poll");
+    if (ready <= 0) continue;
+    ControlMessage message;
+    const ssize_t got = recv(control_, &message, sizeof(message), 0);
+    if (got == static_cast<ssize_t>(sizeof(message))) return message;
+    if (got < 0 && errno == EINTR) continue;
+    return absl::UnavailableError("the sandbox zygote has died");
+  }
+}
+
+absl::StatusOr<uint64_t> Zygote::Spawn(const int (&fds)[kSpawnFds]) {
+  ControlMessage message = {};
+  message.type = ControlType::kSpawn;
+  message.candidate = ++last_candidate_;
+  struct iovec data = {&message, sizeof(message)};
+  alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(fds))] = {};
+  struct msghdr header = {};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = space;
+  header.msg_controllen = sizeof(space);
+  struct cmsghdr* attached = CMSG_FIRSTHDR(&header);
+  attached->cmsg_level = SOL_SOCKET;
+  attached->cmsg_type = SCM_RIGHTS;
+  attached->cmsg_len = CMSG_LEN(sizeof(fds));
+  std::memcpy(CMSG_DATA(attached), fds, sizeof(fds));
+  if (sendmsg(control_, &header, MSG_NOSIGNAL) < 0) return Errno("spawn");
+  while (true) {
+    HONE_ASSIGN_OR_RETURN(const ControlMessage answer, Receive(absl::Now() + absl::Seconds(10)));
+    if (answer.type != ControlType::kSpawned || answer.candidate != message.candidate) continue;
+    if (answer.status == 0) return message.candidate;
+    errno = answer.status;
+    return Errno("fork");
+  }
+}
+
+absl::StatusOr<ProcessEnd> Zygote::Reap(uint64_t candidate, absl::Time deadline) {
+  while (true) {
+    HONE_ASSIGN_OR_RETURN(const ControlMessage message, Receive(deadline));
+    if (message.type != ControlType::kExited || message.candidate != candidate) continue;
+    return ProcessEnd{message.status, message.max_rss_kib};
+  }
+}
+
+absl::StatusOr<ProcessEnd> Zygote::KillAndReap(uint64_t candidate) {
+  ControlMessage message = {};
+  message.type = ControlType::kKill;
+  message.candidate = candidate;
+  if (send(control_, &message, sizeof(message), MSG_NOSIGNAL) < 0) return Errno("kill");
+  return Reap(candidate, absl::Now() + absl::Seconds(10));
+}
+
+}  // namespace hone::runner
