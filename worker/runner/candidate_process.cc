@@ -55,7 +55,7 @@ Failure DeviceLost(const absl::Status& status) {
 }  // namespace
 
 CandidateProcess::CandidateProcess(Zygote& zygote, CandidateOptions options)
-    : zygote_(zygote), options_(std::move(options)), nonces_({RandomSeed()}) {}
+    : zygote_(zygote), options_(std::move(options)), deadline_(options_.deadline), nonces_({RandomSeed()}) {}
 
 std::optional<Failure> CandidateProcess::Open(Zygote& zygote, CandidateOptions options,
                                               std::unique_ptr<CandidateProcess>* candidate) {
@@ -128,7 +128,7 @@ std::optional<Failure> CandidateProcess::TimedOut() {
 
 std::optional<Failure> CandidateProcess::Await(Reply* reply) {
   while (true) {
-    const absl::Duration left = options_.deadline - absl::Now();
+    const absl::Duration left = deadline_ - absl::Now();
     if (left <= absl::ZeroDuration()) return TimedOut();
     struct pollfd fd = {socket_, POLLIN, 0};
     const int ready = poll(&fd, 1, static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1, 60'000)));

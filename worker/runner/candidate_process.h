@@ -49,6 +49,9 @@ class CandidateProcess {
   std::optional<Failure> Collect();
   std::optional<Failure> ProbeGhz(double* ghz);
 
+  // Moves the deadline, e.g. after the runner itself was busy with something else.
+  void SetDeadline(absl::Time deadline) { deadline_ = deadline; }
+
   // Of parameter `i`, after Check or Collect.
   const uint8_t* Contents(size_t i) const;
   // The sandbox layers that this candidate reported, on top of the zygote's.
@@ -66,6 +69,7 @@ class CandidateProcess {
 
   Zygote& zygote_;
   const CandidateOptions options_;
+  absl::Time deadline_;
   CounterRandom nonces_;
   int socket_ = -1;
   uint64_t number_ = 0;

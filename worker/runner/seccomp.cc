@@ -94,7 +94,7 @@ bool InstallSeccomp(int socket) {
   filter.AllowCallFrom(SYS_recvfrom, hone_sandbox_receive_return, socket);
   for (int number : {SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_brk, SYS_munmap, SYS_mprotect,
                      SYS_mremap, SYS_madvise, SYS_clock_gettime, SYS_gettimeofday, SYS_getcpu, SYS_getrusage,
-                     SYS_gettid, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_set_robust_list, SYS_rseq,
+                     SYS_getpid, SYS_gettid, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_set_robust_list, SYS_rseq,
                      SYS_rt_sigprocmask}) {
     filter.AllowCall(number);
   }

@@ -1,0 +1,140 @@
+#include "worker/runner/evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "worker/runner/statistics.h"
+
+namespace hone::runner {
+namespace {
+
+// A sample is disturbed when its thread lost more than this share of its time to others.
+constexpr double kTolerableLoss = 0.02;
+// At most this many disturbed samples are taken again for every clean one that is wanted.
+constexpr int kRetriesPerSample = 2;
+// A contender is measured until its median is known this well.
+constexpr double kWantedMedianError = 0.005;
+constexpr int64_t kMaxNumber = int64_t{1} << 30;
+
+class Run {
+ public:
+  Run(const MeasurementPolicy& policy, std::optional<double> best, Sampler& sampler, Evaluation* evaluation)
+      : policy_(policy), best_(best), sampler_(sampler), out_(*evaluation) {}
+
+  std::optional<Failure> Execute() {
+    if (auto failure = WarmUp()) return failure;
+    if (auto failure = Calibrate()) return failure;
+    if (out_.abandoned) return Finish();
+    // Losers first: nobody knows yet whether this is one.
+    const int repeat = std::max(1, policy_.repeat);
+    while (Kept() < repeat && HasBudget(policy_.budget_loser)) {
+      if (auto failure = TakeOne()) return failure;
+    }
+    out_.contender = IsContender();
+    while (out_.contender && Kept() < policy_.max_repeat && HasBudget(policy_.budget_contender) && !IsSettled()) {
+      if (auto failure = TakeOne()) return failure;
+      out_.contender = IsContender();
+    }
+    return Finish();
+  }
+
+ private:
+  std::optional<Failure> WarmUp() {
+    for (int i = 0; i < policy_.warm_up; ++i) {
+      Sample sample;
+      if (auto failure = sampler_.Take(1, &sample)) return failure;
+      estimate_ = sample.seconds_per_call;
+    }
+    return std::nullopt;
+  }
+
+  // Finds `number` such that a sample lasts min_repeat, and keeps the first sample that does.
+  std::optional<Failure> Calibrate() {
+    const double wanted = absl::ToDoubleSeconds(policy_.min_repeat);
+    int64_t number = policy_.number > 0 || policy_.flush_cache ? std::max(1, policy_.number) : Fill(wanted, estimate_, 1);
+    while (true) {
+      Sample sample;
+      if (auto failure = sampler_.Take(number, &sample)) return failure;
+      out_.number = number;
+      // A short first sample shows a hopeless loser well enough.
+      if (Hopeless(sample.seconds_per_call)) {
+        Keep(sample);
+        out_.abandoned = true;
+        return std::nullopt;
+      }
+      const bool long_enough = policy_.number > 0 || policy_.flush_cache || sample.seconds >= 0.8 * wanted;
+      if (long_enough || number >= kMaxNumber) {
+        Keep(sample);
+        return std::nullopt;
+      }
+      number = Fill(wanted, sample.seconds_per_call, number * 2);
+    }
+  }
+
+  static int64_t Fill(double wanted, double per_call, int64_t at_least) {
+    const double number = per_call > 0 ? std::ceil(wanted / per_call) : static_cast<double>(at_least);
+    return std::clamp(static_cast<int64_t>(std::min(number, 1e9)), at_least, kMaxNumber);
+  }
+
+  std::optional<Failure> TakeOne() {
+    Sample sample;
+    if (auto failure = sampler_.Take(out_.number, &sample)) return failure;
+    Keep(sample);
+    return std::nullopt;
+  }
+
+  void Keep(const Sample& sample) {
+    spent_ += sample.seconds;
+    lost_ += (1 - sample.running_fraction) * sample.seconds;
+    out_.involuntary_switches += sample.involuntary_switches;
+    out_.migrations += sample.migrated ? 1 : 0;
+    const bool clean = 1 - sample.running_fraction <= kTolerableLoss && !(sample.migrated && policy_.pin);
+    (clean ? clean_ : disturbed_).push_back(sample.seconds_per_call);
+  }
+
+  // Samples that count towards what is wanted: disturbed ones only once the patience for them is used up.
+  int Kept() const {
+    const int clean = static_cast<int>(clean_.size());
+    const int disturbed = static_cast<int>(disturbed_.size());
+    return clean + std::max(0, disturbed - kRetriesPerSample * std::max(1, policy_.repeat));
+  }
+
+  const std::vector<double>& Current() const { return clean_.empty() ? disturbed_ : clean_; }
+  bool HasBudget(absl::Duration budget) const { return spent_ < absl::ToDoubleSeconds(budget); }
+  bool IsSettled() const { return clean_.size() >= 5 && RelativeMedianError(clean_) < kWantedMedianError; }
+  bool IsContender() const {
+    return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio;
+  }
+  bool Hopeless(double seconds) const {
+    return best_.has_value() && policy_.abandon_ratio > 0 && seconds > *best_ * policy_.abandon_ratio;
+  }
+
+  std::optional<Failure> Finish() {
+    // Too few clean samples: all are kept, and the timing is marked.
+    const size_t wanted = static_cast<size_t>(out_.abandoned ? 1 : std::max(1, policy_.repeat));
+    out_.disturbed = clean_.size() < std::min(wanted, clean_.size() + disturbed_.size());
+    out_.samples = clean_;
+    if (out_.disturbed) out_.samples.insert(out_.samples.end(), disturbed_.begin(), disturbed_.end());
+    out_.foreign_load = spent_ > 0 ? std::max(0.0, lost_ / spent_) : 0;
+    return std::nullopt;
+  }
+
+  const MeasurementPolicy& policy_;
+  const std::optional<double> best_;
+  Sampler& sampler_;
+  Evaluation& out_;
+  double estimate_ = 0;  // Seconds a call, by the last warm-up call.
+  double spent_ = 0;
+  double lost_ = 0;
+  std::vector<double> clean_;
+  std::vector<double> disturbed_;
+};
+
+}  // namespace
+
+std::optional<Failure> Evaluate(const MeasurementPolicy& policy, std::optional<double> best_so_far, Sampler& sampler,
+                                Evaluation* evaluation) {
+  return Run(policy, best_so_far, sampler, evaluation).Execute();
+}
+
+}  // namespace hone::runner

@@ -1,0 +1,46 @@
+// Turns a MeasurementPolicy into timed samples: how many calls a sample has, how many samples a candidate gets, when a
+// loser is given up, which samples were disturbed and are taken again. Knows nothing of processes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/measure/failure.h"
+#include "common/measure/policy.h"
+#include "common/measure/runner.h"
+
+namespace hone::runner {
+
+// One timed group of calls.
+struct Sample {
+  double seconds_per_call = 0;
+  double seconds = 0;             // All calls.
+  double running_fraction = 1;    // Share of `seconds` during which the measuring thread had its CPU.
+  int64_t involuntary_switches = 0;
+  bool migrated = false;
+};
+
+// Takes samples of one kernel.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  virtual std::optional<Failure> Take(int64_t calls, Sample* sample) = 0;
+};
+
+struct Evaluation {
+  std::vector<double> samples;    // Seconds per call, undisturbed ones when there are any.
+  int64_t number = 1;             // Calls a sample.
+  bool abandoned = false;
+  bool contender = false;         // Its median is within best * contender_ratio, or there is no best.
+  bool disturbed = false;         // Too many samples were disturbed: those that are kept are not clean.
+  double foreign_load = 0;        // Mean share of the timed sections during which others ran in our place.
+  int64_t involuntary_switches = 0;
+  int64_t migrations = 0;
+};
+
+// Follows `policy`; `best_so_far` is in seconds. A failure of the sampler ends it.
+std::optional<Failure> Evaluate(const MeasurementPolicy& policy, std::optional<double> best_so_far, Sampler& sampler,
+                                Evaluation* evaluation);
+
+}  // namespace hone::runner

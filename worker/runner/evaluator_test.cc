@@ -1,0 +1,117 @@
+#include "worker/runner/evaluator.h"
+
+#include <gtest/gtest.h>
+
+#include "worker/runner/statistics.h"
+
+namespace hone::runner {
+namespace {
+
+// A kernel that takes `seconds` a call, with some samples disturbed.
+class FakeSampler final : public Sampler {
+ public:
+  explicit FakeSampler(double seconds) : seconds_(seconds) {}
+
+  std::optional<Failure> Take(int64_t calls, Sample* sample) override {
+    ++taken;
+    total_calls += calls;
+    if (fail_at == taken) return Failure{FailureKind::kCrash, "planted"};
+    const bool disturbed = disturb_every > 0 && taken % disturb_every == 0;
+    sample->seconds_per_call = seconds_ * (disturbed ? 2 : 1) * (1 + 0.001 * (taken % 3));
+    sample->seconds = sample->seconds_per_call * static_cast<double>(calls);
+    sample->running_fraction = disturbed ? 0.5 : 1;
+    return std::nullopt;
+  }
+
+  int taken = 0;
+  int64_t total_calls = 0;
+  int disturb_every = 0;
+  int fail_at = 0;
+
+ private:
+  const double seconds_;
+};
+
+Evaluation Measured(FakeSampler& sampler, std::optional<double> best, const MeasurementPolicy& policy = {}) {
+  Evaluation evaluation;
+  EXPECT_FALSE(Evaluate(policy, best, sampler, &evaluation).has_value());
+  return evaluation;
+}
+
+TEST(EvaluatorTest, SamplesLastAtLeastTheMinimum) {
+  FakeSampler sampler(10e-6);
+  const Evaluation evaluation = Measured(sampler, std::nullopt);
+  EXPECT_GE(static_cast<double>(evaluation.number) * 10e-6, 4e-3);
+  EXPECT_LE(static_cast<double>(evaluation.number) * 10e-6, 10e-3);
+}
+
+TEST(EvaluatorTest, ALoserGetsFewSamplesAndAHopelessOneIsGivenUpAtOnce) {
+  FakeSampler loser(1.2e-3);
+  EXPECT_EQ(Measured(loser, 1e-3).samples.size(), 3u);
+  FakeSampler hopeless(10e-3);
+  const Evaluation evaluation = Measured(hopeless, 1e-3);
+  EXPECT_TRUE(evaluation.abandoned);
+  EXPECT_EQ(evaluation.samples.size(), 1u);
+  EXPECT_FALSE(evaluation.contender);
+}
+
+TEST(EvaluatorTest, AContenderIsMeasuredUntilItsMedianIsKnown) {
+  FakeSampler contender(1e-3);
+  const Evaluation evaluation = Measured(contender, 1.01e-3);
+  EXPECT_TRUE(evaluation.contender);
+  EXPECT_GE(evaluation.samples.size(), 5u);
+  EXPECT_LE(evaluation.samples.size(), 15u);
+  EXPECT_FALSE(evaluation.disturbed);
+}
+
+TEST(EvaluatorTest, DisturbedSamplesAreRepeatedNotKept) {
+  FakeSampler sampler(1e-3);
+  sampler.disturb_every = 3;
+  const Evaluation evaluation = Measured(sampler, 0.9e-3);
+  EXPECT_FALSE(evaluation.disturbed);
+  EXPECT_EQ(evaluation.samples.size(), 3u);
+  for (double sample : evaluation.samples) EXPECT_LT(sample, 1.1e-3);
+  EXPECT_GT(evaluation.foreign_load, 0.05);
+}
+
+TEST(EvaluatorTest, TimingsThatAreAlwaysDisturbedAreMarked) {
+  FakeSampler sampler(1e-3);
+  sampler.disturb_every = 1;
+  const Evaluation evaluation = Measured(sampler, std::nullopt);
+  EXPECT_TRUE(evaluation.disturbed);
+  EXPECT_FALSE(evaluation.samples.empty());
+}
+
+TEST(EvaluatorTest, BudgetEndsTheMeasurementOfSlowKernels) {
+  FakeSampler slow(0.2);
+  const Evaluation evaluation = Measured(slow, std::nullopt);
+  EXPECT_LE(evaluation.samples.size(), 3u);
+  EXPECT_EQ(evaluation.number, 1);
+}
+
+TEST(EvaluatorTest, FixedNumberAndFlushAreObeyed) {
+  MeasurementPolicy policy;
+  policy.number = 7;
+  FakeSampler sampler(1e-6);
+  EXPECT_EQ(Measured(sampler, std::nullopt, policy).number, 7);
+  policy.number = 0;
+  policy.flush_cache = true;
+  EXPECT_EQ(Measured(sampler, std::nullopt, policy).number, 1);
+}
+
+TEST(EvaluatorTest, AFailureEndsIt) {
+  FakeSampler sampler(1e-3);
+  sampler.fail_at = 3;
+  Evaluation evaluation;
+  EXPECT_TRUE(Evaluate({}, std::nullopt, sampler, &evaluation).has_value());
+}
+
+TEST(StatisticsTest, OrderStatistics) {
+  EXPECT_DOUBLE_EQ(Median({3, 1, 2}), 2);
+  EXPECT_DOUBLE_EQ(Median({4, 1, 2, 3}), 2.5);
+  EXPECT_DOUBLE_EQ(RelativeSpread({1, 2, 3, 4, 5}), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(RelativeSpread({1}), 0);
+}
+
+}  // namespace
+}  // namespace hone::runner

@@ -1,0 +1,34 @@
+// Runs kernels in the sandbox for what they compute, not for how fast.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/measure/builder.h"
+#include "worker/runner/zygote.h"
+
+namespace hone::runner {
+
+// Thread-safe; one kernel at a time. Starts its zygote at the first use.
+class SandboxExecutor {
+ public:
+  // Runs on `cpus`, one thread each.
+  explicit SandboxExecutor(std::vector<int> cpus) : cpus_(std::move(cpus)) {}
+
+  // Calls `artifact` once on a copy of `contents` (one string a parameter, of its size) and returns what it left there.
+  // Internal with the failure's text when the kernel fails, DeadlineExceeded when it does not end within `timeout`.
+  absl::StatusOr<std::vector<std::string>> Execute(const Artifact& artifact, const std::vector<std::string>& contents,
+                                                   absl::Duration timeout);
+
+ private:
+  const std::vector<int> cpus_;
+  absl::Mutex mutex_;  // Held while a kernel runs.
+  std::unique_ptr<Zygote> zygote_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace hone::runner

@@ -1,0 +1,53 @@
+// What a workload computes: the outputs that candidates are held against.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/measure/builder.h"
+
+namespace hone::runner {
+
+// Identifies the reference of one workload on one input set.
+struct ReferenceKey {
+  std::string workload_script;
+  std::string target_json;          // Of the machine that computes it; no part of the identity.
+  std::vector<TensorInfo> args;
+  uint64_t input_seed = 0;
+};
+
+enum class ArgRole : uint8_t {
+  kInput,        // Read only: must come back as it was.
+  kOutput,       // Written, and never read before: poisoned before a run.
+  kInOut,        // Read and written: starts with inputs.
+};
+
+struct Reference {
+  std::vector<ArgRole> roles;          // By parameter.
+  std::vector<std::string> contents;   // By parameter: what a right kernel leaves there; empty for inputs.
+};
+
+// Thread-safe. Errors: those of building or running the workload, or FailedPrecondition when two independent paths
+// disagree about it.
+class ReferenceProvider {
+ public:
+  virtual ~ReferenceProvider() = default;
+  virtual absl::StatusOr<std::shared_ptr<const Reference>> Get(const ReferenceKey& key) = 0;
+};
+
+// SHA-256 of the parts of `key` that decide the contents.
+Digest IdOf(const ReferenceKey& key);
+
+// Codec of the cache files; Decode gives DataLoss for anything that Encode did not write.
+std::string EncodeReference(const Reference& reference);
+absl::StatusOr<Reference> DecodeReference(std::string_view bytes);
+
+// Keeps what `source` computed: in memory up to `memory_bytes`, least recently used out first, and in `folder` (created
+// when missing; empty = memory only) for ever.
+std::unique_ptr<ReferenceProvider> MakeCachingReferenceProvider(std::shared_ptr<ReferenceProvider> source,
+                                                                std::string folder, uint64_t memory_bytes);
+
+}  // namespace hone::runner
