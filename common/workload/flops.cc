@@ -9,7 +9,6 @@ namespace hone::workload {
 namespace {
 
 using ir::Expr;
-using ir::ExprKind;
 using ir::Stmt;
 using ir::StmtKind;
 
