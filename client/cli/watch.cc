@@ -9,7 +9,7 @@
 
 namespace hone::cli {
 
-int WatchToEnd(TuningClient& client, const std::string& job_id, bool json) {
+int WatchToEnd(TuningClient& client, const std::string& job_id, bool json, bool summary) {
   const std::atomic<bool>& interrupted = CatchInterrupt();
   JobProgress progress(stderr);
   v1::JobReport last;
@@ -28,7 +28,7 @@ int WatchToEnd(TuningClient& client, const std::string& job_id, bool json) {
     return kExitInterrupted;
   }
   if (!status.ok()) return Report(status);
-  if (!json) std::fputs(JobSummary(last).c_str(), stdout);
+  if (!json && summary) std::fputs(JobSummary(last).c_str(), stdout);
   return last.state() == v1::JOB_STATE_DONE ? kExitOk : kExitFailed;
 }
 
