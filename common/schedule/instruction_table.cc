@@ -1,0 +1,51 @@
+#include "common/schedule/instruction.h"
+#include "common/schedule/primitive/annotate.h"
+#include "common/schedule/primitive/fuse.h"
+#include "common/schedule/primitive/lookup.h"
+#include "common/schedule/primitive/loop_kind.h"
+#include "common/schedule/primitive/postproc_marker.h"
+#include "common/schedule/primitive/reorder.h"
+#include "common/schedule/primitive/sample.h"
+#include "common/schedule/primitive/split.h"
+
+namespace hone::schedule {
+namespace {
+
+// One line a primitive, in the order of the reference's summary.
+constexpr const InstructionRow* kRows[] = {
+    &kSampleCategoricalRow,
+    &kSamplePerfectTileRow,
+    &kSamplePartitionedTileRow,
+    &kSampleComputeLocationRow,
+    &kGetBlockRow,
+    &kGetLoopsRow,
+    &kGetChildBlocksRow,
+    &kGetProducersRow,
+    &kGetConsumersRow,
+    &kGetOutputBlocksRow,
+    &kFuseRow,
+    &kSplitRow,
+    &kReorderRow,
+    &kReorderBlockIterVarRow,
+    &kAddUnitLoopRow,
+    &kParallelRow,
+    &kVectorizeRow,
+    &kBindRow,
+    &kUnrollRow,
+    &kAnnotateRow,
+    &kUnannotateRow,
+    &kEnterPostprocRow,
+};
+
+}  // namespace
+
+absl::Span<const InstructionRow* const> AllInstructions() { return kRows; }
+
+const InstructionRow* FindInstruction(std::string_view name) {
+  for (const InstructionRow* row : kRows) {
+    if (row->name == name) return row;
+  }
+  return nullptr;
+}
+
+}  // namespace hone::schedule

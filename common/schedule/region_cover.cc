@@ -1,0 +1,105 @@
+#include "common/schedule/region_cover.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "common/arith/int_set.h"
+#include "common/arith/region.h"
+#include "common/ir/mutator.h"
+#include "common/ir/ops.h"
+#include "common/schedule/affine.h"
+#include "common/schedule/analysis.h"
+
+namespace hone::schedule {
+namespace {
+
+using arith::IntSet;
+using arith::NDIntSet;
+
+// The region in terms of loop variables.
+ir::Array<ir::Range> Unbound(const ir::BlockRealizeNode* realize, ir::BufferRegion region) {
+  ir::VarMap map;
+  for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+    map[realize->block->iter_vars[i]->var.get()] = realize->iter_values[i];
+  }
+  return ir::Substitute(region, map)->region;
+}
+
+bool Covers(ir::Buffer buffer, const NDIntSet& produced, const NDIntSet& consumed, arith::Analyzer& analyzer) {
+  for (size_t i = 0; i < buffer->shape.size(); ++i) {
+    if (produced[i].IsNothing()) return false;
+    const IntSet whole = IntSet::FromRange(ir::RangeFromExtent(buffer->shape[i]));
+    const IntSet made = arith::Intersect(produced[i], whole, analyzer);
+    const IntSet used = arith::Intersect(consumed[i], whole, analyzer);
+    if (!made.IsBounded() || !used.IsBounded()) return false;
+    if (!analyzer.CanProve(ir::LE(analyzer.Simplify(made.min()), analyzer.Simplify(used.min())))) return false;
+    if (!analyzer.CanProve(ir::LE(analyzer.Simplify(used.max()), analyzer.Simplify(made.max())))) return false;
+  }
+  return true;
+}
+
+NDIntSet ProducedRegion(const ScheduleState& state, SrefId producer, ir::BufferRegion write, SrefId lca,
+                        arith::Analyzer& analyzer) {
+  const LoopDomains domains = DomainsOfPath(state, state.parent(producer), lca, write->buffer->scope());
+  const ir::BlockRealizeNode* realize = state.at(producer).realize;
+  std::optional<NDIntSet> region =
+      arith::EstimateRegionLowerBound(Unbound(realize, write), domains, realize->predicate, analyzer);
+  if (region.has_value()) return *std::move(region);
+  return NDIntSet(write->region.size(), IntSet::Nothing());
+}
+
+// What `consumer` reads of what `producers` write below their common ancestor `lca` is covered.
+bool CoveredUnder(const ScheduleState& state, SrefId consumer, absl::Span<const SrefId> producers, SrefId lca) {
+  const ir::BlockRealizeNode* realize = state.at(consumer).realize;
+  for (ir::BufferRegion read : realize->block->reads) {
+    arith::Analyzer analyzer;
+    std::vector<NDIntSet> produced;
+    for (SrefId producer : producers) {
+      for (ir::BufferRegion write : state.block(producer)->writes) {
+        if (!(write->buffer == read->buffer)) continue;
+        produced.push_back(ProducedRegion(state, producer, write, lca, analyzer));
+      }
+    }
+    if (produced.empty()) continue;
+    const LoopDomains domains = DomainsOfPath(state, state.parent(consumer), lca, read->buffer->scope());
+    const NDIntSet consumed =
+        arith::EstimateRegionUpperBound(Unbound(realize, read), domains, realize->predicate, analyzer);
+    if (!Covers(read->buffer, arith::UnionNDIntSetsLowerBound(produced, analyzer), consumed, analyzer)) return false;
+  }
+  return true;
+}
+
+bool IsCovered(const ScheduleState& state, SrefId consumer, absl::Span<const SrefId> producers) {
+  for (SrefId lca = state.parent(consumer); lca != kNoSref; lca = state.parent(lca)) {
+    SrefList here;
+    for (SrefId producer : producers) {
+      if (LowestCommonAncestor(state, {consumer, producer}) == lca) here.push_back(producer);
+    }
+    if (!here.empty() && !CoveredUnder(state, consumer, here, lca)) return false;
+    if (state.block(lca) != nullptr) break;
+  }
+  return true;
+}
+
+}  // namespace
+
+void ComputeChildFlags(ScheduleState& state, SrefId scope) {
+  const BlockScope& dependencies = state.ScopeOf(scope);
+  bool stage_pipeline = true;
+  for (const Dependency& d : dependencies.dependencies) {
+    if (d.kind == DependencyKind::kWar || d.kind == DependencyKind::kOpaque) stage_pipeline = false;
+  }
+  for (SrefId child : dependencies.children) {
+    SrefList producers;
+    for (const Dependency& d : dependencies.dependencies) {
+      if (d.dst != child || d.kind != DependencyKind::kRaw) continue;
+      if (std::find(producers.begin(), producers.end(), d.src) == producers.end()) producers.push_back(d.src);
+    }
+    const bool covered = producers.empty() || IsCovered(state, child, producers);
+    state.SetRegionCover(child, covered);
+    stage_pipeline = stage_pipeline && covered;
+  }
+  state.SetStagePipeline(scope, stage_pipeline);
+}
+
+}  // namespace hone::schedule
