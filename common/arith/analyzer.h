@@ -98,11 +98,11 @@ class Analyzer {
   friend class IntervalEvaluator;
 
   struct VarInfo {
-    const ir::VarNode* var;
+    const ir::VarNode* var = nullptr;
     ConstIntBound bound;
     ModularSet modular;
-    ir::Expr value;  // Null when not bound to one.
-    ir::Range range;  // Null extent when not bound to one.
+    ir::Expr value;   // Null when not bound to one.
+    ir::Range range;  // Null when not bound to one.
   };
   struct BoundFact {
     ir::Expr expr;
@@ -112,10 +112,10 @@ class Analyzer {
   struct OrderFact {
     ir::Expr a;
     ir::Expr b;
-    int64_t offset;
+    int64_t offset = 0;
   };
   struct SavedModular {
-    size_t index;
+    size_t index = 0;
     ModularSet modular;
   };
 
@@ -126,9 +126,16 @@ class Analyzer {
     return nullptr;
   }
   VarInfo& InfoOf(const ir::VarNode* var);
+  // InfoOf(var) with everything known of it so far forgotten.
+  VarInfo& Renew(const ir::VarNode* var);
+  void Forget(const ir::VarNode* var);
   void AddConstraint(ir::Expr condition);
   void AddBoundFact(ir::Expr e, ConstIntBound bound);
-  // The best (smallest) c with a <= b + c by the known order facts; kPosInf when none follows.
+  void AddCondition(ir::Expr condition);
+  void AddOrderFact(ir::Expr a, ir::Expr b, int64_t offset);
+  // The order of a and b that follows from chains of order facts.
+  CompareResult CompareByFacts(ir::Expr a, ir::Expr b) const;
+  // The smallest c with a <= b + c by the order facts; kPosInf when none follows.
   int64_t DifferenceBound(ir::Expr a, ir::Expr b) const;
 
   absl::InlinedVector<VarInfo, 8> vars_;

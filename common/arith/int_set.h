@@ -95,8 +95,8 @@ class DomMap {
 // The hull of all sets; nothing for none. With ends that cannot be ordered: min(...) and max(...) of them.
 IntSet Union(absl::Span<const IntSet> sets);
 IntSet Union(const IntSet& a, const IntSet& b, Analyzer& analyzer);
-// Only ends that can be found without min and max of symbols are kept tight: a lower bound of the hull ("at least
-// this much is touched" when each set is).
+// The hull of the first set and those that provably touch or overlap what is gathered so far; others are left out. So
+// every point of the result is in some set, if the sets are exact.
 IntSet UnionLowerBound(absl::Span<const IntSet> sets, Analyzer& analyzer);
 IntSet Intersect(absl::Span<const IntSet> sets);
 IntSet Intersect(const IntSet& a, const IntSet& b, Analyzer& analyzer);

@@ -1,0 +1,23 @@
+// Evaluation of integer expressions on concrete values, and a plain printer: the oracle of the arithmetic tests.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/ir/expr.h"
+
+namespace hone::arith::testing {
+
+using Environment = std::vector<std::pair<const ir::VarNode*, int64_t>>;
+
+// The value of lane `lane` of `e` (0 for scalars), or nullopt where `e` has none: a division by zero, a value that its
+// index type cannot hold, a variable without value. Narrow and unsigned types wrap.
+std::optional<int64_t> Evaluate(ir::Expr e, const Environment& environment, int lane = 0);
+
+// Infix text, fully bracketed.
+std::string ToText(ir::Expr e);
+
+}  // namespace hone::arith::testing
