@@ -28,6 +28,16 @@ constexpr double kTolerableFrequencyChange = 0.1;
 Failure RunFailure(std::string message) { return {FailureKind::kRun, std::move(message)}; }
 Failure RunFailure(const absl::Status& status) { return RunFailure(std::string(ToStd(status.message()))); }
 
+bool OwnsAllCpus(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return false;
+  for (int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_CLR(cpu, &set);
+  }
+  return CPU_COUNT(&set) == 0;
+}
+
 // Takes samples of a candidate and holds its clock against ours: a kernel shares its process with the code that reads
 // the clock there, and could change what that says. It cannot change how long we wait.
 class PlausibleSampler final : public Sampler {
@@ -204,12 +214,17 @@ class LocalRunner::Session {
     result_.errors.tolerance = std::max(result_.errors.tolerance, errors.tolerance);
   }
 
+  std::optional<Failure> TakeSamples() {
+    const TimingLock::Section section(runner_.timing_lock_);
+    PlausibleSampler sampler(*candidate_, policy_);
+    return Evaluate(policy_, request_.best_so_far, sampler, &evaluation_);
+  }
+
   std::optional<Failure> Measure() {
     Disturbance& disturbance = result_.disturbance;
     if (auto failure = candidate_->ProbeGhz(&disturbance.probe_ghz_before)) return failure;
     const CpuTimes before = ReadCpuTimes(runner_.options_.measure_cpus);
-    PlausibleSampler sampler(*candidate_, policy_);
-    if (auto failure = Evaluate(policy_, request_.best_so_far, sampler, &evaluation_)) return failure;
+    if (auto failure = TakeSamples()) return failure;
     disturbance.steal_fraction = StealFraction(before, ReadCpuTimes(runner_.options_.measure_cpus));
     if (auto failure = candidate_->ProbeGhz(&disturbance.probe_ghz_after)) return failure;
     disturbance.involuntary_switches = evaluation_.involuntary_switches;
@@ -255,6 +270,7 @@ class LocalRunner::Session {
 
 LocalRunner::LocalRunner(LocalRunnerOptions options, std::unique_ptr<Zygote> zygote)
     : options_(std::move(options)),
+      timing_lock_(options_.pause_others && OwnsAllCpus(options_.measure_cpus) ? TimingLock::Host() : nullptr),
       fingerprint_(HostFingerprintJson(options_.compiler_revision)),
       zygote_(std::move(zygote)),
       inputs_(kInputCacheBytes) {}

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/measure/runner.h"
+#include "common/measure/timing_lock.h"
 #include "worker/runner/candidate_process.h"
 #include "worker/runner/input_cache.h"
 #include "worker/runner/reference.h"
@@ -23,6 +24,9 @@ struct LocalRunnerOptions {
   std::shared_ptr<ReferenceProvider> references;
   // Goes into the fingerprint.
   std::string compiler_revision;
+  // Stops registered local builds and searches while a kernel is timed, if the measuring CPUs are all that this process
+  // may use: others would take them away.
+  bool pause_others = true;
 };
 
 // Each run has a sandboxed process of its own; the correctness gate stands before the clock, and after it once more.
@@ -45,6 +49,7 @@ class LocalRunner final : public Runner {
   absl::Status RestartZygote() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LocalRunnerOptions options_;
+  TimingLock* const timing_lock_;  // Null when nobody is to be paused.
   const std::string fingerprint_;
   absl::Mutex mutex_;  // Held for the whole of a run.
   std::unique_ptr<Zygote> zygote_ ABSL_GUARDED_BY(mutex_);

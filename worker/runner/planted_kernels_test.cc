@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedKernelsTest, ::testing::ValuesIn(kPlanted),
 
 TEST(ZygoteProcessesTest, NothingIsLeftWhenTheRunnerEnds) {
   {
-    auto runner = LocalRunner::Create({{0}, nullptr, ""});
+    auto runner = LocalRunner::Create(LocalRunnerOptions());
     ASSERT_OK(runner);
     EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), 0);
   }
