@@ -44,6 +44,17 @@ bool IsNegation(Expr a, Expr b) {
          crossed(ExprKind::kGT, ExprKind::kGE);
 }
 
+// Evaluating `e` with other values than it was written for may fail: it loads, calls or divides by what is no literal.
+bool MayTrap(Expr e) {
+  bool found = false;
+  ir::PostOrderVisitExprs(e, [&](Expr part) {
+    const ExprKind kind = part.kind();
+    if (kind == ExprKind::kBufferLoad || kind == ExprKind::kCall) found = true;
+    if (kind >= ExprKind::kDiv && kind <= ExprKind::kFloorMod && !IsConst(part.as<ir::BinaryNode>()->b)) found = true;
+  });
+  return found;
+}
+
 }  // namespace
 
 Expr Negate(Expr condition) {
@@ -260,19 +271,15 @@ Expr RewriteSimplifier::VisitSelect(const ir::SelectNode* node) {
   const Expr condition = Visit(node->condition);
   if (ir::IsTrue(condition)) return Visit(node->true_value);
   if (ir::IsFalse(condition)) return Visit(node->false_value);
-  Expr true_value;
-  Expr false_value;
-  if (condition.dtype().is_scalar()) {
-    {
-      ConstraintScope scope(analyzer_, condition);
-      true_value = Visit(node->true_value);
-    }
-    ConstraintScope scope(analyzer_, Negate(condition));
-    false_value = Visit(node->false_value);
-  } else {
-    true_value = Visit(node->true_value);
-    false_value = Visit(node->false_value);
-  }
+  // A branch is evaluated even where it is not taken: there the condition must not be used to drop what keeps a
+  // load in bounds or a divisor from zero.
+  auto visit = [&](Expr value, Expr known) {
+    if (condition.dtype().is_vector() || value.as<ir::IntImmNode>() || MayTrap(value)) return Visit(value);
+    ConstraintScope scope(analyzer_, known);
+    return Visit(value);
+  };
+  const Expr true_value = visit(node->true_value, condition);
+  const Expr false_value = visit(node->false_value, Negate(condition));
   if (Same(true_value, false_value)) return true_value;
   if (condition == node->condition && true_value == node->true_value && false_value == node->false_value) return node;
   return ir::MakeSelect(condition, true_value, false_value);

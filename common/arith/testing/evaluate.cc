@@ -15,11 +15,15 @@ namespace {
 
 using Value = std::optional<int64_t>;
 
+// Index values beyond it count as undefined while set.
+thread_local int64_t index_limit = INT64_MAX;
+
 // `value` as a literal of `type` would hold it.
 Value Hold(DataType type, __int128 value) {
   type = type.element();
   if (type.is_index()) {
     if (value < ir::MinInt(type) || value > ir::MaxInt(type)) return std::nullopt;
+    if (value > index_limit || -value > index_limit) return std::nullopt;
     return static_cast<int64_t>(value);
   }
   if (type.bits >= 64) return static_cast<int64_t>(value);
@@ -149,6 +153,13 @@ Value Evaluate(Expr e, const Environment& environment, int lane) {
       return Apply(op->kind, op->a.dtype(), *a, *b);
     }
   }
+}
+
+Value EvaluateSmall(Expr e, const Environment& environment, int lane) {
+  index_limit = int64_t{1} << 20;
+  const Value value = Evaluate(e, environment, lane);
+  index_limit = INT64_MAX;
+  return value;
 }
 
 std::string ToText(Expr e) {
