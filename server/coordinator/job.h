@@ -93,6 +93,7 @@ struct TaskReport {
   Metric metric = Metric::kSeconds;
   double best = 0;     // 0 = none yet.
   Slot best_slot;
+  std::string pool;     // Of the job; part of the best record's id.
   double baseline = 0;  // 0 = not measured.
   bool exhausted = false;
   std::string error;

@@ -274,6 +274,7 @@ JobReport JobRun::Report(absl::Time now) const {
     task.metric = run.metric;
     task.best = run.best;
     task.best_slot = run.best_slot;
+    task.pool = definition_.pool;
     task.baseline = run.baseline_median;
     task.exhausted = run.exhausted;
     task.error = run.error;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,24 @@ struct RecordQuery {
   int limit = 1;
 };
 
+struct RecordPageRequest {
+  std::string job_id;      // Empty = all.
+  Digest workload_id;      // Zero = all.
+  bool include_failed = true;
+  uint64_t after = 0;      // Cursor of the page before; 0 = from the start.
+  int limit = 100;
+};
+struct RecordPage {
+  std::vector<TuningRecord> records;  // In the order of insertion.
+  uint64_t cursor = 0;                // 0 = no more.
+};
+
+struct DatabaseStats {
+  int64_t workloads = 0;
+  int64_t records = 0;
+  std::map<std::string, int64_t> by_trust, by_failure, by_device_class;
+};
+
 // Thread-safe. Errors: Unimplemented where a kind cannot do it (as TVM's union); Unavailable when the store is away;
 // DataLoss when what it holds cannot be read.
 class Database {
@@ -40,6 +59,8 @@ class Database {
   // The stored workload equal to this one; stores it when there is none.
   virtual absl::StatusOr<Workload> CommitWorkload(const Workload& workload) = 0;
   virtual absl::StatusOr<std::optional<Workload>> FindWorkload(const Digest& id) = 0;
+  // The first stored workload with this key.
+  virtual absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) = 0;
   virtual absl::StatusOr<std::vector<Workload>> GetAllWorkloads() = 0;
 
   // Stores records; those without an id get RecordId. One whose id is stored already is passed over. All or none.
@@ -60,6 +81,8 @@ class Database {
   virtual absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) = 0;
   // The record with an id that starts with these hexadecimal digits. NotFound; InvalidArgument when there are several.
   virtual absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) = 0;
+  virtual absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) = 0;
+  virtual absl::StatusOr<DatabaseStats> Stats() = 0;
 };
 
 // For each workload of `source`, the valid record with the smallest mean goes to `destination`.

@@ -308,4 +308,20 @@ absl::StatusOr<TuningRecord> JsonDatabase::FindRecord(std::string_view id_prefix
   return index_.FindRecord(id_prefix);
 }
 
+absl::StatusOr<std::optional<Workload>> JsonDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key) {
+  absl::MutexLock lock(&mutex_);
+  const Workload* found = index_.FindByKey(equality, key);
+  return found == nullptr ? std::nullopt : std::optional<Workload>(*found);
+}
+
+absl::StatusOr<RecordPage> JsonDatabase::ListRecords(const RecordPageRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  return index_.Page(request);
+}
+
+absl::StatusOr<DatabaseStats> JsonDatabase::Stats() {
+  absl::MutexLock lock(&mutex_);
+  return index_.Stats();
+}
+
 }  // namespace hone

@@ -46,6 +46,9 @@ class JsonDatabase final : public Database {
   absl::StatusOr<int64_t> Size() override;
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
+  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) override;
+  absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
+  absl::StatusOr<DatabaseStats> Stats() override;
 
  private:
   struct File {

@@ -79,4 +79,20 @@ absl::StatusOr<TuningRecord> MemoryDatabase::FindRecord(std::string_view id_pref
   return index_.FindRecord(id_prefix);
 }
 
+absl::StatusOr<std::optional<Workload>> MemoryDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key) {
+  absl::MutexLock lock(&mutex_);
+  const Workload* found = index_.FindByKey(equality, key);
+  return found == nullptr ? std::nullopt : std::optional<Workload>(*found);
+}
+
+absl::StatusOr<RecordPage> MemoryDatabase::ListRecords(const RecordPageRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  return index_.Page(request);
+}
+
+absl::StatusOr<DatabaseStats> MemoryDatabase::Stats() {
+  absl::MutexLock lock(&mutex_);
+  return index_.Stats();
+}
+
 }  // namespace hone

@@ -32,6 +32,12 @@ const Workload* RecordIndex::FindWorkload(const Digest& id) const {
   return it == workload_by_id_.end() ? nullptr : &workloads_[it->second];
 }
 
+const Workload* RecordIndex::FindByKey(ModuleEquality equality, const Digest& key) const {
+  const auto& by_key = ids_by_key_[static_cast<int>(equality)];
+  auto it = by_key.find(key);
+  return it == by_key.end() ? nullptr : FindWorkload(it->second.front());
+}
+
 void RecordIndex::AddWorkload(const Workload& workload) {
   HONE_CHECK(!workload_by_id_.contains(workload.id));
   size_t index = workloads_.size();
@@ -107,6 +113,33 @@ absl::StatusOr<TuningRecord> RecordIndex::FindRecord(std::string_view prefix) co
   if (!starts(it)) return absl::NotFoundError(StrCat("no record ", prefix));
   if (starts(std::next(it))) return absl::InvalidArgumentError(StrCat("several records start with ", prefix));
   return records_[it->second];
+}
+
+// A cursor is the number of records up to and with the last one of the page.
+RecordPage RecordIndex::Page(const RecordPageRequest& request) const {
+  RecordPage page;
+  size_t at = request.after;
+  for (; at < records_.size() && static_cast<int>(page.records.size()) < request.limit; ++at) {
+    const TuningRecord& record = records_[at];
+    if (!request.job_id.empty() && record.slot.job_id != request.job_id) continue;
+    if (request.workload_id != Digest{} && record.workload_id != request.workload_id) continue;
+    if (!request.include_failed && record.run.failure) continue;
+    page.records.push_back(record);
+  }
+  page.cursor = at < records_.size() ? at : 0;
+  return page;
+}
+
+DatabaseStats RecordIndex::Stats() const {
+  DatabaseStats stats;
+  stats.workloads = static_cast<int64_t>(workloads_.size());
+  stats.records = static_cast<int64_t>(records_.size());
+  for (const TuningRecord& record : records_) {
+    ++stats.by_trust[std::string(TrustName(record.trust))];
+    if (record.run.failure) ++stats.by_failure[std::string(FailureKindName(record.run.failure->kind))];
+    if (!record.device.device_class.empty()) ++stats.by_device_class[record.device.device_class];
+  }
+  return stats;
 }
 
 }  // namespace hone

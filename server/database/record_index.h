@@ -21,6 +21,7 @@ class RecordIndex {
   // The stored workload equal to `workload`, or null.
   const Workload* FindEqual(const Workload& workload) const;
   const Workload* FindWorkload(const Digest& id) const;
+  const Workload* FindByKey(ModuleEquality equality, const Digest& key) const;
   // Requires that no workload with its id is there. An equal one may be (files may hold duplicates): the first counts.
   void AddWorkload(const Workload& workload);
   const std::deque<Workload>& workloads() const { return workloads_; }
@@ -34,6 +35,8 @@ class RecordIndex {
   std::vector<TuningRecord> Best(const RecordQuery& query) const;
   std::vector<TuningRecord> ByMeanTime() const;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) const;
+  RecordPage Page(const RecordPageRequest& request) const;
+  DatabaseStats Stats() const;
 
  private:
   using Group = std::vector<size_t>;  // Indices into records_.

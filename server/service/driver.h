@@ -1,0 +1,95 @@
+// Runs the coordinator's core in a server: one thread owns the core and takes events from a queue; one thread commits
+// what the core wants stored, everything that has gathered in one transaction; streams get their messages from here.
+// An outcome counts, and is acknowledged, only after its commit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "hone/v1/tuning.pb.h"
+#include "hone/v1/worker.pb.h"
+#include "server/coordinator/coordinator.h"
+#include "server/service/blob_store.h"
+#include "server/store/store.h"
+
+namespace hone {
+
+// The server's end of one worker's stream. Thread-safe.
+class WorkerLink {
+ public:
+  virtual ~WorkerLink() = default;
+  virtual void Send(v1::ServerMessage message) = 0;
+  // Ends the stream with this status; nothing is sent afterwards.
+  virtual void Close(absl::Status status) = 0;
+};
+
+// The receiver of one job's events. Thread-safe.
+class JobWatcher {
+ public:
+  virtual ~JobWatcher() = default;
+  virtual void Send(const v1::JobEvent& event) = 0;
+  virtual void Close(absl::Status status) = 0;
+};
+
+struct DriverOptions {
+  CoordinatorOptions coordinator;   // leader_epoch is set from the store.
+  Revisions revisions;              // Of this server.
+  bool allow_synthetic = false;     // Accept test devices.
+  absl::Duration keep_ended = absl::Minutes(5);  // An ended job's details stay in memory that long.
+};
+
+// Counters for /metrics.
+struct DriverStats {
+  int64_t commits = 0, committed_records = 0, commit_failures = 0, late_messages = 0;
+  int64_t build_leases = 0, run_leases = 0, search_leases = 0;
+  double commit_secs = 0;
+  bool store_away = false;
+  size_t workers = 0, leases = 0, jobs = 0;
+  Coordinator::Queues queues;
+};
+
+class Driver {
+ public:
+  // `store` and `blobs` must outlive it. `fatal` is called once when this server must exit (it was deposed).
+  Driver(Store& store, BlobStore& blobs, DriverOptions options, std::function<void(absl::Status)> fatal);
+  ~Driver();  // Stops.
+
+  // Takes the lead, loads the jobs that have not ended, starts the threads.
+  absl::Status Start();
+  // Closes all streams, commits what is pending, joins the threads.
+  void Stop();
+  uint64_t leader_epoch() const;
+
+  // All thread-safe; `done` is called from a thread of the driver and must not block.
+  template <typename T>
+  using Done = std::function<void(absl::StatusOr<T>)>;
+
+  void SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done);
+  void GetJob(std::string id, bool with_spec, Done<v1::JobReport> done);
+  void ListJobs(v1::ListJobsRequest request, Done<v1::ListJobsResponse> done);
+  void PauseJob(std::string id, Done<v1::JobReport> done);
+  void ResumeJob(std::string id, Done<v1::JobReport> done);
+  void CancelJob(std::string id, std::string reason, Done<v1::JobReport> done);
+  void ListWorkers(Done<v1::ListWorkersResponse> done);
+  void DrainWorker(std::string name, bool undrain, Done<v1::WorkerReport> done);
+  void WatchJob(std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher);
+  void Unwatch(const std::shared_ptr<JobWatcher>& watcher);
+  void Audit(AuditEntry entry);
+  void Stats(Done<DriverStats> done);
+
+  // A worker's stream: its first message, then the others, then the end.
+  void WorkerOpened(std::shared_ptr<WorkerLink> link, v1::Register registration);
+  void WorkerSaid(const std::shared_ptr<WorkerLink>& link, v1::WorkerMessage message);
+  void WorkerClosed(const std::shared_ptr<WorkerLink>& link);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hone

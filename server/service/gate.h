@@ -1,0 +1,69 @@
+// Who may call what. Every RPC goes through Check before anything else; an RPC that the table does not know is denied.
+// Without a token file the gate is open: everybody is "anonymous" with every role (loopback and unix sockets only).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace hone {
+
+// What an identity may do; each contains no other.
+enum class Role { kReader, kUser, kOperator, kWorker, kCurator };
+std::string_view RoleName(Role role);  // "reader", "user", "operator", "worker", "curator".
+
+struct Identity {
+  std::string name;    // For the audit log.
+  std::string tenant;
+  std::set<Role> roles;
+  absl::Time expires = absl::InfiniteFuture();
+  bool anonymous = false;
+};
+
+// The roles of which one is needed for an RPC ("TuningService/SubmitJob"); empty set: anybody with a valid identity.
+// NotFound for an unknown RPC.
+absl::StatusOr<std::set<Role>> RolesFor(std::string_view rpc);
+// All RPCs of the table; a test compares them with the protos.
+std::vector<std::string> KnownRpcs();
+
+// Thread-safe.
+class Gate {
+ public:
+  // Open: nobody needs a token.
+  Gate() = default;
+  // A file of token hashes, one a line: "<sha256 hex> <name> <tenant> <role,role> <expiry unix secs or ->". Read again
+  // when it changes. NotFound, or InvalidArgument with the line.
+  static absl::StatusOr<std::unique_ptr<Gate>> FromFile(const std::string& path);
+
+  bool open() const { return path_.empty(); }
+  // The identity behind `authorization` ("Bearer TOKEN"), when it may call `rpc`. Unauthenticated, PermissionDenied.
+  absl::StatusOr<Identity> Check(std::string_view rpc, std::string_view authorization, absl::Time now);
+
+ private:
+  absl::Status Load();
+
+  std::string path_;
+  absl::Mutex mutex_;
+  std::map<std::string, Identity> by_hash_ ABSL_GUARDED_BY(mutex_);
+  int64_t loaded_mtime_ns_ ABSL_GUARDED_BY(mutex_) = -1;
+  absl::Time checked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+// A fresh random token (URL-safe, 256 bits) and its line for the file.
+struct NewToken {
+  std::string token;
+  std::string line;
+};
+absl::StatusOr<NewToken> MakeToken(std::string_view name, std::string_view tenant, std::string_view roles,
+                                   absl::Time expires);
+
+}  // namespace hone

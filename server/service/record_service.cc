@@ -1,0 +1,161 @@
+#include "server/service/record_service.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "server/service/rpc.h"
+
+namespace hone {
+namespace {
+
+absl::Status Busy() { return absl::ResourceExhaustedError("too many record calls are waiting; try again"); }
+
+// Reads chunks one after another; each is stored on the executor before the next is read: back-pressure.
+class ImportReactor final : public grpc::ServerReadReactor<v1::ImportChunk> {
+ public:
+  ImportReactor(Records& records, Executor& executor, Identity who, v1::ImportResponse* response)
+      : records_(records), executor_(executor), who_(std::move(who)), response_(response) {
+    StartRead(&chunk_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return Finish(grpc::Status::OK);
+    if (first_) pool_ = chunk_.pool();
+    first_ = false;
+    bool queued = executor_.Run([this] {
+      absl::Status status = records_.ImportChunk(who_, pool_, chunk_, *response_);
+      if (!status.ok()) return Finish(ToGrpc(status));
+      chunk_.Clear();
+      StartRead(&chunk_);
+    });
+    if (!queued) Finish(ToGrpc(Busy()));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  Records& records_;
+  Executor& executor_;
+  const Identity who_;
+  v1::ImportResponse* response_;
+  v1::ImportChunk chunk_;
+  std::string pool_;
+  bool first_ = true;
+};
+
+class RefusedImport final : public grpc::ServerReadReactor<v1::ImportChunk> {
+ public:
+  explicit RefusedImport(const absl::Status& status) { Finish(ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+// The executor's thread makes chunks and waits until each is on its way.
+class ExportReactor final : public grpc::ServerWriteReactor<v1::ExportChunk> {
+ public:
+  ExportReactor(Records& records, Executor& executor, Identity who, v1::ExportRequest request) {
+    bool queued = executor.Run([this, &records, who = std::move(who), request = std::move(request)] {
+      absl::Status status = records.Export(who, request, [this](v1::ExportChunk chunk) { return Send(chunk); });
+      Finish(ToGrpc(status));
+    });
+    if (!queued) Finish(ToGrpc(Busy()));
+  }
+  void OnWriteDone(bool ok) override {
+    std::lock_guard lock(mutex_);
+    writing_ = false;
+    gone_ = gone_ || !ok;
+    written_.notify_all();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  bool Send(const v1::ExportChunk& chunk) {
+    std::unique_lock lock(mutex_);
+    if (gone_) return false;
+    chunk_ = chunk;
+    writing_ = true;
+    StartWrite(&chunk_);
+    written_.wait(lock, [this] { return !writing_; });
+    return !gone_;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable written_;
+  v1::ExportChunk chunk_;
+  bool writing_ = false;
+  bool gone_ = false;
+};
+
+class RefusedExport final : public grpc::ServerWriteReactor<v1::ExportChunk> {
+ public:
+  explicit RefusedExport(const absl::Status& status) { Finish(ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+template <typename Response, typename Call>
+grpc::ServerUnaryReactor* RecordServiceImpl::Serve(grpc::CallbackServerContext* context, std::string_view rpc,
+                                                   Response* response, Call call) {
+  absl::StatusOr<Identity> identity = Authorize(gate_, *context, rpc);
+  if (!identity.ok()) return Refuse(context, identity.status());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  bool queued = executor_.Run([reactor, response, call = std::move(call), who = *std::move(identity)] {
+    Finish(reactor, response, call(who));
+  });
+  if (!queued) reactor->Finish(ToGrpc(Busy()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RecordServiceImpl::Query(grpc::CallbackServerContext* context,
+                                                   const v1::QueryRequest* request, v1::QueryResponse* response) {
+  return Serve(context, "RecordService/Query", response,
+               [this, request](const Identity& who) { return records_.Query(who, *request); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::GetRecord(grpc::CallbackServerContext* context,
+                                                       const v1::GetRecordRequest* request, v1::Match* response) {
+  return Serve(context, "RecordService/GetRecord", response,
+               [this, request](const Identity& who) { return records_.GetRecord(who, *request); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::ListRecords(grpc::CallbackServerContext* context,
+                                                         const v1::ListRecordsRequest* request,
+                                                         v1::ListRecordsResponse* response) {
+  return Serve(context, "RecordService/ListRecords", response,
+               [this, request](const Identity& who) { return records_.ListRecords(who, *request); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::GetWorkload(grpc::CallbackServerContext* context,
+                                                         const v1::GetWorkloadRequest* request,
+                                                         v1::Workload* response) {
+  return Serve(context, "RecordService/GetWorkload", response,
+               [this, request](const Identity& who) { return records_.GetWorkload(who, *request); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::Commit(grpc::CallbackServerContext* context,
+                                                    const v1::CommitRequest* request, v1::CommitResponse* response) {
+  return Serve(context, "RecordService/Commit", response,
+               [this, request](const Identity& who) { return records_.Commit(who, *request); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::Stats(grpc::CallbackServerContext* context, const v1::StatsRequest*,
+                                                   v1::StatsResponse* response) {
+  return Serve(context, "RecordService/Stats", response, [this](const Identity& who) { return records_.Stats(who); });
+}
+grpc::ServerUnaryReactor* RecordServiceImpl::Promote(grpc::CallbackServerContext* context,
+                                                     const v1::PromoteRequest* request,
+                                                     v1::PromoteResponse* response) {
+  return Serve(context, "RecordService/Promote", response,
+               [this, request](const Identity& who) { return records_.Promote(who, *request); });
+}
+
+grpc::ServerReadReactor<v1::ImportChunk>* RecordServiceImpl::Import(grpc::CallbackServerContext* context,
+                                                                    v1::ImportResponse* response) {
+  absl::StatusOr<Identity> identity = Authorize(gate_, *context, "RecordService/Import");
+  if (!identity.ok()) return new RefusedImport(identity.status());
+  return new ImportReactor(records_, executor_, *std::move(identity), response);
+}
+
+grpc::ServerWriteReactor<v1::ExportChunk>* RecordServiceImpl::Export(grpc::CallbackServerContext* context,
+                                                                     const v1::ExportRequest* request) {
+  absl::StatusOr<Identity> identity = Authorize(gate_, *context, "RecordService/Export");
+  if (!identity.ok()) return new RefusedExport(identity.status());
+  return new ExportReactor(records_, executor_, *std::move(identity), *request);
+}
+
+}  // namespace hone

@@ -1,0 +1,47 @@
+// RecordService on the callback API. Calls run on the executor; no thread of gRPC waits for the database.
+#pragma once
+
+#include <memory>
+
+#include "hone/v1/records.grpc.pb.h"
+#include "server/service/executor.h"
+#include "server/service/gate.h"
+#include "server/service/records.h"
+
+namespace hone {
+
+class RecordServiceImpl final : public v1::RecordService::CallbackService {
+ public:
+  RecordServiceImpl(Records& records, Executor& executor, Gate& gate)
+      : records_(records), executor_(executor), gate_(gate) {}
+
+  grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context, const v1::QueryRequest* request,
+                                  v1::QueryResponse* response) override;
+  grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context, const v1::GetRecordRequest* request,
+                                      v1::Match* response) override;
+  grpc::ServerUnaryReactor* ListRecords(grpc::CallbackServerContext* context, const v1::ListRecordsRequest* request,
+                                        v1::ListRecordsResponse* response) override;
+  grpc::ServerUnaryReactor* GetWorkload(grpc::CallbackServerContext* context, const v1::GetWorkloadRequest* request,
+                                        v1::Workload* response) override;
+  grpc::ServerUnaryReactor* Commit(grpc::CallbackServerContext* context, const v1::CommitRequest* request,
+                                   v1::CommitResponse* response) override;
+  grpc::ServerReadReactor<v1::ImportChunk>* Import(grpc::CallbackServerContext* context,
+                                                   v1::ImportResponse* response) override;
+  grpc::ServerWriteReactor<v1::ExportChunk>* Export(grpc::CallbackServerContext* context,
+                                                    const v1::ExportRequest* request) override;
+  grpc::ServerUnaryReactor* Stats(grpc::CallbackServerContext* context, const v1::StatsRequest* request,
+                                  v1::StatsResponse* response) override;
+  grpc::ServerUnaryReactor* Promote(grpc::CallbackServerContext* context, const v1::PromoteRequest* request,
+                                    v1::PromoteResponse* response) override;
+
+ private:
+  template <typename Response, typename Call>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, std::string_view rpc, Response* response,
+                                  Call call);
+
+  Records& records_;
+  Executor& executor_;
+  Gate& gate_;
+};
+
+}  // namespace hone

@@ -1,0 +1,276 @@
+#include "server/service/records.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "common/support/clock.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+#include "common/wire/records_wire.h"
+#include "server/coordinator/workers.h"
+
+namespace hone {
+namespace {
+
+constexpr int kMaxTop = 1000;
+constexpr char kShared[] = "shared";
+
+bool MayRead(const Identity& who, const std::string& pool) {
+  return who.anonymous || pool == who.tenant || pool == kShared;
+}
+
+absl::StatusOr<std::vector<std::string>> ReadablePools(const Identity& who,
+                                                       const google::protobuf::RepeatedPtrField<std::string>& asked) {
+  std::vector<std::string> pools(asked.begin(), asked.end());
+  for (const std::string& pool : pools) {
+    if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to read"));
+  }
+  if (pools.empty() && !who.anonymous) pools = {who.tenant, kShared};
+  return pools;
+}
+
+absl::StatusOr<std::string> WritablePool(const Identity& who, const std::string& asked) {
+  if (who.anonymous) return asked;
+  if (!asked.empty() && asked != who.tenant) {
+    return absl::PermissionDeniedError(StrCat("pool \"", asked, "\" is not yours to write"));
+  }
+  return who.tenant;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Match> Records::MatchOf(const TuningRecord& record, bool with_script) {
+  v1::Match match;
+  *match.mutable_record() = ToProto(record);
+  HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(record.workload_id));
+  if (workload) {
+    *match.mutable_workload() = ToProto(*workload);
+    if (!with_script) match.mutable_workload()->clear_script();
+  }
+  return match;
+}
+
+v1::Fit Records::FitOf(const TuningRecord& record, const std::string& device_class, const std::string& target_json,
+                       std::string& deciding_field) {
+  if (!target_json.empty()) {
+    std::string mismatch = TargetMismatch(record.target_json, target_json);
+    if (!mismatch.empty()) {
+      deciding_field = mismatch.substr(0, mismatch.find(':'));
+      return deciding_field == "kind" || deciding_field == "arch" ? v1::FIT_REFUSED : v1::FIT_SUGGESTED;
+    }
+    if (record.target_json != target_json) {
+      deciding_field = "target";
+      return v1::FIT_COMPATIBLE;
+    }
+  }
+  if (!device_class.empty() && record.device.device_class != device_class) {
+    deciding_field = "device_class";
+    return v1::FIT_COMPATIBLE;
+  }
+  return v1::FIT_EXACT;
+}
+
+absl::StatusOr<v1::QueryResponse> Records::Query(const Identity& who, const v1::QueryRequest& request) {
+  RecordQuery query;
+  query.equality = FromProto(request.equality());
+  HONE_ASSIGN_OR_RETURN(query.key, DigestFromBytes(request.key(), "key"));
+  if (!request.workload_id().empty()) {
+    HONE_ASSIGN_OR_RETURN(Digest id, DigestFromBytes(request.workload_id(), "workload_id"));
+    HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(id));
+    if (!workload) return v1::QueryResponse();
+    query.key = workload->key(query.equality);
+  }
+  if (query.key == Digest{}) return absl::InvalidArgumentError("workload_id or key is needed");
+  query.metric = FromProto(request.metric());
+  if (request.trust_size() > 0) query.trust.clear();
+  for (int trust : request.trust()) {
+    HONE_ASSIGN_OR_RETURN(Trust one, FromProto(static_cast<v1::Trust>(trust)));
+    query.trust.push_back(one);
+  }
+  HONE_ASSIGN_OR_RETURN(query.pools, ReadablePools(who, request.pools()));
+  query.limit = request.top_k() == 0 ? 1 : static_cast<int>(std::min<uint32_t>(request.top_k(), kMaxTop));
+  int wanted = query.limit;
+  bool narrow = !request.target_json().empty() || !request.device_class().empty();
+  if (narrow) query.limit = kMaxTop;  // Those that do not fit are dropped below.
+  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> best, database_.Best(query));
+  std::vector<v1::Match> matches;
+  for (const TuningRecord& record : best) {
+    std::string field;
+    v1::Fit fit = FitOf(record, request.device_class(), request.target_json(), field);
+    if (fit == v1::FIT_REFUSED) continue;
+    HONE_ASSIGN_OR_RETURN(v1::Match match, MatchOf(record, !request.without_scripts()));
+    match.set_fit(fit);
+    match.set_deciding_field(field);
+    matches.push_back(std::move(match));
+    if (!narrow && static_cast<int>(matches.size()) >= wanted) break;
+  }
+  std::stable_sort(matches.begin(), matches.end(),
+                   [](const v1::Match& a, const v1::Match& b) { return a.fit() < b.fit(); });
+  v1::QueryResponse response;
+  for (v1::Match& match : matches) {
+    if (response.matches_size() < wanted) *response.add_matches() = std::move(match);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Match> Records::GetRecord(const Identity& who, const v1::GetRecordRequest& request) {
+  HONE_ASSIGN_OR_RETURN(TuningRecord record, database_.FindRecord(request.id_prefix()));
+  if (!MayRead(who, record.pool)) return absl::NotFoundError(StrCat("no record ", request.id_prefix()));
+  return MatchOf(record, /*with_script=*/true);
+}
+
+absl::StatusOr<v1::ListRecordsResponse> Records::ListRecords(const Identity& who,
+                                                             const v1::ListRecordsRequest& request) {
+  RecordPageRequest page;
+  page.job_id = request.job_id();
+  HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));
+  page.include_failed = request.include_failed();
+  page.after = request.after();
+  page.limit = request.limit() == 0 ? 100 : static_cast<int>(std::min<uint32_t>(request.limit(), kMaxTop));
+  HONE_ASSIGN_OR_RETURN(RecordPage found, database_.ListRecords(page));
+  v1::ListRecordsResponse response;
+  for (const TuningRecord& record : found.records) {
+    if (MayRead(who, record.pool)) *response.add_records() = ToProto(record);
+  }
+  response.set_cursor(found.cursor);
+  return response;
+}
+
+absl::StatusOr<v1::Workload> Records::GetWorkload(const Identity&, const v1::GetWorkloadRequest& request) {
+  std::optional<Workload> found;
+  if (!request.id().empty()) {
+    HONE_ASSIGN_OR_RETURN(Digest id, DigestFromBytes(request.id(), "id"));
+    HONE_ASSIGN_OR_RETURN(found, database_.FindWorkload(id));
+  } else {
+    HONE_ASSIGN_OR_RETURN(Digest key, DigestFromBytes(request.key(), "key"));
+    HONE_ASSIGN_OR_RETURN(found, database_.FindWorkloadByKey(FromProto(request.equality()), key));
+  }
+  if (!found) return absl::NotFoundError("no such workload");
+  return ToProto(*found);
+}
+
+absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_pool, const v1::ImportChunk& chunk,
+                                  v1::ImportResponse& total) {
+  constexpr int kMaxBad = 100;
+  HONE_ASSIGN_OR_RETURN(std::string pool, WritablePool(who, asked_pool));
+  auto bad = [&](std::string what) {
+    if (total.bad_size() < kMaxBad) total.add_bad(std::move(what));
+  };
+  for (const v1::Workload& proto : chunk.workloads()) {
+    absl::StatusOr<Workload> workload = FromProto(proto);
+    if (workload.ok()) workload = database_.CommitWorkload(*workload);
+    if (absl::IsUnavailable(workload.status())) return workload.status();
+    total.set_workloads(total.workloads() + 1);
+    if (!workload.ok()) bad(StrCat("workload ", total.workloads(), ": ", ToStd(workload.status().message())));
+  }
+  std::vector<TuningRecord> records;
+  for (const v1::TuningRecord& proto : chunk.records()) {
+    total.set_records(total.records() + 1);
+    absl::StatusOr<TuningRecord> record = FromProto(proto);
+    if (!record.ok()) {
+      bad(StrCat("record ", total.records(), ": ", ToStd(record.status().message())));
+      continue;
+    }
+    // What a client says it measured is imported; only our own workers verify.
+    if (record->trust == Trust::kVerified) record->trust = Trust::kImported;
+    record->slot = Slot{};
+    record->pool = pool;
+    record->tenant = who.tenant;
+    record->created_by = who.name;
+    if (record->created == absl::UnixEpoch()) record->created = Clock::Real().Now();
+    record->id = RecordId(*record);
+    records.push_back(*std::move(record));
+  }
+  absl::StatusOr<int64_t> inserted = database_.CommitRecords(records);
+  HONE_RETURN_IF_ERROR(inserted.status());
+  total.set_duplicates(total.duplicates() + records.size() - *inserted);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::CommitResponse> Records::Commit(const Identity& who, const v1::CommitRequest& request) {
+  v1::ImportChunk chunk;
+  *chunk.mutable_workloads() = request.workloads();
+  *chunk.mutable_records() = request.records();
+  v1::ImportResponse total;
+  HONE_RETURN_IF_ERROR(ImportChunk(who, request.pool(), chunk, total));
+  if (total.bad_size() > 0) return absl::InvalidArgumentError(total.bad(0));
+  v1::CommitResponse response;
+  response.set_inserted(total.records() - total.duplicates());
+  response.set_duplicates(total.duplicates());
+  return response;
+}
+
+absl::StatusOr<v1::StatsResponse> Records::Stats(const Identity&) {
+  HONE_ASSIGN_OR_RETURN(DatabaseStats stats, database_.Stats());
+  v1::StatsResponse response;
+  response.set_workloads(stats.workloads);
+  response.set_records(stats.records);
+  for (const auto& [name, count] : stats.by_trust) (*response.mutable_by_trust())[name] = count;
+  for (const auto& [name, count] : stats.by_failure) (*response.mutable_by_failure())[name] = count;
+  for (const auto& [name, count] : stats.by_device_class) (*response.mutable_by_device_class())[name] = count;
+  return response;
+}
+
+absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const v1::PromoteRequest& request) {
+  HONE_ASSIGN_OR_RETURN(Digest id, DigestFromBytes(request.record_id(), "record_id"));
+  HONE_ASSIGN_OR_RETURN(TuningRecord record, database_.FindRecord(id.Hex()));
+  if (!MayRead(who, record.pool)) return absl::NotFoundError(StrCat("no record ", id.Hex()));
+  if (record.trust != Trust::kVerified) {
+    return absl::FailedPreconditionError(StrCat("record ", id.Hex(), " is ", TrustName(record.trust), ", not verified"));
+  }
+  record.pool = request.to_pool().empty() ? kShared : request.to_pool();
+  record.created_by = who.name;
+  record.id = RecordId(record);
+  HONE_RETURN_IF_ERROR(database_.CommitRecords(absl::MakeConstSpan(&record, 1)).status());
+  v1::PromoteResponse response;
+  response.set_record_id(record.id.Raw());
+  return response;
+}
+
+absl::Status Records::Export(const Identity& who, const v1::ExportRequest& request,
+                             const std::function<bool(v1::ExportChunk)>& send) {
+  HONE_ASSIGN_OR_RETURN(std::vector<std::string> pools, ReadablePools(who, request.pools()));
+  RecordPageRequest page;
+  page.job_id = request.job_id();
+  HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));
+  page.include_failed = request.include_failed();
+  page.limit = 500;
+  std::set<Digest> sent;
+  std::map<Digest, TuningRecord> best;
+  auto readable = [&](const TuningRecord& record) {
+    return pools.empty() || std::find(pools.begin(), pools.end(), record.pool) != pools.end();
+  };
+  auto add = [&](const TuningRecord& record, v1::ExportChunk& chunk) -> absl::Status {
+    if (sent.insert(record.workload_id).second) {
+      HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(record.workload_id));
+      if (workload) *chunk.add_workloads() = ToProto(*workload);
+    }
+    *chunk.add_records() = ToProto(record);
+    return absl::OkStatus();
+  };
+  do {
+    HONE_ASSIGN_OR_RETURN(RecordPage found, database_.ListRecords(page));
+    page.after = found.cursor;
+    v1::ExportChunk chunk;
+    for (const TuningRecord& record : found.records) {
+      if (!readable(record)) continue;
+      if (!request.pruned()) {
+        HONE_RETURN_IF_ERROR(add(record, chunk));
+      } else if (IsValid(record)) {
+        auto [it, added] = best.try_emplace(record.workload_id, record);
+        if (!added && SortKey(record) < SortKey(it->second)) it->second = record;
+      }
+    }
+    if (chunk.records_size() > 0 && !send(std::move(chunk))) return absl::CancelledError("the reader is gone");
+  } while (page.after != 0);
+  for (const auto& [id, record] : best) {
+    v1::ExportChunk chunk;
+    HONE_RETURN_IF_ERROR(add(record, chunk));
+    if (!send(std::move(chunk))) return absl::CancelledError("the reader is gone");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hone

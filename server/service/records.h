@@ -1,0 +1,43 @@
+// The rules of RecordService without gRPC: what an identity may see, how a request becomes a query, how well a record
+// fits the device that asks. Thread-safe; blocks on the database.
+#pragma once
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "hone/v1/records.pb.h"
+#include "server/database/database.h"
+#include "server/service/gate.h"
+
+namespace hone {
+
+class Records {
+ public:
+  explicit Records(Database& database) : database_(database) {}
+
+  absl::StatusOr<v1::QueryResponse> Query(const Identity& who, const v1::QueryRequest& request);
+  absl::StatusOr<v1::Match> GetRecord(const Identity& who, const v1::GetRecordRequest& request);
+  absl::StatusOr<v1::ListRecordsResponse> ListRecords(const Identity& who, const v1::ListRecordsRequest& request);
+  absl::StatusOr<v1::Workload> GetWorkload(const Identity& who, const v1::GetWorkloadRequest& request);
+  absl::StatusOr<v1::CommitResponse> Commit(const Identity& who, const v1::CommitRequest& request);
+  absl::StatusOr<v1::StatsResponse> Stats(const Identity& who);
+  absl::StatusOr<v1::PromoteResponse> Promote(const Identity& who, const v1::PromoteRequest& request);
+
+  // One chunk of an import, added to `total`; bad entries are counted and passed over.
+  absl::Status ImportChunk(const Identity& who, const std::string& pool, const v1::ImportChunk& chunk,
+                           v1::ImportResponse& total);
+  // Gives chunks of some hundred records until `send` returns false.
+  absl::Status Export(const Identity& who, const v1::ExportRequest& request,
+                      const std::function<bool(v1::ExportChunk)>& send);
+
+  // Exact: same device class; compatible: same kind and target; suggested: same kind of target; refused: another kind.
+  static v1::Fit FitOf(const TuningRecord& record, const std::string& device_class, const std::string& target_json,
+                       std::string& deciding_field);
+
+ private:
+  absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);
+
+  Database& database_;
+};
+
+}  // namespace hone

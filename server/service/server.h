@@ -1,0 +1,48 @@
+// A hone-server as an object: store, driver and the three gRPC services on one port, with health and reflection.
+// main.cc makes one from flags; tests make one in their process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/service/driver.h"
+#include "server/store/store.h"
+
+namespace hone {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";  // "host:port", port 0 = any free one; or "unix:/path".
+  std::string token_file;              // Empty = no tokens: loopback and unix sockets only.
+  std::string tls_cert, tls_key;       // PEM files; both or none.
+  std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
+  int record_threads = 4;
+  DriverOptions driver;
+};
+
+class Server {
+ public:
+  // Takes the lead and listens. InvalidArgument: unusable flags, such as an address that is not loopback without TLS
+  // and tokens; Unavailable: the address is in use, or the store is away or led by another server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(std::unique_ptr<Store> store, ServerOptions options,
+                                                       std::function<void(absl::Status)> fatal);
+  ~Server();  // Stops.
+
+  // Streams end, calls in progress get `grace`, pending outcomes are committed.
+  void Stop(absl::Duration grace = absl::Milliseconds(500));
+  const std::string& address() const;  // Where it listens, with the port.
+  Driver& driver();
+  Store& store();
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// Whether only this machine can reach the address: 127.*, [::1], localhost, unix:.
+bool IsLoopback(const std::string& address);
+
+}  // namespace hone
