@@ -4,6 +4,11 @@
 #include "common/schedule/primitive/lookup.h"
 #include "common/schedule/primitive/loop_kind.h"
 #include "common/schedule/primitive/postproc_marker.h"
+#include "common/schedule/primitive/buffer_access.h"
+#include "common/schedule/primitive/loop_partition.h"
+#include "common/schedule/primitive/merge.h"
+#include "common/schedule/primitive/set_scope.h"
+#include "common/schedule/primitive/storage_align.h"
 #include "common/schedule/primitive/reorder.h"
 #include "common/schedule/primitive/sample.h"
 #include "common/schedule/primitive/split.h"
@@ -23,8 +28,10 @@ constexpr const InstructionRow* kRows[] = {
     &kGetProducersRow,
     &kGetConsumersRow,
     &kGetOutputBlocksRow,
+    &kMergeRow,
     &kFuseRow,
     &kSplitRow,
+    &kLoopPartitionRow,
     &kReorderRow,
     &kReorderBlockIterVarRow,
     &kAddUnitLoopRow,
@@ -32,8 +39,14 @@ constexpr const InstructionRow* kRows[] = {
     &kVectorizeRow,
     &kBindRow,
     &kUnrollRow,
+    &kStorageAlignRow,
+    &kSetScopeRow,
+    &kUnsafeSetDTypeRow,
     &kAnnotateRow,
     &kUnannotateRow,
+    &kSetAxisSeparatorRow,
+    &kAnnotateBufferAccessRow,
+    &kUnsafeHideBufferAccessRow,
     &kEnterPostprocRow,
 };
 

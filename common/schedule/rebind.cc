@@ -62,7 +62,7 @@ class Rebinder final : public ir::StmtExprMutator {
     // Only a block without iters may use loop variables in itself.
     if (node->iter_values.empty()) return Opaque(node);
     absl::InlinedVector<Expr, 8> values;
-    const bool simple = !rebinding_.guard && ir::IsTrue(node->predicate) &&
+    const bool simple = rebinding_.simplify && !rebinding_.guard && ir::IsTrue(node->predicate) &&
                         RebindCompactSums(node->iter_values, rebinding_, domains_, values);
     Expr predicate = node->predicate;
     if (!simple) {
@@ -70,11 +70,7 @@ class Rebinder final : public ir::StmtExprMutator {
       for (Expr value : node->iter_values) values.push_back(MutateExpr(value));
       predicate = MutateExpr(node->predicate);
       if (rebinding_.guard) predicate = ir::And(predicate, rebinding_.guard);
-      arith::Analyzer analyzer;
-      const std::vector<Expr> simplified =
-          arith::IterMapSimplify(values, domains_, predicate, arith::IterMapLevel::kSurjective, analyzer,
-                                 /*simplify_trivial_iterators=*/!rebinding_.preserve_unit_iters);
-      values.assign(simplified.begin(), simplified.end());
+      if (rebinding_.simplify) Simplify(predicate, values);
     }
     bool same = predicate == node->predicate;
     for (size_t i = 0; i < values.size(); ++i) same = same && values[i] == node->iter_values[i];
@@ -83,6 +79,14 @@ class Rebinder final : public ir::StmtExprMutator {
     copy->iter_values = ir::MakeArray(values.data(), values.size());
     copy->predicate = predicate;
     return copy;
+  }
+
+  void Simplify(Expr predicate, absl::InlinedVector<Expr, 8>& values) {
+    arith::Analyzer analyzer;
+    const std::vector<Expr> simplified =
+        arith::IterMapSimplify(values, domains_, predicate, arith::IterMapLevel::kSurjective, analyzer,
+                               /*simplify_trivial_iterators=*/!rebinding_.preserve_unit_iters);
+    values.assign(simplified.begin(), simplified.end());
   }
 
   Stmt Opaque(const BlockRealizeNode* node) {

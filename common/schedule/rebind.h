@@ -22,6 +22,8 @@ struct Rebinding {
   ir::Expr guard;
   // As in Split and Fuse.
   bool preserve_unit_iters = true;
+  // Otherwise bindings are only substituted.
+  bool simplify = true;
 };
 
 // Blocks that were rewritten because they use the loop variables themselves.

@@ -29,6 +29,9 @@ using LoopRvs = absl::InlinedVector<LoopRv, 8>;
 using BlockRvs = absl::InlinedVector<BlockRv, 8>;
 using ExprRvs = absl::InlinedVector<ExprRv, 8>;
 
+// A factor of Split or LoopPartition that follows from the others.
+inline constexpr int64_t kInferFactor = -1;
+
 enum class BufferSide : uint8_t { kRead = 0, kWrite = 1 };
 
 // A block or a loop.

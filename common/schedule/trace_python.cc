@@ -23,7 +23,8 @@ class Printer {
     for (const Value& input : instruction.inputs) inputs.push_back(InputText(input, /*quote=*/true));
     PythonArgs args;
     if (instruction.row->python != nullptr) {
-      instruction.row->python(PythonWriter(), inputs, absl::MakeConstSpan(instruction.attrs.data(), instruction.attrs.size()), args);
+      instruction.row->python(PythonWriter(instruction.inputs), inputs,
+                              absl::MakeConstSpan(instruction.attrs.data(), instruction.attrs.size()), args);
     } else {
       ByNames(instruction, inputs, args);
     }

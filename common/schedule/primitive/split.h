@@ -7,8 +7,6 @@
 
 namespace hone::schedule {
 
-inline constexpr int64_t kInferFactor = -1;
-
 // Replaces `loop` (extent E, starting at 0, without annotations or thread binding) by one serial loop a factor,
 // outermost first, which visit the same points in the same order. At most one factor is kInferFactor and becomes
 // ceil(E / product of the others); the others are positive, and their product is at least E. Where the new loops may
