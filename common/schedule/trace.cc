@@ -41,6 +41,43 @@ Trace Trace::WithDecision(size_t instruction, const Value& decision, bool remove
   return Trace(std::move(copy), std::move(arena));
 }
 
+namespace {
+
+// Points into IR, which CopyValue does not copy.
+bool HoldsIr(const Value& value) {
+  if (value.is(Value::Kind::kIndexMap) || value.is(Value::Kind::kExpr)) return true;
+  if (value.is(Value::Kind::kList)) {
+    for (const Value& item : value.list()) {
+      if (HoldsIr(item)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Trace Trace::WithDecisionsOf(const Trace& replayed) const {
+  auto arena = std::make_shared<ir::Arena>();
+  const ir::ArenaScope scope(arena);
+  auto copy_values = [&](ir::Array<Value> values) {
+    std::vector<Value> out;
+    out.reserve(values.size());
+    for (const Value& value : values) {
+      if (HoldsIr(value)) arena->KeepAlive(arena_);
+      out.push_back(CopyValue(value));
+    }
+    return ir::MakeArray(out);
+  };
+  std::vector<Instruction> copy = instructions_;
+  for (size_t i = 0; i < copy.size(); ++i) {
+    copy[i].inputs = copy_values(copy[i].inputs);
+    copy[i].attrs = copy_values(copy[i].attrs);
+    copy[i].outputs = ir::MakeArray(copy[i].outputs.data(), copy[i].outputs.size());
+    copy[i].decision = CopyValue(replayed.instructions_[i].decision);
+  }
+  return Trace(std::move(copy), std::move(arena));
+}
+
 Trace Trace::Simplified(bool remove_postproc) const {
   const size_t size = remove_postproc ? SizeWithoutPostproc() : instructions_.size();
   absl::flat_hash_set<int32_t> used;

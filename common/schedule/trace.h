@@ -41,6 +41,9 @@ class Trace {
 
   // A copy with one decision replaced, cut before the first EnterPostproc if asked.
   Trace WithDecision(size_t instruction, const Value& decision, bool remove_postproc) const;
+  // A copy in an arena of its own, with the decisions of `replayed`, whose first size() instructions were made by
+  // replaying this one. Lets go of the arenas that this trace came from, unless an index map lies in them.
+  Trace WithDecisionsOf(const Trace& replayed) const;
   // Without pure instructions whose outputs nobody uses.
   Trace Simplified(bool remove_postproc) const;
 

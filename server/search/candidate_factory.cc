@@ -1,0 +1,63 @@
+#include "server/search/candidate_factory.h"
+
+#include "common/schedule/trace_json.h"
+#include "server/cost_model/feature/extract.h"
+
+namespace hone {
+namespace {
+
+// FNV-1a of the trace with its repaired decisions: candidates of one task that differ in nothing are one candidate.
+uint64_t HashOf(const schedule::Trace& trace) {
+  const absl::StatusOr<std::string> json = schedule::TraceToJson(trace);
+  uint64_t h = 14695981039346656037u;
+  for (unsigned char c : json.ok() ? *json : "") h = (h ^ c) * 1099511628211u;
+  return h;
+}
+
+}  // namespace
+
+using schedule::Schedule;
+using schedule::Trace;
+using schedule::Value;
+
+CandidateFactory::CandidateFactory(ir::IRModule workload, const Target& target, const SpaceGenerator& space,
+                                   schedule::TensorIntrinTable intrinsics, bool with_features)
+    : workload_(std::move(workload)),
+      is_gpu_(target.HasKey("gpu")),
+      space_(space),
+      intrinsics_(intrinsics),
+      with_features_(with_features) {}
+
+std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int64_t seed, bool resample,
+                                                         Rejection* why) const {
+  Rejection ignored;
+  Rejection& reason = why != nullptr ? *why : ignored;
+  reason = Rejection::kSchedule;
+  schedule::ScheduleOptions options;
+  options.seed = seed;
+  options.intrinsics = intrinsics_;
+  absl::StatusOr<Schedule> sch = Schedule::Create(workload_, options);
+  if (!sch.ok()) return nullptr;
+  const absl::Status applied =
+      resample ? trace.ApplyTo(*sch, /*remove_postproc=*/true,
+                               [](size_t, const schedule::Instruction&) { return Value::None(); })
+               : trace.ApplyTo(*sch, /*remove_postproc=*/true);
+  if (!applied.ok()) return nullptr;
+  reason = Rejection::kPostproc;
+  if (!ApplyPostprocs(space_.postprocs(), *sch).passed()) return nullptr;
+  auto out = std::make_shared<Individual>();
+  const ir::IRModule module = sch->module();
+  if (with_features_) {
+    reason = Rejection::kFeatures;
+    absl::StatusOr<FeatureMatrix> features = ExtractFeatures(module, is_gpu_);
+    if (!features.ok()) return nullptr;
+    out->features = *std::move(features);
+  }
+  // A compact copy of the trace: the schedule's arena, with all IR ever made for it, is let go.
+  out->trace = trace.WithDecisionsOf(sch->trace());
+  out->hash = HashOf(out->trace);
+  reason = Rejection::kNone;
+  return out;
+}
+
+}  // namespace hone

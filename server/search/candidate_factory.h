@@ -1,0 +1,52 @@
+// Turns decisions into candidates: replays a trace on the workload, runs the postprocs, and measures what the search
+// needs to know of the result.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/ir/module.h"
+#include "common/schedule/schedule.h"
+#include "common/schedule/trace.h"
+#include "common/support/random.h"
+#include "server/cost_model/features.h"
+#include "server/space/space_generator.h"
+
+namespace hone {
+
+// A legal point of a design space.
+struct Individual {
+  schedule::Trace trace;     // With decisions, without the postprocessing part.
+  uint64_t hash = 0;         // Equal for equal candidates of a task.
+  FeatureMatrix features;    // Empty when not asked for.
+};
+
+// Why a trace gave no candidate; counted for the log.
+enum class Rejection { kNone, kSchedule, kPostproc, kFeatures };
+
+// Thread-safe once made.
+class CandidateFactory {
+ public:
+  // `with_features`: also extract per-store features.
+  CandidateFactory(ir::IRModule workload, const Target& target, const SpaceGenerator& space,
+                   schedule::TensorIntrinTable intrinsics, bool with_features);
+
+  // Replays `trace` with its decisions (repaired by the primitives where they do not fit), or, with `resample`, with
+  // fresh ones drawn from `seed`. Null when a primitive or a postproc refuses.
+  std::shared_ptr<const Individual> Make(const schedule::Trace& trace, int64_t seed, bool resample,
+                                         Rejection* why = nullptr) const;
+
+  const ir::IRModule& workload() const { return workload_; }
+
+ private:
+  ir::IRModule workload_;
+  bool is_gpu_;
+  const SpaceGenerator& space_;
+  schedule::TensorIntrinTable intrinsics_;
+  bool with_features_;
+};
+
+}  // namespace hone

@@ -1,0 +1,37 @@
+// A step after a trace was replayed: rewrites the schedule through traced primitives, or rejects the candidate.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/schedule/schedule.h"
+#include "server/space/context.h"
+
+namespace hone {
+
+// Users derive from it. Apply may be called from several threads at once, on different schedules.
+class Postproc {
+ public:
+  virtual ~Postproc() = default;
+  // As in TVM without the prefix: "RewriteReductionBlock".
+  virtual std::string_view name() const = 0;
+  virtual absl::Status Initialize(const SpaceContext& context) { return absl::OkStatus(); }
+  // False: the candidate is rejected. An error is a defect of the trace or of a primitive.
+  virtual absl::StatusOr<bool> Apply(schedule::Schedule& sch) const = 0;
+  virtual std::unique_ptr<Postproc> Clone() const = 0;
+};
+
+using Postprocs = std::vector<std::unique_ptr<Postproc>>;
+
+// Enters the postprocessing part of the trace and applies `postprocs` in order. The index of the one that said no (or
+// failed), or nullopt when all passed.
+struct PostprocOutcome {
+  int failed = -1;
+  absl::Status error;  // Set when `failed` failed instead of saying no.
+  bool passed() const { return failed < 0; }
+};
+PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch);
+
+}  // namespace hone
