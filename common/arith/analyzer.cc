@@ -89,12 +89,12 @@ Expr Analyzer::CanonicalSimplify(Expr e) {
 
 Expr Analyzer::Simplify(Expr e, int steps) {
   if (!e) return e;
-  e = CanonicalSimplify(e);
+  Expr out = CanonicalSimplify(e);
   for (int i = 0; i < steps; ++i) {
-    if (IsConst(e) || e.kind() == ExprKind::kVar) return e;
-    e = i % 2 == 0 ? RewriteSimplify(e) : CanonicalSimplify(e);
+    if (IsConst(out) || out.kind() == ExprKind::kVar) return out;
+    out = i % 2 == 0 ? RewriteSimplify(out) : CanonicalSimplify(out);
   }
-  return e;
+  return DeepEqual(out, e) ? e : out;
 }
 
 bool Analyzer::CanProveGreaterEqual(Expr e, int64_t lower_bound) {

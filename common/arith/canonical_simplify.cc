@@ -458,7 +458,12 @@ TermSum CanonicalSimplifier::CastToSum(const ir::CastNode* node) {
       return SumOf(value == node->value ? Expr(node) : ir::Cast(to, value));
     }
   }
-  for (SplitTerm& term : sum.terms) term.index = ir::Cast(to, term.index);
+  for (SplitTerm& term : sum.terms) {
+    const auto* inner = term.index.as<ir::CastNode>();
+    const bool there_and_back = inner != nullptr && inner->value.dtype() == to && inner->dtype.is_index() &&
+                                inner->dtype.bits >= to.bits;
+    term.index = there_and_back ? inner->value : ir::Cast(to, term.index);
+  }
   sum.dtype = to;
   return sum;
 }

@@ -104,11 +104,14 @@ class IntervalEvaluator {
     const IntSet set = Eval(value);
     if (set.IsSinglePoint() && set.min() == value) return IntSet::SinglePoint(e);
     const DataType to = e.dtype().element();
-    // Only a widening keeps order for certain.
     const DataType from = value.dtype().element();
-    const bool keeps = IsIntLike(from) && IsIntLike(to) &&
-                       ConstIntBound::Everything(to).Contains(analyzer_.const_int_bound(value));
-    if (!keeps && !(from.is_index() && to.is_index())) return IntSet::Everything();
+    if (!IsIntLike(from) || !IsIntLike(to)) return IntSet::Everything();
+    if (!from.is_index() || !to.is_index()) {
+      // A value, or an end of its set, that does not fit wraps; then order is lost.
+      const ConstIntBound all = ConstIntBound::Everything(to);
+      auto fits = [&](Expr end) { return !end || all.Contains(analyzer_.const_int_bound(end)); };
+      if (!fits(value) || !fits(set.min()) || !fits(set.max())) return IntSet::Everything();
+    }
     if (set.IsSinglePoint()) return IntSet::SinglePoint(ir::Cast(to, set.min()));
     return IntSet::Interval(set.min() ? ir::Cast(to, set.min()) : Expr(), set.max() ? ir::Cast(to, set.max()) : Expr());
   }

@@ -101,6 +101,32 @@ TEST(RandomTest, ConditionsKeepTheirValue) {
   });
 }
 
+// Literals at the limits of int32 neither trap nor give another value where nothing overflows.
+TEST(RandomTest, ExtremeLiteralsKeepTheValue) {
+  ForSeeds(Cases(30000), [](int64_t seed, CounterRandom& random) {
+    RandomExpr exprs(random, 3);
+    exprs.UseExtremeLiterals();
+    Analyzer analyzer;
+    BindSome(analyzer, exprs, random);
+    const Expr e = seed % 2 == 0 ? exprs.Int(2 + seed % 3) : exprs.Bool(3);
+    CheckSame(exprs, e, analyzer.Simplify(e));
+    analyzer.const_int_bound(e);
+    analyzer.modular_set(e);
+    analyzer.int_set(e);
+    // As int64 the same literals are harmless, but their products may not fit.
+    Expr wide = ir::Cast(ir::kInt64, e);
+    for (int i = 0; i < 3; ++i) {
+      wide = ir::Binary(static_cast<ir::ExprKind>(static_cast<int>(ir::ExprKind::kAdd) + random.Below(9)), wide,
+                        ir::IntImm(ir::kInt64, random.Below(2) == 0 ? INT64_MIN + random.Below(2)
+                                                                    : INT64_MAX - random.Below(2)));
+    }
+    CheckSame(exprs, wide, analyzer.Simplify(wide));
+    analyzer.const_int_bound(wide);
+    analyzer.modular_set(wide);
+    analyzer.int_set(wide);
+  });
+}
+
 TEST(RandomTest, IndicesOfSchedulesKeepTheirValue) {
   ForSeeds(Cases(40000), [](int64_t, CounterRandom& random) {
     RandomExpr exprs(random, 4);

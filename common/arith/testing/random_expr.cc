@@ -24,6 +24,10 @@ Environment RandomExpr::Sample() {
 
 Expr RandomExpr::Literal() {
   static constexpr int64_t kValues[] = {0, 1, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 8, 12, 15, 16, 32, 64, -1, -1, -2, -3, -4, -8};
+  if (extreme_ && random_.Below(3) == 0) {
+    static constexpr int64_t kExtremes[] = {INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 65536, -65536, 1 << 30};
+    return ir::Int32(kExtremes[random_.Below(7)]);
+  }
   return ir::Int32(kValues[random_.Below(24)]);
 }
 
@@ -33,6 +37,7 @@ Expr RandomExpr::Leaf() {
 
 Expr RandomExpr::Divisor(int depth) {
   if (random_.Below(8) == 0) return Int(depth - 1);
+  if (extreme_) return Literal();
   static constexpr int64_t kValues[] = {2, 2, 3, 4, 4, 5, 6, 8, 8, 12, 16, 32, -2, -3, 1, 7};
   return ir::Int32(kValues[random_.Below(16)]);
 }

@@ -28,6 +28,8 @@ class RandomExpr {
   ir::Expr Vector(int depth);
   // An expression of the forms that schedules make: sums of scaled, split and fused loop variables.
   ir::Expr Index();
+  // From now on some literals are as large as the type allows.
+  void UseExtremeLiterals() { extreme_ = true; }
   // Values of all variables within their ranges.
   Environment Sample();
 
@@ -37,6 +39,7 @@ class RandomExpr {
   ir::Expr Divisor(int depth);
 
   CounterRandom& random_;
+  bool extreme_ = false;
   std::vector<RandomVar> vars_;
 };
 
