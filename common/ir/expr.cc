@@ -186,6 +186,20 @@ Expr MakeShuffle(Array<Expr> vectors, Array<Expr> indices) {
   return node;
 }
 
+Expr MakeReduce(const CommReducerNode* combiner, Array<Expr> source, Array<Expr> init, Array<IterVar> axis,
+                Expr condition, int value_index) {
+  auto* node = NewExpr<ReduceNode>(source[static_cast<size_t>(value_index)].dtype());
+  node->combiner = combiner;
+  node->source = source;
+  node->init = init;
+  node->axis = axis;
+  node->condition = condition;
+  node->value_index = value_index;
+  return node;
+}
+
+Expr MakeAny() { return NewExpr<AnyNode>(kInt32); }
+
 const GlobalVarNode* MakeGlobalVar(std::string_view name) {
   auto* node = NewObject<GlobalVarNode>();
   node->name = CopyString(name);

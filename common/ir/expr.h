@@ -325,6 +325,10 @@ Expr MakeCall(DataType dtype, Builtin op, Array<Expr> args);
 Expr MakeCall(DataType dtype, Builtin op, std::initializer_list<Expr> args);
 Expr MakeCall(DataType dtype, const GlobalVarNode* function, Array<Expr> args);
 Expr MakeShuffle(Array<Expr> vectors, Array<Expr> indices);
+// dtype of source[value_index].
+Expr MakeReduce(const CommReducerNode* combiner, Array<Expr> source, Array<Expr> init, Array<IterVar> axis,
+                Expr condition, int value_index);
+Expr MakeAny();
 const GlobalVarNode* MakeGlobalVar(std::string_view name);
 IterVar MakeIterVar(Range dom, Var var, IterType type, std::string_view thread_tag = {});
 const IndexMapNode* MakeIndexMap(Array<Var> initial, Array<Expr> final, const IndexMapNode* inverse = nullptr);
