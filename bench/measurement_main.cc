@@ -1,0 +1,260 @@
+// How far the figures of the runner can be believed.
+//   measurement [--seconds S] [--json FILE]
+// Cases:
+//   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
+//   repeatability  one kernel measured again and again over S seconds (default 30; the full form is 600) on CPU 0, while
+//                  another CPU does nothing, multiply-adds, or a streaming copy: (p90 - p10) / median of the reported
+//                  medians, for a compute-bound, an L3-resident and a DRAM-bound kernel
+//   ranking        the same compute-bound kernel with 5 % more iterations: share of pairs that are ranked right
+//   aftermath      medians of a good kernel right before and right after planted bad ones, interleaved
+// Kernels are C, compiled here; needs gcc.
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/support/check.h"
+#include "common/support/log.h"
+#include "common/support/strings.h"
+#include "nlohmann/json.hpp"
+#include "worker/runner/built_reference.h"
+#include "worker/runner/c_builder.h"
+#include "worker/runner/local_runner.h"
+#include "worker/runner/statistics.h"
+
+namespace hone::bench {
+namespace {
+
+using runner::CArtifact;
+using runner::CBuilder;
+using runner::LocalRunner;
+using runner::LocalRunnerOptions;
+
+struct Kernel {
+  std::string name;
+  std::string source;
+  std::vector<TensorInfo> args;
+};
+
+std::string Compute(int rounds) {
+  return StrCat("int32_t kernel(void** b) { float *x = b[0], *y = b[1]; float s[64]; ",
+                "for (int i = 0; i < 64; ++i) s[i] = x[i]; for (int r = 0; r < ", rounds,
+                "; ++r) for (int i = 0; i < 64; ++i) s[i] = s[i] * 0.999f + 0.001f; ",
+                "for (int i = 0; i < 64; ++i) y[i] = s[i]; return 0; }");
+}
+
+std::string Sum(int64_t floats) {
+  return StrCat("int32_t kernel(void** b) { float *x = b[0], *y = b[1]; float s[64] = {0}; for (long i = 0; i < ", floats,
+                "; i += 64) for (int j = 0; j < 64; ++j) s[j] += x[i + j]; ",
+                "for (int j = 0; j < 64; ++j) y[j] = s[j]; return 0; }");
+}
+
+Kernel MakeCompute() { return {"compute", Compute(20'000), {{"float32", {64}}, {"float32", {64}}}}; }
+Kernel MakeSum(const char* name, int64_t floats) { return {name, Sum(floats), {{"float32", {floats}}, {"float32", {64}}}}; }
+
+constexpr char kFlags[] = "-O3 -march=native -ffast-math";
+
+class Bench {
+ public:
+  explicit Bench(const Kernel& kernel) : kernel_(kernel) {
+    LocalRunnerOptions options;
+    options.measure_cpus = {0};
+    options.pause_others = false;
+    options.references = runner::MakeCachingReferenceProvider(
+        std::make_shared<runner::BuiltReferenceProvider>(
+            std::make_shared<CBuilder>(kernel.args),
+            std::make_shared<runner::SandboxExecutor>(std::vector<int>{0}), nullptr),
+        "", uint64_t{1} << 30);
+    auto created = LocalRunner::Create(options);
+    HONE_CHECK_OK(created.status());
+    runner_ = *std::move(created);
+    request_ = Request(kernel.source, kernel.source);
+  }
+
+  RunRequest Request(const std::string& source, const std::string& workload) const {
+    RunRequest request;
+    request.artifact = CArtifact(source, kernel_.args, kFlags);
+    request.workload_script = workload;
+    request.policy.timeout = absl::Seconds(2);
+    return request;
+  }
+
+  RunResult Run(const RunRequest& request) {
+    RunResult result = runner_->Run(request);
+    if (result.failure.has_value() && expect_success) {
+      HONE_CHECK(false) << result.failure->message;
+    }
+    return result;
+  }
+
+  RunResult Run() { return Run(request_); }
+  const RunRequest& request() const { return request_; }
+
+  bool expect_success = true;
+
+ private:
+  const Kernel kernel_;
+  std::unique_ptr<LocalRunner> runner_;
+  RunRequest request_;
+};
+
+// Keeps the other CPU busy with one of the noises while it lives.
+class Noise {
+ public:
+  explicit Noise(const std::string& kind) {
+    if (kind == "quiet" || sysconf(_SC_NPROCESSORS_ONLN) < 2) return;
+    pid_ = fork();
+    if (pid_ != 0) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(1, &set);
+    sched_setaffinity(0, sizeof(set), &set);
+    if (kind == "fma") SpinFma();
+    SpinCopy();
+  }
+  ~Noise() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  [[noreturn]] static void SpinFma() {
+    std::vector<float> s(64, 1);
+    for (;;) {
+      for (float& v : s) v = v * 0.999f + 0.001f;
+      __asm__ volatile("" : : "r"(s.data()) : "memory");
+    }
+  }
+  [[noreturn]] static void SpinCopy() {
+    constexpr size_t kBytes = 256 << 20;
+    std::vector<char> from(kBytes, 1), to(kBytes, 2);
+    for (;;) {
+      std::memcpy(to.data(), from.data(), kBytes);
+      __asm__ volatile("" : : "r"(to.data()) : "memory");
+    }
+  }
+
+  pid_t pid_ = 0;
+};
+
+nlohmann::json Overhead() {
+  const Kernel empty = {"empty", "int32_t kernel(void** b) { ((float*)b[1])[0] = ((float*)b[0])[0]; return 0; }",
+                        {{"float32", {1}}, {"float32", {1}}}};
+  Bench bench(empty);
+  RunRequest request = bench.request();
+  request.policy.number = 1;
+  request.policy.repeat = 1;
+  request.policy.max_repeat = 1;
+  request.best_so_far = 1e-12;
+  bench.Run(request);
+  std::vector<double> milliseconds;
+  for (int i = 0; i < 200; ++i) {
+    const absl::Time start = absl::Now();
+    bench.Run(request);
+    milliseconds.push_back(absl::ToDoubleMilliseconds(absl::Now() - start));
+  }
+  std::printf("overhead       %.2f ms a candidate (p90 %.2f)\n", runner::Median(milliseconds),
+              runner::Quantile(milliseconds, 0.9));
+  return {{"median_ms", runner::Median(milliseconds)}, {"p90_ms", runner::Quantile(milliseconds, 0.9)}};
+}
+
+nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind, double seconds) {
+  Bench bench(kernel);
+  bench.Run();
+  const Noise noise(noise_kind);
+  std::vector<double> medians;
+  int disturbed = 0;
+  constexpr int kMeasurements = 50;
+  for (int i = 0; i < kMeasurements; ++i) {
+    const absl::Time start = absl::Now();
+    const RunResult result = bench.Run();
+    medians.push_back(result.median);
+    disturbed += result.disturbance.disturbed ? 1 : 0;
+    absl::SleepFor(absl::Seconds(seconds / kMeasurements) - (absl::Now() - start));
+  }
+  const double spread = (runner::Quantile(medians, 0.9) - runner::Quantile(medians, 0.1)) / runner::Median(medians);
+  std::printf("repeatability  %-8s beside %-6s  median %9.2f us  (p90-p10)/median %5.2f %%  disturbed %d of %d\n",
+              kernel.name.c_str(), noise_kind.c_str(), runner::Median(medians) * 1e6, spread * 100, disturbed,
+              kMeasurements);
+  return {{"kernel", kernel.name}, {"noise", noise_kind}, {"median_s", runner::Median(medians)},
+          {"spread", spread},      {"disturbed", disturbed}};
+}
+
+nlohmann::json Ranking(const std::string& noise_kind) {
+  const Kernel kernel = MakeCompute();
+  Bench bench(kernel);
+  // Against its own reference: it computes other values.
+  const std::string longer = Compute(21'000);
+  const RunRequest slow = bench.Request(longer, longer);
+  bench.Run();
+  bench.Run(slow);
+  const Noise noise(noise_kind);
+  int right = 0;
+  constexpr int kPairs = 40;
+  for (int i = 0; i < kPairs; ++i) right += bench.Run().median < bench.Run(slow).median ? 1 : 0;
+  std::printf("ranking        5 %% apart, beside %-6s  %d of %d pairs right\n", noise_kind.c_str(), right, kPairs);
+  return {{"noise", noise_kind}, {"right", right}, {"pairs", kPairs}};
+}
+
+nlohmann::json Aftermath() {
+  const Kernel kernel = MakeCompute();
+  Bench bench(kernel);
+  const std::string bad[] = {
+      "int32_t kernel(void** b) { *(volatile int*)8 = 1; return 0; }",
+      "int fork(void); int32_t kernel(void** b) { for (;;) fork(); }",
+      "void* malloc(size_t); int32_t kernel(void** b) { volatile char* p = malloc(20000000000ull); p[0] = 1; return 0; }",
+      "void exit(int); int32_t kernel(void** b) { exit(0); }",
+      "int32_t kernel(void** b) { for (;;) { __asm__ volatile(\"\"); } }",
+  };
+  bench.Run();
+  std::vector<double> before, after;
+  for (int i = 0; i < 20; ++i) {
+    before.push_back(bench.Run().median);
+    RunRequest request = bench.Request(bad[i % 5], kernel.source);
+    request.policy.timeout = absl::Milliseconds(200);
+    bench.expect_success = false;
+    bench.Run(request);
+    bench.expect_success = true;
+    after.push_back(bench.Run().median);
+  }
+  const double change = runner::Median(after) / runner::Median(before) - 1;
+  std::printf("aftermath      median changes by %+.2f %% after bad kernels\n", change * 100);
+  return {{"change", change}};
+}
+
+int Main(int argc, char** argv) {
+  double seconds = 30;
+  std::string json_path;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--json") == 0) json_path = argv[i + 1];
+  }
+  SetLogLevel(LogLevel::kWarning);
+  nlohmann::json results;
+  results["overhead"] = Overhead();
+  for (const Kernel& kernel : {MakeCompute(), MakeSum("l3", 2 << 20), MakeSum("dram", 48 << 20)}) {
+    for (const char* noise : {"quiet", "fma", "copy"}) {
+      results["repeatability"].push_back(Repeatability(kernel, noise, kernel.name == "dram" ? seconds / 3 : seconds));
+    }
+  }
+  for (const char* noise : {"quiet", "copy"}) results["ranking"].push_back(Ranking(noise));
+  results["aftermath"] = Aftermath();
+  if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace hone::bench
+
+int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
