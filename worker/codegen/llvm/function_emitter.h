@@ -87,15 +87,20 @@ class FunctionEmitter {
   // nullptr when there is no such elementwise function.
   Value* EmitMath(const ir::CallNode* node);
   Value* CallLibm(const std::string& name, ir::DataType dtype, llvm::ArrayRef<Value*> args);
+
+  // ---- vector math (vector_math.cc)
+  Value* EmitVectorMath(ir::Builtin op, ir::DataType dtype, Value* x);
+  Value* EmitScaledExp(Value* r, Value* rounded);
   Value* EmitExp(Value* x);
+  Value* EmitExp2(Value* x);
   Value* EmitLog(Value* x);
   Value* EmitTanh(Value* x);
   Value* EmitErf(Value* x);
   Value* EmitSigmoid(Value* x);
+  Value* Clamp(Value* x, double low, double high);
   Value* FloatConst(Value* like, double value);
-  Value* IntConst(Value* like_float, int64_t value);
   Value* Polynomial(Value* x, llvm::ArrayRef<double> coefficients);
-  Value* Fma(Value* a, Value* b, Value* c);
+  Value* MulAdd(Value* a, Value* b, Value* c);
 
   // ---- indices and memory (memory_emitter.cc)
   Value* EmitIndex(ir::Expr e);  // As i64.

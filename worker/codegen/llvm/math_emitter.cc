@@ -60,7 +60,7 @@ llvm::Value* FunctionEmitter::EmitMath(const ir::CallNode* node) {
       return is_float ? unary(I::trunc) : arg(0);
     case Builtin::round:
     case Builtin::nearbyint:
-      // Both round halves to even, as the peer's generated code does not; see interp/math for the reference meaning.
+      // round takes halves away from zero, nearbyint to even.
       return is_float ? unary(node->op == Builtin::round ? I::round : I::nearbyint) : arg(0);
     case Builtin::rsqrt:
       return builder_.CreateFDiv(llvm::ConstantFP::get(TypeOf(dtype), 1.0), unary(I::sqrt));
@@ -126,8 +126,12 @@ llvm::Value* FunctionEmitter::EmitMath(const ir::CallNode* node) {
     case Builtin::asinh:
     case Builtin::acosh:
     case Builtin::atanh:
+    {
       if (!is_float) return nullptr;
-      return CallLibm(std::string(ir::InfoOf(node->op).name), dtype, {arg(0)});
+      Value* x = arg(0);
+      if (Value* ours = EmitVectorMath(node->op, dtype, x)) return ours;
+      return CallLibm(std::string(ir::InfoOf(node->op).name), dtype, {x});
+    }
     case Builtin::pow:
     case Builtin::fmod:
     case Builtin::hypot:
@@ -139,8 +143,10 @@ llvm::Value* FunctionEmitter::EmitMath(const ir::CallNode* node) {
     }
     case Builtin::sigmoid: {
       if (!is_float) return nullptr;
+      Value* x = arg(0);
+      if (Value* ours = EmitVectorMath(node->op, dtype, x)) return ours;
       Value* one = llvm::ConstantFP::get(TypeOf(dtype), 1.0);
-      Value* e = CallLibm("exp", dtype, {builder_.CreateFNeg(arg(0))});
+      Value* e = CallLibm("exp", dtype, {builder_.CreateFNeg(x)});
       return builder_.CreateFDiv(one, builder_.CreateFAdd(one, e));
     }
     default:
