@@ -101,6 +101,12 @@ Builder::Or<Buffer> Builder::DeclareBuffer(const BufferArguments& b, Position at
       separators.push_back(ir::Int32(position));
     }
   }
+  auto give_meaning = [&](Expr e) {
+    if (const auto* var = e.as<ir::VarNode>()) bare_vars_.erase(var);
+  };
+  for (const Expr e : shape) give_meaning(e);
+  for (const Expr e : strides) give_meaning(e);
+  if (elem_offset) give_meaning(elem_offset);
   return ir::MakeBuffer(data, dtype, ir::MakeArray(shape), ir::MakeArray(strides), elem_offset, "buffer",
                         static_cast<int>(align), static_cast<int>(offset_factor), type, ir::MakeArray(separators));
 }

@@ -42,6 +42,22 @@ const Value* Builder::Find(std::string_view name) const {
   return it == innermost_.end() || it->second < 0 ? nullptr : &names_[static_cast<size_t>(it->second)].value;
 }
 
+ir::Var Builder::BareVar(std::string_view name, ir::DataType dtype) const {
+  const Value* known = Find(name);
+  if (known == nullptr || known->kind != ValueKind::kExpr) return {};
+  const auto* var = known->expr().as<ir::VarNode>();
+  return var != nullptr && bare_vars_.contains(var) && var->dtype == dtype ? ir::Var(var) : ir::Var();
+}
+
+void Builder::DefineLoopVars(const Node* target, Frame* loop) const {
+  for (size_t i = 0; i < loop->vars.size(); ++i) {
+    const Node* name = target;
+    if (target->kind == NodeKind::kTuple && i < target->items.size()) name = target->items[i];
+    if (name->kind != NodeKind::kName) continue;
+    if (const ir::Var bare = BareVar(name->text, loop->vars[i].dtype())) loop->vars[i] = bare;
+  }
+}
+
 void Builder::Rename(const Value& value, std::string_view name) {
   auto rename_var = [&](const ir::VarNode* var) { const_cast<ir::VarNode*>(var)->name = ir::CopyString(name); };
   if (value.kind == ValueKind::kBuffer) {

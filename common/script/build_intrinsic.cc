@@ -186,7 +186,9 @@ Builder::Or<Value> Builder::CallDtype(DataType dtype, const Arguments& args) {
     if (!v[1].is_none()) {
       HONE_ASSIGN_OR_RETURN(is_size_var, ToBool(v[1], args.at, "is_size_var"));
     }
-    return Value::Of(Expr(is_size_var ? ir::MakeSizeVar("", dtype) : ir::MakeVar("", dtype)));
+    const ir::Var var = is_size_var ? ir::MakeSizeVar("", dtype) : ir::MakeVar("", dtype);
+    bare_vars_.insert(var.get());
+    return Value::Of(Expr(var));
   }
   if (v[0].kind == ValueKind::kString) {
     const std::string_view text = v[0].text;

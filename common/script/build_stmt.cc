@@ -174,6 +174,16 @@ absl::Status Builder::BindNames(const Node* target, const Value& value, std::str
 absl::Status Builder::Assign(const Node* target, const Value& value) {
   switch (target->kind) {
     case NodeKind::kName: {
+      if (value.kind == ValueKind::kExpr && value.expr().as<ir::VarNode>() != nullptr) {
+        const ir::Var fresh(value.expr().as<ir::VarNode>());
+        const ir::Var bare = BareVar(target->text, fresh.dtype());
+        for (const ir::IterVar iter : frames_.back()->iter_vars) {
+          if (!bare || !(iter->var == fresh)) continue;
+          const_cast<ir::IterVarNode*>(iter)->var = bare;
+          Define(target->text, Value::Of(Expr(bare)));
+          return absl::OkStatus();
+        }
+      }
       HONE_ASSIGN_OR_RETURN(const Value bound, BindAssigned(target->text, value, target->at));
       Define(target->text, bound);
       return absl::OkStatus();
@@ -287,6 +297,7 @@ absl::Status Builder::ExecuteFor(const Statement* s) {
   }
   const size_t depth = frames_.size();
   const size_t mark = Mark();
+  DefineLoopVars(s->targets[0], iterable.frame());
   HONE_ASSIGN_OR_RETURN(const Value vars, Enter(iterable.frame(), s->at));
   HONE_RETURN_IF_ERROR(BindNames(s->targets[0], vars, "a loop"));
   HONE_RETURN_IF_ERROR(Execute(s->body));

@@ -177,6 +177,9 @@ class Builder {
   void Define(std::string_view name, const Value& value);
   const Value* Find(std::string_view name) const;
   void Rename(const Value& value, std::string_view name);
+  // The undefined variable called `name` that a definition of type `dtype` gives its meaning to; null for none.
+  ir::Var BareVar(std::string_view name, ir::DataType dtype) const;
+  void DefineLoopVars(const Node* target, Frame* loop) const;
   bool IsNamed(ir::Var var) const { return named_vars_.contains(var.get()); }
 
   absl::Status Error(Position at, std::string_view message) const { return source_.Error(at, message); }
@@ -203,6 +206,9 @@ class Builder {
   std::vector<Binding> names_;
   absl::flat_hash_map<std::string_view, int> innermost_;
   absl::flat_hash_set<const ir::VarNode*> named_vars_;
+  // Variables made by T.int32() and not given a meaning since. A loop or block iterator of that name defines this very
+  // variable: that is how the printer writes one that is also used outside of its scope.
+  absl::flat_hash_set<const ir::VarNode*> bare_vars_;
   // Data variables made together with their buffer, which take its name.
   absl::flat_hash_set<const ir::VarNode*> own_data_;
   std::vector<std::unique_ptr<Frame>> all_frames_;
