@@ -8,13 +8,17 @@
 
 namespace hone::schedule {
 
-void ScheduleState::RecomputeFlags(SrefId block) {
+void ScheduleState::RecomputeScope(SrefId block) {
   const ir::ArenaScope scope(arena_);
   for (SrefId child : ChildBlocks(*this, block)) RecomputeFlags(child);
-  const bool is_root = nodes_[block].parent == kNoSref;
-  const bool affine = is_root ? nodes_[block].realize->iter_values.empty() : HasAffineBinding(*this, block);
-  nodes_[block].affine_binding = affine;
   ComputeChildFlags(*this, block);
+}
+
+void ScheduleState::RecomputeFlags(SrefId block) {
+  RecomputeScope(block);
+  const bool is_root = nodes_[block].parent == kNoSref;
+  nodes_[block].affine_binding =
+      is_root ? nodes_[block].realize->iter_values.empty() : HasAffineBinding(*this, block);
   if (is_root) nodes_[block].region_cover = true;
 }
 

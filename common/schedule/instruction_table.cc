@@ -4,6 +4,7 @@
 #include "common/schedule/primitive/lookup.h"
 #include "common/schedule/primitive/loop_kind.h"
 #include "common/schedule/primitive/postproc_marker.h"
+#include "common/schedule/primitive/blockize.h"
 #include "common/schedule/primitive/buffer_access.h"
 #include "common/schedule/primitive/loop_partition.h"
 #include "common/schedule/primitive/merge.h"
@@ -42,6 +43,7 @@ constexpr const InstructionRow* kRows[] = {
     &kStorageAlignRow,
     &kSetScopeRow,
     &kUnsafeSetDTypeRow,
+    &kBlockizeRow,
     &kAnnotateRow,
     &kUnannotateRow,
     &kSetAxisSeparatorRow,

@@ -78,6 +78,8 @@ class ScheduleState {
   void SetFlags(SrefId block, bool affine, bool cover, bool pipeline);
   // Recomputes the flags of `block` and of everything below it from the program.
   void RecomputeFlags(SrefId block);
+  // The same for everything below `block`, and its stage_pipeline.
+  void RecomputeScope(SrefId block);
 
   // ---- change
   // Puts `stmt` in the place of the loop `id` or of the realize of the block `id`. `stmt` is a For, a BlockRealize, or

@@ -123,7 +123,7 @@ absl::StatusOr<SrefList> LoopPartition(ScheduleState& state, SrefId loop, absl::
   state.Replace(loop, ir::MakeBlockRealize({}, ir::BoolImm(true), OpaqueBlock(base + "_common", ir::MakeSeq(parts))));
   SrefList out;
   for (const ir::StmtNode* part : loops) out.push_back(state.Find(part, scope));
-  state.RecomputeFlags(scope);
+  state.RecomputeScope(scope);
   return out;
 }
 

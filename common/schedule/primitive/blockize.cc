@@ -1,0 +1,393 @@
+#include "common/schedule/primitive/blockize.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/arith/iter_map.h"
+#include "common/ir/ops.h"
+#include "common/ir/visitor.h"
+#include "common/schedule/analysis.h"
+#include "common/schedule/primitive/apply.h"
+#include "common/schedule/rebind.h"
+#include "common/schedule/schedule.h"
+#include "common/schedule/simplify_substitute.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone::schedule {
+namespace {
+
+using ir::BlockNode;
+using ir::BlockRealizeNode;
+using ir::Expr;
+using ir::ForNode;
+using ir::IterVar;
+using ir::Stmt;
+
+// An iter's binding divided at the boundary.
+struct Part {
+  Expr outer;
+  Expr outer_extent;
+  Expr inner;
+  Expr inner_extent;
+};
+struct Division {
+  std::vector<Part> iters;
+  Expr outer_predicate;
+  Expr inner_predicate;
+  std::vector<const ForNode*> loops;  // The inner ones, innermost first.
+};
+
+bool UsesAny(Expr e, const std::vector<ir::Var>& vars) {
+  return ir::UsesVar(e, [&](ir::Var v) { return std::find(vars.begin(), vars.end(), v) != vars.end(); });
+}
+
+// Each binding uses outer loops only or inner loops only. False when that is not so.
+bool DivideTrivially(const BlockRealizeNode* realize, const std::vector<ir::Var>& outer,
+                     const std::vector<ir::Var>& inner, Division& out) {
+  if (!ir::IsTrue(realize->predicate)) return false;
+  for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+    const Expr value = realize->iter_values[i];
+    const IterVar iter = realize->block->iter_vars[i];
+    const Expr zero = ir::IntImm(value.dtype(), 0);
+    const Expr one = ir::IntImm(value.dtype(), 1);
+    const bool in_outer = UsesAny(value, outer);
+    const bool in_inner = UsesAny(value, inner);
+    if (in_outer && in_inner) return false;
+    if (in_outer) {
+      out.iters.push_back({value, iter->dom.extent, zero, one});
+    } else if (in_inner) {
+      out.iters.push_back({zero, one, value, iter->dom.extent});
+    } else {
+      out.iters.push_back({zero, one, zero, one});
+    }
+  }
+  out.outer_predicate = out.inner_predicate = ir::BoolImm(true);
+  return true;
+}
+
+// Divides the bindings of `block` at `top`, an ancestor: loops strictly above it are outer, and so is `top` itself when
+// `top_is_outer`.
+absl::StatusOr<Division> Divide(const ScheduleState& state, SrefId block, SrefId top, bool top_is_outer,
+                                bool preserve_unit_iters, arith::Analyzer& analyzer) {
+  Division out;
+  const BlockRealizeNode* realize = state.at(block).realize;
+  std::vector<ir::Var> inner;
+  std::vector<ir::Var> outer;
+  bool is_inner = true;
+  for (SrefId id = state.parent(block); id != kNoSref && state.loop(id) != nullptr; id = state.parent(id)) {
+    const ForNode* loop = state.loop(id);
+    if (id == top && top_is_outer) is_inner = false;
+    if (is_inner) out.loops.push_back(loop);
+    (is_inner ? inner : outer).push_back(loop->loop_var);
+    if (id == top) is_inner = false;
+  }
+  const LoopDomains domains = DomainsAbove(state, block);
+  const arith::SubspaceDivision division = arith::SubspaceDivide(
+      absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains, inner,
+      realize->predicate, arith::IterMapLevel::kSurjective, analyzer,
+      /*simplify_trivial_iterators=*/!preserve_unit_iters);
+  if (division.ok) {
+    for (const arith::DividedIter& iter : division.indices) {
+      out.iters.push_back({arith::NormalizeIterMapToExpr(iter.outer, analyzer), iter.outer_extent,
+                           arith::NormalizeIterMapToExpr(iter.inner, analyzer), iter.inner_extent});
+    }
+    out.outer_predicate = division.outer_predicate;
+    out.inner_predicate = division.inner_predicate;
+    return out;
+  }
+  if (DivideTrivially(realize, outer, inner, out)) return out;
+  return state.Refuse("The bindings of the inner block can not be blockized by the loops starting at the given loop",
+                      {block, top});
+}
+
+IterVar SuffixedIter(IterVar iter, std::string_view suffix, Expr extent) {
+  return ir::MakeIterVar(ir::RangeFromExtent(extent), ir::CopyVar(iter->var, StrCat(iter->var.name(), suffix)),
+                         iter->iter_type);
+}
+
+// The iters of the two blocks and what the old ones become.
+struct NewIters {
+  std::vector<IterVar> outer;
+  std::vector<Expr> outer_values;
+  std::vector<IterVar> inner;
+  std::vector<Expr> inner_values;
+  ir::VarMap map;
+};
+
+// Outer iters already in `out` (of a block before) are shared.
+void DeriveIters(const BlockNode* block, const Division& division, bool preserve_unit_iters, NewIters& out) {
+  const bool shared = !out.outer.empty();
+  for (size_t i = 0; i < block->iter_vars.size(); ++i) {
+    const IterVar old = block->iter_vars[i];
+    const Part& part = division.iters[i];
+    if (!shared || i >= out.outer.size()) {
+      out.outer.push_back(SuffixedIter(old, "_o", part.outer_extent));
+      out.outer_values.push_back(part.outer);
+    }
+    const Expr outer = out.outer[i]->var;
+    const bool one_outer = ir::IsOne(part.outer_extent);
+    if (ir::IsOne(part.inner_extent)) {
+      out.map[old->var.get()] = one_outer && !preserve_unit_iters ? ir::IntImm(outer.dtype(), 0) : outer;
+      continue;
+    }
+    out.inner.push_back(SuffixedIter(old, "_i", part.inner_extent));
+    out.inner_values.push_back(part.inner);
+    const Expr inner = out.inner.back()->var;
+    out.map[old->var.get()] = one_outer ? inner : ir::Add(ir::Mul(outer, part.inner_extent), inner);
+  }
+}
+
+Stmt Nest(Stmt body, const std::vector<const ForNode*>& loops) {
+  for (const ForNode* loop : loops) {
+    auto* copy = ir::CopyNode(loop);
+    copy->body = body;
+    body = copy;
+  }
+  return body;
+}
+
+// The init of the outer block: a block of the spatial inner iters that `init` uses, under copies of their loops.
+Stmt OuterInit(Stmt init, const BlockRealizeNode* inner, const std::vector<const ForNode*>& loops,
+               std::string_view name) {
+  ir::VarMap map;
+  std::vector<IterVar> iters;
+  std::vector<Expr> values;
+  for (size_t i = 0; i < inner->iter_values.size(); ++i) {
+    const IterVar old = inner->block->iter_vars[i];
+    if (old->iter_type != ir::IterType::kSpatial || !ir::UsesVar(init, [&](ir::Var v) { return v == old->var; })) {
+      continue;
+    }
+    auto* copy = ir::CopyNode(old);
+    copy->var = ir::CopyVar(old->var, StrCat(old->var.name(), "_init"));
+    map[old->var.get()] = copy->var;
+    iters.push_back(copy);
+    values.push_back(inner->iter_values[i]);
+  }
+  const std::vector<Expr> bindings = values;
+  Stmt stmt = ir::MakeBlockRealize(
+      ir::MakeArray(values), inner->predicate,
+      ir::MakeBlock(ir::MakeArray(iters), {}, inner->block->writes, name, init));
+  for (const ForNode* loop : loops) {
+    const bool used = std::any_of(bindings.begin(), bindings.end(),
+                                  [&](Expr value) { return ir::UsesVar(value, loop->loop_var); });
+    if (!used) continue;
+    auto* copy = ir::CopyNode(loop);
+    copy->loop_var = ir::CopyVar(loop->loop_var);
+    copy->body = stmt;
+    stmt = copy;
+    map[loop->loop_var.get()] = copy->loop_var;
+  }
+  return ir::Substitute(stmt, map);
+}
+
+// The divided block, still to be put under its loops and into the outer block.
+struct Divided {
+  Division division;
+  const BlockNode* substituted;  // Over the new iters, with its init.
+  const BlockRealizeNode* inner;
+  ir::Array<ir::BufferRegion> outer_reads;
+  ir::Array<ir::BufferRegion> outer_writes;
+};
+
+absl::StatusOr<Divided> DivideBlock(const ScheduleState& state, SrefId block, SrefId top, bool top_is_outer,
+                                    bool preserve_unit_iters, NewIters& iters, BlockReuses& reuses) {
+  Divided out;
+  arith::Analyzer analyzer;
+  HONE_ASSIGN_OR_RETURN(out.division, Divide(state, block, top, top_is_outer, preserve_unit_iters, analyzer));
+  const BlockNode* old = state.block(block);
+  const size_t first_inner = iters.inner.size();
+  DeriveIters(old, out.division, preserve_unit_iters, iters);
+  arith::DomMap inner_domains;
+  std::vector<IterVar> inner(iters.inner.begin() + static_cast<std::ptrdiff_t>(first_inner), iters.inner.end());
+  std::vector<Expr> values(iters.inner_values.begin() + static_cast<std::ptrdiff_t>(first_inner),
+                           iters.inner_values.end());
+  for (IterVar iter : inner) {
+    inner_domains.Set(iter->var, iter->dom);
+    analyzer.Bind(iter->var, iter->dom);
+  }
+  for (IterVar iter : iters.outer) analyzer.Bind(iter->var, iter->dom);
+  BlockReuses nested;
+  out.substituted = SimplifySubstitute(old, iters.map, analyzer, nested).as<BlockNode>();
+  for (const BlockReuse& reuse : nested) {
+    if (reuse.first != old) reuses.push_back(reuse);
+  }
+  auto* block_copy = ir::CopyNode(out.substituted);
+  block_copy->iter_vars = ir::MakeArray(inner);
+  block_copy->init = Stmt();
+  const bool reduces = std::any_of(iters.outer.begin(), iters.outer.end(),
+                                   [](IterVar iter) { return iter->iter_type == ir::IterType::kReduce; });
+  if (out.substituted->init && reduces) {
+    std::vector<ir::BufferRegion> reads = block_copy->writes.ToVector();
+    reads.insert(reads.end(), block_copy->reads.begin(), block_copy->reads.end());
+    block_copy->reads = ir::MakeArray(reads);
+  }
+  reuses.emplace_back(old, block_copy);
+  out.inner = ir::MakeBlockRealize(ir::MakeArray(values), out.division.inner_predicate, block_copy)
+                  .as<BlockRealizeNode>();
+  out.outer_reads = RelaxRegions(out.substituted->reads, inner_domains, analyzer);
+  out.outer_writes = RelaxRegions(out.substituted->writes, inner_domains, analyzer);
+  return out;
+}
+
+void RefreshScope(ScheduleState& state, SrefId block) {
+  const SrefId scope = ScopeRootOf(state, block);
+  state.RecomputeScope(scope);
+}
+
+// Regions of one buffer united, in the order of first appearance.
+ir::Array<ir::BufferRegion> UnionRegions(const std::vector<ir::BufferRegion>& regions) {
+  std::vector<ir::BufferRegion> out;
+  for (ir::BufferRegion region : regions) {
+    const auto same = std::find_if(out.begin(), out.end(),
+                                   [&](ir::BufferRegion r) { return r->buffer == region->buffer; });
+    if (same == out.end()) {
+      out.push_back(region);
+      continue;
+    }
+    std::vector<ir::Range> ranges;
+    for (size_t i = 0; i < region->region.size(); ++i) {
+      const arith::IntSet both[] = {arith::IntSet::FromRange((*same)->region[i]),
+                                    arith::IntSet::FromRange(region->region[i])};
+      const arith::IntSet set = arith::Union(both);
+      ranges.push_back(set.IsBounded()
+                           ? ir::Range{set.min(), ir::Sub(ir::Add(set.max(), ir::IntImm(set.max().dtype(), 1)), set.min())}
+                           : ir::RangeFromExtent(region->buffer->shape[i]));
+    }
+    *same = ir::MakeBufferRegion(region->buffer, ir::MakeArray(ranges));
+  }
+  return ir::MakeArray(out);
+}
+
+}  // namespace
+
+absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool preserve_unit_iters) {
+  const SrefList children = ChildBlocks(state, loop);
+  if (children.size() != 1) {
+    return state.Refuse("The loop must have exactly one child block", {loop});
+  }
+  BlockReuses reuses;
+  NewIters iters;
+  HONE_ASSIGN_OR_RETURN(const Divided divided, DivideBlock(state, children[0], loop, /*top_is_outer=*/false,
+                                                           preserve_unit_iters, iters, reuses));
+  const std::string name(divided.substituted->name);
+  Stmt init;
+  if (divided.substituted->init) {
+    init = OuterInit(divided.substituted->init, divided.inner, divided.division.loops, name + "_init");
+  }
+  const BlockNode* outer =
+      ir::MakeBlock(ir::MakeArray(iters.outer), divided.outer_reads, divided.outer_writes, name + "_o",
+                    Nest(divided.inner, divided.division.loops), init);
+  const Stmt realize =
+      ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), divided.division.outer_predicate, outer);
+  const SrefId out = state.Replace(loop, realize, reuses);
+  RefreshScope(state, out);
+  return out;
+}
+
+absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const SrefId> blocks,
+                                      bool preserve_unit_iters) {
+  if (blocks.empty()) return absl::InvalidArgumentError("blockize: expected one block or more");
+  SrefList parents;
+  for (SrefId block : blocks) {
+    const SrefId parent = state.parent(block);
+    if (parent == kNoSref) return state.Refuse("The primitive does not operate on the root block", {block});
+    parents.push_back(parent);
+  }
+  const SrefId lca = LowestCommonAncestor(state, parents);
+  const auto* seq = BodyOf(state, lca).as<ir::SeqNode>();
+  if (seq == nullptr) return state.Refuse("The blocks must stand next to each other, each in a nest of its own", {lca});
+  int first = -1;
+  int last = -1;
+  BlockReuses reuses;
+  NewIters iters;
+  std::vector<Stmt> bodies;
+  std::vector<ir::BufferRegion> reads;
+  std::vector<ir::BufferRegion> writes;
+  std::string name = "outer_";
+  Expr predicate;
+  for (SrefId block : blocks) {
+    SrefId top = block;
+    while (state.parent(top) != lca) top = state.parent(top);
+    const int at = state.at(top).seq_index;
+    if (top == block || at < 0 || (last >= 0 && at != last + 1)) {
+      return state.Refuse("The blocks must stand next to each other, each in a nest of its own", {block, lca});
+    }
+    if (first < 0) first = at;
+    last = at;
+    HONE_ASSIGN_OR_RETURN(const Divided divided, DivideBlock(state, block, lca, /*top_is_outer=*/true,
+                                                             preserve_unit_iters, iters, reuses));
+    for (IterVar iter : iters.outer) {
+      if (iter->iter_type == ir::IterType::kReduce && divided.substituted->init) {
+        return absl::InvalidArgumentError("blockize: several blocks cannot share an outer reduction");
+      }
+    }
+    bodies.push_back(Nest(divided.inner, divided.division.loops));
+    reads.insert(reads.end(), divided.outer_reads.begin(), divided.outer_reads.end());
+    writes.insert(writes.end(), divided.outer_writes.begin(), divided.outer_writes.end());
+    StrAppend(&name, divided.substituted->name, "_");
+    predicate = divided.division.outer_predicate;
+  }
+  const BlockNode* outer = ir::MakeBlock(ir::MakeArray(iters.outer), UnionRegions(reads), UnionRegions(writes), name,
+                                         ir::MakeSeq(bodies));
+  const Stmt realize = ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), predicate, outer);
+  std::vector<Stmt> entries;
+  for (int i = 0; i < static_cast<int>(seq->seq.size()); ++i) {
+    if (i == first) entries.push_back(realize);
+    if (i < first || i > last) entries.push_back(seq->seq[static_cast<size_t>(i)]);
+  }
+  const Stmt body = ir::MakeSeq(entries);
+  if (const BlockNode* block = state.block(lca)) {
+    auto* copy = ir::CopyNode(block);
+    copy->body = body;
+    state.ReplaceBlock(lca, copy, reuses);
+  } else {
+    auto* copy = ir::CopyNode(state.loop(lca));
+    copy->body = body;
+    state.Replace(lca, copy, reuses);
+  }
+  const SrefId out = state.Find(outer, lca);
+  RefreshScope(state, out);
+  return out;
+}
+
+// ---- methods
+
+absl::StatusOr<BlockRv> Schedule::Blockize(LoopRv loop, bool preserve_unit_iters) {
+  const PrimitiveScope scope(*this, kBlockizeRow);
+  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(loop));
+  HONE_ASSIGN_OR_RETURN(const SrefId block, BlockizeLoop(state_, id, preserve_unit_iters));
+  const BlockRv out = NewBlockRv(block);
+  Record(kBlockizeRow, {Value::OfRv(loop)}, {Value::Bool(preserve_unit_iters)}, {out});
+  return out;
+}
+
+absl::StatusOr<BlockRv> Schedule::Blockize(absl::Span<const BlockRv> blocks, bool preserve_unit_iters) {
+  const PrimitiveScope scope(*this, kBlockizeRow);
+  SrefList ids;
+  for (BlockRv block : blocks) {
+    HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
+    ids.push_back(id);
+  }
+  HONE_ASSIGN_OR_RETURN(const SrefId block, BlockizeBlocks(state_, ids, preserve_unit_iters));
+  const BlockRv out = NewBlockRv(block);
+  Record(kBlockizeRow, {ListOfRvs(blocks)}, {Value::Bool(preserve_unit_iters)}, {out});
+  return out;
+}
+
+namespace {
+
+absl::Status ApplyBlockize(Schedule& s, Call& c) {
+  if (c.inputs[0].is(Value::Kind::kList)) return Put(s.Blockize(BlocksOf(c.inputs[0]), BoolOf(c.attrs[0])), c);
+  if (s.IsBlock(c.inputs[0].rv())) return absl::InvalidArgumentError("blockize: expected a loop or a list of blocks");
+  return Put(s.Blockize(LoopOf(c, 0), BoolOf(c.attrs[0])), c);
+}
+
+}  // namespace
+
+const InstructionRow kBlockizeRow = {
+    .name = "Blockize", .pure = false, .inputs = "a", .attrs = "n", .outputs = Outputs::kOne, .output_kind = 'b',
+    .method = "blockize", .arguments = "target,preserve_unit_iters", .apply = ApplyBlockize, .bool_attrs = 1};
+
+}  // namespace hone::schedule
