@@ -1,14 +1,16 @@
 """Prints the quickstart's closing table.
 
-usage: quickstart_table.py JOB.json RECORDS.json LIMITS.json PEERS.json
+usage: quickstart_table.py JOB.json RECORDS.json LIMITS.json PEERS.json FILE...
 
 JOB is `hone jobs show --json`, RECORDS `hone records top --json`, LIMITS and PEERS what //bench:limits and //bench:peers
-printed. The binding limit of a program is the larger of its arithmetic at the machine's FMA peak and its parameters,
+printed; the FILEs say which line of PEERS is the same work. The binding limit of a program is the larger of its arithmetic at the machine's FMA peak and its parameters,
 each moved once, at copy bandwidth; the share is that time over the measured one.
 """
 import json
+import os
 import sys
 
+SPEC = "# The same work for bench/peers: "
 BYTES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "uint32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
 
 
@@ -36,9 +38,21 @@ def parameter_bytes(record):
     return total
 
 
+def libraries(peers, files):
+    """The fastest library's (seconds, name) by the name of the program's file."""
+    by_spec = {peer["workload"]: peer["best"] for peer in peers if peer.get("best")}
+    found = {}
+    for path in files:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                if line.startswith(SPEC):
+                    found[os.path.splitext(os.path.basename(path))[0]] = by_spec.get(line[len(SPEC) :].strip())
+    return found
+
+
 def binding_limit(task, record, limits):
     """(seconds at the limit, its name)."""
-    compute = (task["flops"] or 0) / (limits["fma_gflops"] * 1e9)
+    compute = (task["flops"] or 0) / (limits["fma_peak_gflops"] * 1e9)
     memory = parameter_bytes(record) / (limits["copy_gb_s"] * 1e9) if record else 0
     return (compute, "FMA") if compute >= memory else (memory, "copy")
 
@@ -53,7 +67,7 @@ def row(task, record, limits, peer):
         f"{baseline / best:.3g}x" if best and baseline else "-",
         f"{task['flops'] / best / 1e9:.3g}" if best and task["flops"] else "-",
         f"{100 * limit / best:.0f} % of {limit_name}" if best and limit else "-",
-        f"{seconds(peer['secs'])} {peer['library']}" if peer else "-",
+        f"{seconds(peer['seconds'])} {peer['library']}" if peer else "-",
         str(task["trials"]),
         str(task["failed"]),
     ]
@@ -67,15 +81,19 @@ def print_columns(rows):
 
 def main():
     job, records, limits, peers = (load(path) for path in sys.argv[1:5])
+    peers = libraries(peers, sys.argv[5:])
     by_id = {record["id"]: record for record in records["records"]}
     by_workload = {record["workload_id"]: record for record in records["records"]}
     rows = [["workload", "unscheduled", "best", "speed-up", "GFLOP/s", "share of limit", "library", "trials", "failed"]]
     for task in job["tasks"]:
         record = by_id.get(task["best_record_id"]) or by_workload.get(task["workload_id"])
-        rows.append(row(task, record, limits, peers["peers"].get(task["name"])))
+        rows.append(row(task, record, limits, peers.get(task["name"])))
     print_columns(rows)
     print()
-    print(f"limits of {limits['cores']} cores, measured now: FMA {limits['fma_gflops']:.4g} GFLOP/s, copy {limits['copy_gb_s']:.3g} GB/s")
+    print(
+        f"limits of {limits['threads']} cores, measured now: FMA {limits['fma_peak_gflops']:.4g} GFLOP/s "
+        f"({limits['isa']}), copy {limits['copy_gb_s']:.3g} GB/s"
+    )
     failures = ", ".join(f"{failure['count']} {failure['kind']}" for failure in job["failures"])
     print(f"failures by kind: {failures or 'none'}")
     time = job["time"]

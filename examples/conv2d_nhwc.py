@@ -1,4 +1,5 @@
 # 3x3 convolution, stride 1, padding 1, NHWC 56 x 56 x 64 -> 64 channels, weights HWIO, float32: 231 MFLOP.
+# The same work for bench/peers: conv2d_nhwc:1,56,56,64,64,3,3,1,1
 # from tvm.script import ir as I
 # from tvm.script import tir as T
 

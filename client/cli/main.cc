@@ -1,8 +1,20 @@
 // `hone`: the command line of Hone. Each command declares its arguments and what it does in a file of its own.
 #include "client/cli/doctor.h"
 #include "client/cli/flags.h"
+#include "client/cli/inspect/command.h"
+#include "client/cli/inspect/parse.h"
 #include "client/cli/jobs.h"
 #include "client/cli/records.h"
+
+namespace {
+
+void AddInspectCommands(hone::cli::Flags& hone) {
+  using namespace hone::cli;
+  Flags inspect = hone.Command("inspect", "What the compiler makes of a program");
+  AddInspectCommand(inspect, "parse", "Print a program from its IR", InspectParse);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   return hone::cli::ParseAndRun(argc, argv, "hone", "Tunes tensor kernels on a farm of machines.",
@@ -10,6 +22,7 @@ int main(int argc, char** argv) {
                                   hone::cli::AddJobsCommand(flags);
                                   hone::cli::AddWorkersCommand(flags);
                                   hone::cli::AddRecordsCommand(flags);
+                                  AddInspectCommands(flags);
                                   hone::cli::AddDoctorCommand(flags);
                                 });
 }

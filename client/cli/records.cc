@@ -7,11 +7,9 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/hex.h"
 #include "client/cli/line_diff.h"
+#include "client/cli/record_source.h"
 #include "client/cli/report_json.h"
 #include "client/cli/report_text.h"
-#include "client/cli/server_flags.h"
-#include "client/cpp/record_client.h"
-#include "client/cpp/tuning_client.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -19,7 +17,7 @@ namespace hone::cli {
 namespace {
 
 struct Arguments {
-  ServerFlags server;
+  RecordSourceFlags source;
   bool json = false;
   std::string id;     // Positional: a workload, a job, a record.
   std::string other;  // Second positional.
@@ -37,16 +35,16 @@ struct Arguments {
   bool script = false;
 };
 
-using Action = std::function<absl::Status(const std::shared_ptr<Connection>&, const Arguments&)>;
+using Action = std::function<absl::Status(RecordSource&, const Arguments&)>;
 
 Flags AddCommand(Flags& parent, std::string_view name, std::string_view help, std::shared_ptr<Arguments> arguments,
                  Action action) {
   Flags flags = parent.Command(name, help);
-  arguments->server.Declare(flags);
+  arguments->source.Declare(flags);
   flags.Add("json", &arguments->json, "Print JSON");
   flags.Run([arguments, action = std::move(action)] {
-    absl::StatusOr<std::shared_ptr<Connection>> connection = arguments->server.Open();
-    return Report(connection.ok() ? action(*connection, *arguments) : connection.status());
+    absl::StatusOr<std::unique_ptr<RecordSource>> source = arguments->source.Open();
+    return Report(source.ok() ? action(**source, *arguments) : source.status());
   });
   return flags;
 }
@@ -97,34 +95,24 @@ void AddQueryFlags(Flags& flags, Arguments* arguments) {
 }
 
 // The best records of one workload.
-absl::Status Query(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+absl::Status Query(RecordSource& source, const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(v1::QueryRequest request, QueryFromArguments(arguments));
   HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.id));
-  HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, RecordClient(connection).Query(request));
+  HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, source.Query(request));
   Print(arguments.json ? MatchesJson(answer) + "\n" : MatchesTable(answer));
   if (answer.matches().empty()) return absl::NotFoundError(StrCat("no record of workload ", arguments.id));
   return absl::OkStatus();
 }
 
 // The best records of each workload of a job.
-absl::Status Top(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+absl::Status Top(RecordSource& source, const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(v1::QueryRequest request, QueryFromArguments(arguments));
-  HONE_ASSIGN_OR_RETURN(v1::JobReport job, TuningClient(connection).GetJob(arguments.id));
-  RecordClient records(connection);
-  v1::QueryResponse all;
-  for (const v1::TaskReport& task : job.tasks()) {
-    request.set_workload_id(task.workload_id());
-    HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, records.Query(request));
-    for (v1::Match& match : *answer.mutable_matches()) {
-      if (match.workload().name().empty()) match.mutable_workload()->set_name(task.name());
-      *all.add_matches() = std::move(match);
-    }
-  }
+  HONE_ASSIGN_OR_RETURN(v1::QueryResponse all, source.Top(arguments.id, request));
   Print(arguments.json ? MatchesJson(all) + "\n" : MatchesTable(all));
   return absl::OkStatus();
 }
 
-absl::Status List(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
+absl::Status List(RecordSource& source, const Arguments& arguments) {
   v1::ListRecordsRequest request;
   request.set_job_id(arguments.job);
   request.set_include_failed(arguments.failed);
@@ -132,13 +120,13 @@ absl::Status List(const std::shared_ptr<Connection>& connection, const Arguments
   if (!arguments.workload.empty()) {
     HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.workload));
   }
-  HONE_ASSIGN_OR_RETURN(v1::ListRecordsResponse answer, RecordClient(connection).ListRecords(request));
+  HONE_ASSIGN_OR_RETURN(v1::ListRecordsResponse answer, source.List(request));
   Print(arguments.json ? RecordsJson(answer) + "\n" : RecordsTable(answer));
   return absl::OkStatus();
 }
 
-absl::Status Show(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
-  HONE_ASSIGN_OR_RETURN(v1::Match match, RecordClient(connection).GetRecord(arguments.id));
+absl::Status Show(RecordSource& source, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::Match match, source.GetRecord(arguments.id));
   if (arguments.trace) {
     Print(match.record().trace_json() + "\n");
   } else if (arguments.script) {
@@ -153,8 +141,8 @@ absl::Status Show(const std::shared_ptr<Connection>& connection, const Arguments
   return absl::OkStatus();
 }
 
-absl::Status Stats(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
-  HONE_ASSIGN_OR_RETURN(v1::StatsResponse stats, RecordClient(connection).Stats());
+absl::Status Stats(RecordSource& source, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::StatsResponse stats, source.Stats());
   if (arguments.json) {
     Print(StatsJson(stats) + "\n");
     return absl::OkStatus();
@@ -167,10 +155,9 @@ absl::Status Stats(const std::shared_ptr<Connection>& connection, const Argument
   return absl::OkStatus();
 }
 
-absl::Status Diff(const std::shared_ptr<Connection>& connection, const Arguments& arguments) {
-  RecordClient records(connection);
-  HONE_ASSIGN_OR_RETURN(v1::Match a, records.GetRecord(arguments.id));
-  HONE_ASSIGN_OR_RETURN(v1::Match b, records.GetRecord(arguments.other));
+absl::Status Diff(RecordSource& source, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(v1::Match a, source.GetRecord(arguments.id));
+  HONE_ASSIGN_OR_RETURN(v1::Match b, source.GetRecord(arguments.other));
   v1::QueryResponse both;
   *both.add_matches() = a;
   *both.add_matches() = b;
@@ -183,7 +170,7 @@ absl::Status Diff(const std::shared_ptr<Connection>& connection, const Arguments
 }  // namespace
 
 void AddRecordsCommand(Flags& hone) {
-  Flags records = hone.Command("records", "Tuning records of a server");
+  Flags records = hone.Command("records", "Tuning records of a server or of a work folder");
 
   auto query = std::make_shared<Arguments>();
   Flags flags = AddCommand(records, "query", "The fastest verified records of a workload", query, Query);
@@ -192,7 +179,7 @@ void AddRecordsCommand(Flags& hone) {
 
   auto top = std::make_shared<Arguments>();
   flags = AddCommand(records, "top", "The fastest records of each workload of a job", top, Top);
-  flags.AddPositional("JOB", &top->id, "Id of a job");
+  flags.AddPositional("JOB", &top->id, "Id of a job; a folder without one shows all it has", /*required=*/false);
   AddQueryFlags(flags, top.get());
 
   auto list = std::make_shared<Arguments>();

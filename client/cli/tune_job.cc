@@ -45,7 +45,8 @@ absl::Status ApplySpecialSpaces(const std::vector<std::string>& texts, JobDefini
       return absl::InvalidArgumentError(StrCat("--special-space \"", text, "\" is not of the form TASK=SPACE"));
     }
     const std::string task = text.substr(0, equals);
-    auto it = std::find_if(job->tasks.begin(), job->tasks.end(), [&](const TaskDefinition& t) { return t.name == task; });
+    auto it =
+        std::find_if(job->tasks.begin(), job->tasks.end(), [&](const TaskDefinition& t) { return t.name == task; });
     if (it == job->tasks.end()) {
       return absl::InvalidArgumentError(StrCat("--special-space: no program of this job is called \"", task, "\""));
     }

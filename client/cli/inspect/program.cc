@@ -1,0 +1,25 @@
+#include "client/cli/inspect/program.h"
+
+#include "common/schedule/trace_json.h"
+#include "common/script/parser.h"
+#include "common/support/status_macros.h"
+
+namespace hone::cli {
+
+absl::StatusOr<ir::IRModule> ParseProgram(const InspectCase& question) {
+  if (question.module.empty()) return absl::InvalidArgumentError("the case has no module");
+  script::ParseOptions options;
+  options.file_name = "module";
+  return script::ParseModule(question.module, options);
+}
+
+absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question) {
+  HONE_ASSIGN_OR_RETURN(ir::IRModule module, ParseProgram(question));
+  HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, schedule::Schedule::Create(module));
+  if (!question.trace_json.empty()) {
+    HONE_RETURN_IF_ERROR(schedule::ApplyTraceJson(schedule, question.trace_json));
+  }
+  return schedule;
+}
+
+}  // namespace hone::cli

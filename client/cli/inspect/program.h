@@ -1,0 +1,16 @@
+// The program of an inspect case, before and after its trace.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "client/cli/inspect/case.h"
+#include "common/ir/module.h"
+#include "common/schedule/schedule.h"
+
+namespace hone::cli {
+
+absl::StatusOr<ir::IRModule> ParseProgram(const InspectCase& question);
+
+// The schedule after the trace; an empty trace changes nothing. An error names the instruction and the block or loop.
+absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question);
+
+}  // namespace hone::cli

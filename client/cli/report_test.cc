@@ -1,0 +1,81 @@
+#include <gtest/gtest.h>
+
+#include "client/cli/report_json.h"
+#include "client/cli/report_text.h"
+
+namespace hone::cli {
+namespace {
+
+v1::JobReport FinishedJob() {
+  v1::JobReport job;
+  job.set_id("j1");
+  job.set_name("matmul");
+  job.set_state(v1::JOB_STATE_DONE);
+  job.set_trials(64);
+  job.set_max_trials(64);
+  v1::TaskReport* task = job.add_tasks();
+  task->set_name("matmul");
+  task->set_workload_id(std::string(32, '\xab'));
+  task->set_trials(64);
+  task->set_failed(2);
+  task->set_metric(v1::METRIC_SECONDS);
+  task->set_best(0.001);
+  task->set_baseline(0.1);
+  task->set_flops(2e9);
+  task->set_best_record_id(std::string(32, '\x12'));
+  v1::FailureCount* failure = job.add_failures();
+  failure->set_kind(v1::FAILURE_KIND_WRONG_RESULT);
+  failure->set_count(2);
+  failure->set_example("output 2 differs\nmore");
+  job.mutable_time()->set_search_secs(1.5);
+  return job;
+}
+
+TEST(ReportTest, JsonNamesStatesAndDerivesSpeedUpAndRate) {
+  const std::string json = JobJson(FinishedJob());
+  for (const char* part : {R"("id":"j1")", R"("state":"done")", R"("speedup":100.0)", R"("gflops":2000.0)",
+                           R"("kind":"wrong-result","count":2)", R"("search_secs":1.5)", R"("reason":null)"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part << " in " << json;
+  }
+  EXPECT_EQ(json.find('\n'), std::string::npos);
+}
+
+TEST(ReportTest, InstructionsAreNoRate) {
+  v1::JobReport job = FinishedJob();
+  job.mutable_tasks(0)->set_metric(v1::METRIC_INSTRUCTIONS);
+  job.mutable_tasks(0)->set_best(5e6);
+  EXPECT_NE(JobJson(job).find(R"("gflops":null)"), std::string::npos);
+  EXPECT_EQ(JobSummary(job).find("2000"), std::string::npos);
+}
+
+TEST(ReportTest, SummaryShowsTasksFailuresAndTime) {
+  const std::string text = JobSummary(FinishedJob());
+  for (const char* part : {"job j1 (matmul): done, 64 of 64 trials", "1.00 ms", "100 ms", "100x", "2000",
+                           "121212121212", "2 wrong-result, such as: output 2 differs\n", "searching 1.50 s"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+}
+
+TEST(ReportTest, EmptyListsSaySo) {
+  EXPECT_EQ(JobsTable({}), "no jobs\n");
+  EXPECT_EQ(MatchesTable({}), "no records\n");
+  EXPECT_EQ(JobsJson({}), R"({"jobs":[]})");
+}
+
+TEST(ReportTest, ProgressOnAFileIsPlainLines) {
+  std::FILE* out = std::tmpfile();
+  JobProgress progress(out);
+  v1::JobReport job = FinishedJob();
+  progress.Update(job);
+  progress.Update(job);  // Nothing changed: nothing more is shown.
+  progress.Finish();
+  std::fflush(out);
+  std::rewind(out);
+  char text[256];
+  EXPECT_EQ(std::string(text, std::fread(text, 1, sizeof text, out)),
+            "done, 64/64 trials, 2 failed, best: matmul 1.00 ms\n");
+  std::fclose(out);
+}
+
+}  // namespace
+}  // namespace hone::cli
