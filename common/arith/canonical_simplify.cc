@@ -114,7 +114,7 @@ void CanonicalSimplifier::MergeTerms(TermSum& sum) {
         break;
       }
       // high = (x % u) / (c * s) * (s * k), low = (x % (c * s)) / c * k.
-      if (high.lower != low.upper || high.scale % low.scale != 0) continue;
+      if (low.upper == SplitTerm::kNoUpper || high.lower != low.upper || high.scale % low.scale != 0) continue;
       const int64_t s = high.scale / low.scale;
       if (s <= 0 || high.lower % s != 0 || high.lower / s != low.lower) continue;
       const bool floor = low.FitsMode(high.floor) ? high.floor : low.floor;
@@ -175,7 +175,7 @@ TermSum CanonicalSimplifier::SumOf(SplitTerm term, DataType dtype) {
   out.dtype = dtype;
   if (const auto* imm = term.index.as<ir::IntImmNode>(); imm != nullptr && term.lower == 1 &&
                                                          term.upper == SplitTerm::kNoUpper) {
-    out.base = CheckedMul(imm->value, term.scale);
+    out.base = CheckedMul(CheckedAdd(imm->value, 0), term.scale);
   } else if (term.scale != 0) {
     out.terms.push_back(term);
   }
@@ -222,7 +222,7 @@ SplitTerm CanonicalSimplifier::DivTerm(SplitTerm term, DataType dtype, int64_t d
       term.upper = SplitTerm::kNoUpper;
     }
     // x % l / l is zero.
-    if (term.upper == lower) return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
+    if (term.upper == lower && lower != SplitTerm::kNoUpper) return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
     term.scale = 1;
     term.lower = lower;
     return term;
@@ -283,7 +283,7 @@ TermSum CanonicalSimplifier::ToSum(Expr e) {
   switch (e.kind()) {
     case ExprKind::kIntImm:
       sum.dtype = e.dtype();
-      sum.base = ConstOfNode(e);
+      sum.base = CheckedAdd(ConstOfNode(e), 0);
       return sum;
     case ExprKind::kAdd:
     case ExprKind::kSub: {

@@ -134,6 +134,9 @@ class BoundVisitor {
       case ExprKind::kIntImm: {
         const int64_t value = static_cast<const ir::IntImmNode*>(e.get())->value;
         if (value < 0 && dtype.is_uint()) return ConstIntBound::Everything(dtype);
+        // The infinities are no values.
+        if (value >= kPosInf) return {kPosInf - 1, kPosInf};
+        if (value <= kNegInf) return {kNegInf, kNegInf + 1};
         return ConstIntBound::Point(value);
       }
       case ExprKind::kCast: {

@@ -135,9 +135,9 @@ void Analyzer::AddOrderFact(Expr a, Expr b, int64_t offset) {
   auto strip = [](Expr& e, int64_t sign, int64_t* total) {
     if (auto part = MatchOffset(e)) {
       e = part->x;
-      *total = InfAdd(*total, sign * part->c);
+      *total = InfAdd(*total, InfMul(sign, part->c));
     } else if (IsConst(e)) {
-      *total = InfAdd(*total, sign * ConstOfNode(e));
+      *total = InfAdd(*total, InfMul(sign, ConstOfNode(e)));
       e = Expr();
     }
   };
@@ -180,9 +180,9 @@ CompareResult Analyzer::CompareByFacts(Expr a, Expr b) const {
   auto strip = [&](Expr& e, int64_t sign) {
     if (auto part = MatchOffset(e)) {
       e = part->x;
-      shift = InfAdd(shift, sign * part->c);
+      shift = InfAdd(shift, InfMul(sign, part->c));
     } else if (IsConst(e)) {
-      shift = InfAdd(shift, sign * ConstOfNode(e));
+      shift = InfAdd(shift, InfMul(sign, ConstOfNode(e)));
       e = Expr();
     }
   };

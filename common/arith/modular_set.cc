@@ -61,8 +61,10 @@ class ModularVisitor {
   ModularSet Visit(Expr e) {
     // Types that may wrap have no modular structure that survives (except literals).
     switch (e.kind()) {
-      case ExprKind::kIntImm:
-        return {0, static_cast<const ir::IntImmNode*>(e.get())->value};
+      case ExprKind::kIntImm: {
+        const int64_t value = static_cast<const ir::IntImmNode*>(e.get())->value;
+        return value == INT64_MIN ? ModularSet{} : ModularSet{0, value};
+      }
       case ExprKind::kVar: {
         const auto* info = analyzer_.Find(static_cast<const ir::VarNode*>(e.get()));
         return info != nullptr ? info->modular : ModularSet{};

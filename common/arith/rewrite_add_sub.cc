@@ -33,6 +33,8 @@ Expr OtherFactor(Expr e, Expr part) {
 
 Expr Int(Expr like, int64_t value) { return ir::IntImm(like.dtype(), value); }
 
+bool Cancel(int64_t a, int64_t b) { return static_cast<__int128>(a) + b == 0; }
+
 // The product with a literal on the right.
 Expr Product(Expr a, Expr b) { return IsConst(a) ? ir::Mul(b, a) : ir::Mul(a, b); }
 
@@ -124,14 +126,14 @@ Expr RewriteSimplifier::AddMinMaxRules(Expr a, Expr b) {
   auto cancelled = [&](Expr e) -> Expr {
     if (const auto* sub = Match(ExprKind::kSub, e); sub != nullptr && SamePure(sub->b, b)) return sub->a;
     if (IsConst(b)) {
-      if (auto offset = MatchOffset(e); offset && offset->c == -ConstOfNode(b)) return offset->x;
+      if (auto offset = MatchOffset(e); offset && Cancel(offset->c, ConstOfNode(b))) return offset->x;
       return {};
     }
     const auto add = MatchScaled(b);
     const auto* sum = Match(ExprKind::kAdd, e);
     if (add && sum != nullptr) {
-      if (auto s = MatchScaled(sum->a); s && s->c == -add->c && SamePure(s->x, add->x)) return sum->b;
-      if (auto s = MatchScaled(sum->b); s && s->c == -add->c && SamePure(s->x, add->x)) return sum->a;
+      if (auto s = MatchScaled(sum->a); s && Cancel(s->c, add->c) && SamePure(s->x, add->x)) return sum->b;
+      if (auto s = MatchScaled(sum->b); s && Cancel(s->c, add->c) && SamePure(s->x, add->x)) return sum->a;
     }
     return {};
   };
