@@ -285,8 +285,9 @@ struct BufferAccess {
     }
     return offset + elem_offset->Int(f, 0);
   }
-  uint8_t* At(Frame& f, const int64_t* indices) const {
-    const int64_t byte = Offset(f, indices) * dtype.bytes() + f.pointers[pointer_slot].offset;
+  // `vector`: the last index is one lane of a vector, which may run on into the next row.
+  uint8_t* At(Frame& f, const int64_t* indices, bool vector = false) const {
+    const int64_t byte = Offset(f, indices, !vector) * dtype.bytes() + f.pointers[pointer_slot].offset;
     const Memory* memory = f.pointers[pointer_slot].memory;
     if (memory == nullptr || byte < 0 || byte + dtype.bytes() > memory->bytes) OutOfBounds(f, indices);
     return memory->data + byte;
@@ -316,7 +317,8 @@ struct LoadEval final : Evaluator {
     for (size_t d = 0; d < indices.size(); ++d) {
       at[d] = indices[d]->Int(f, indices[d]->dtype.is_scalar() ? 0 : lane / inner);
     }
-    return buffer->At(f, at) + (lane % inner) * buffer->dtype.element().bytes();
+    const bool vector = !indices.empty() && !indices.back()->dtype.is_scalar();
+    return buffer->At(f, at, vector) + (lane % inner) * buffer->dtype.element().bytes();
   }
   bool Masked(Frame& f, int lane) const {
     return predicate != nullptr && predicate->Int(f, predicate->dtype.is_scalar() ? 0 : lane) == 0;
@@ -457,7 +459,8 @@ struct StoreAction final : Action {
       for (size_t d = 0; d < indices.size(); ++d) {
         at[d] = indices[d]->Int(f, indices[d]->dtype.is_scalar() ? 0 : lane / inner);
       }
-      uint8_t* to = buffer->At(f, at) + (lane % inner) * element.bytes();
+      const bool vector = !indices.empty() && !indices.back()->dtype.is_scalar();
+      uint8_t* to = buffer->At(f, at, vector) + (lane % inner) * element.bytes();
       if (value->is_float) {
         StoreFloat(element, to, values[lane].f);
       } else {

@@ -21,6 +21,7 @@
 #include "server/space/rule/inline_constant_scalars.h"
 #include "server/space/rule/multi_level_tiling.h"
 #include "server/space/rule/multi_level_tiling_wide_vector.h"
+#include "server/space/rule/multi_level_tiling_with_intrin.h"
 #include "server/space/rule/parallelize_vectorize_unroll.h"
 #include "server/space/rule/random_compute_location.h"
 
@@ -68,12 +69,14 @@ MultiLevelTilingConfig GpuTiling() {
   return config;
 }
 
-ScheduleRules LlvmRules() {
+// The llvm list; `intrin`, if any, is tried before plain tiling.
+ScheduleRules LlvmRules(std::string_view intrin = {}) {
   ScheduleRules rules;
   Add(rules, ApplyCustomRule());
   Add(rules, InlineConstantScalars());
   Add(rules, AutoInline(CpuInline()));
   Add(rules, AddRFactor(/*max_jobs_per_core=*/16, /*max_innermost_factor=*/64));
+  if (!intrin.empty()) Add(rules, MultiLevelTilingWithIntrin(CpuTiling(64), std::string(intrin)));
   Add(rules, MultiLevelTiling(CpuTiling(64)));
   Add(rules, ParallelizeVectorizeUnroll(16, 64, {0, 16, 64, 512}, /*unroll_explicit=*/true));
   Add(rules, RandomComputeLocation());
@@ -114,6 +117,8 @@ absl::StatusOr<std::string_view> RuleKindForSpace(const Target& target) {
 
 absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind) {
   if (kind == "llvm") return LlvmRules();
+  if (kind == "vnni") return LlvmRules("dot_16x4_vnni");
+  if (kind == "avx512") return LlvmRules("dot_16x4_avx512");
   if (kind == "hexagon") return HexagonRules();
   if (kind == "cuda") {
     ScheduleRules rules;
