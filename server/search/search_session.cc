@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/intrin/intrin.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
@@ -110,7 +111,7 @@ class Session final : public SearchSession {
   explicit Session(const SearchTaskSpec& spec) : spec_(spec) {}
 
   absl::Status MakeSpaces(ir::IRModule workload, const Target& target) {
-    SpaceContext context{target, nullptr};
+    SpaceContext context{target, FindTensorIntrin};
     HONE_RETURN_IF_ERROR(generator_.Initialize(context, workload));
     const int64_t seed = static_cast<int64_t>(1 + CounterRandom({spec_.seed, spec_.task_index}).Below(2147483646));
     HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, generator_.Generate(workload, seed));
