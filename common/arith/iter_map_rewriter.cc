@@ -118,11 +118,22 @@ void IterMapRewriter::AddTerm(IterSumBuilder* sum, IterSplit term, bool negative
   sum->args.push_back(term);
 }
 
+namespace {
+
+// `op` over the operands `a` and `b`, folded; `op` itself when nothing changes.
+Expr Folded(const BinaryNode* op, Expr a, Expr b) {
+  const Expr out = ir::Binary(op->kind, a, b);
+  const auto* binary = out.kind() == op->kind ? out.as<BinaryNode>() : nullptr;
+  return binary != nullptr && binary->a == op->a && binary->b == op->b ? Expr(op) : out;
+}
+
+}  // namespace
+
 bool IterMapRewriter::DirectAddSub(const BinaryNode* op, IterSumBuilder* out) {
   IterSumBuilder b;
   if (!Direct(op->a, out) || !Direct(op->b, &b)) return false;
   if (!out->uses_iter && !b.uses_iter) {
-    out->base = op;
+    out->base = Folded(op, out->base, b.base);
     return true;
   }
   const bool negative = op->kind == ExprKind::kSub;
@@ -136,7 +147,7 @@ bool IterMapRewriter::DirectMul(const BinaryNode* op, IterSumBuilder* out) {
   IterSumBuilder b;
   if (!Direct(op->a, out) || !Direct(op->b, &b)) return false;
   if (!out->uses_iter && !b.uses_iter) {
-    out->base = op;
+    out->base = Folded(op, out->base, b.base);
     return true;
   }
   if (out->uses_iter && b.uses_iter) return Fail("product of two iterators");
@@ -155,7 +166,7 @@ bool IterMapRewriter::DirectDivMod(const BinaryNode* op, IterSumBuilder* out) {
   IterSumBuilder b;
   if (!Direct(op->a, out) || !Direct(op->b, &b)) return false;
   if (!out->uses_iter && !b.uses_iter) {
-    out->base = op;
+    out->base = Folded(op, out->base, b.base);
     return true;
   }
   if (b.uses_iter) return Fail("division by an iterator");

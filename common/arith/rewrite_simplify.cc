@@ -185,9 +185,8 @@ Expr RewriteSimplifier::Apply(const ir::BinaryNode* node) {
       if (dtype.is_index()) {
         out = DivRules(a, b, /*floor=*/false);
       } else if (const auto* imm = b.as<ir::FloatImmNode>(); imm != nullptr && dtype.is_float() && imm->value != 0) {
-        // As the peer does: a product with the rounded reciprocal.
-        out = ir::Mul(a, ir::Div(ir::FloatImm(dtype, 1.0), b));
-        if (dtype.bits == 16) out = ir::Mul(a, ir::FloatImm(dtype, 1.0 / imm->value));
+        // As the peer does: a product with the reciprocal, which it does not round to the dtype.
+        out = ir::Mul(a, ir::FloatImm(dtype, 1.0 / imm->value));
       }
       break;
     case ExprKind::kMod:

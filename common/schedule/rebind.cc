@@ -62,14 +62,15 @@ class Rebinder final : public ir::StmtExprMutator {
     // Only a block without iters may use loop variables in itself.
     if (node->iter_values.empty()) return Opaque(node);
     absl::InlinedVector<Expr, 8> values;
-    const bool simple = rebinding_.simplify && !rebinding_.guard && ir::IsTrue(node->predicate) &&
+    const Expr guard = depth_ == 0 ? rebinding_.guard : Expr();
+    const bool simple = rebinding_.simplify && !guard && ir::IsTrue(node->predicate) &&
                         RebindCompactSums(node->iter_values, rebinding_, domains_, values);
     Expr predicate = node->predicate;
     if (!simple) {
       values.clear();
       for (Expr value : node->iter_values) values.push_back(MutateExpr(value));
       predicate = MutateExpr(node->predicate);
-      if (rebinding_.guard) predicate = ir::And(predicate, rebinding_.guard);
+      if (guard) predicate = ir::And(predicate, guard);
       if (rebinding_.simplify) Simplify(predicate, values);
     }
     bool same = predicate == node->predicate;

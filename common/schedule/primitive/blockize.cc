@@ -207,7 +207,6 @@ absl::StatusOr<Divided> DivideBlock(const ScheduleState& state, SrefId block, Sr
     inner_domains.Set(iter->var, iter->dom);
     analyzer.Bind(iter->var, iter->dom);
   }
-  for (IterVar iter : iters.outer) analyzer.Bind(iter->var, iter->dom);
   BlockReuses nested;
   out.substituted = SimplifySubstitute(old, iters.map, analyzer, nested).as<BlockNode>();
   for (const BlockReuse& reuse : nested) {

@@ -52,7 +52,7 @@ class DTypeRewriter final : public BufferRewriter {
     const ir::Stmt out = BufferRewriter::Mutate(node);
     const auto* store = out.as<ir::BufferStoreNode>();
     if (store->buffer == node->buffer) return out;
-    return ir::MakeBufferStore(store->buffer, ir::Cast(new_.with_lanes(store->value.dtype().lanes), store->value),
+    return ir::MakeBufferStore(store->buffer, ir::MakeCast(new_.with_lanes(store->value.dtype().lanes), store->value),
                                store->indices, store->predicate);
   }
 
