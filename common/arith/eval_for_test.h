@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "common/arith/iter_map.h"
@@ -58,6 +59,18 @@ inline int64_t Eval(ir::Expr e, const Point& point) {
     default: HONE_CHECK(false) << "unexpected expression kind " << static_cast<int>(e.kind());
   }
   return 0;
+}
+
+// `e` as text, for messages.
+inline std::string Text(ir::Expr e) {
+  if (const auto* imm = e.as<ir::IntImmNode>()) return std::to_string(imm->value);
+  if (const auto* var = e.as<ir::VarNode>()) return std::string(var->name);
+  static constexpr const char* kOps[] = {"+", "-", "*", "/", "rem", "//", "%", "min", "max", "==", "!=", "<", "<=", ">", ">=", "and", "or"};
+  if (const auto* op = e.as<ir::BinaryNode>()) {
+    const int at = static_cast<int>(op->kind) - static_cast<int>(ir::ExprKind::kAdd);
+    return "(" + Text(op->a) + " " + kOps[at] + " " + Text(op->b) + ")";
+  }
+  return "?";
 }
 
 // Calls `f` with every point of the box (literal ranges), last variable fastest.

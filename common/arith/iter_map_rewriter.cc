@@ -187,6 +187,12 @@ bool IterMapRewriter::DirectDivMod(const BinaryNode* op, IterSumBuilder* out) {
 
 // ---- division of one split
 
+// Without padding, a split below the divisor is its own remainder.
+bool IterMapRewriter::StaysBelow(const IterSplit& split, Expr base, Expr divisor) const {
+  return level_ == IterMapLevel::kBijective && IsZero(base) && prove_.GreaterEqual(divisor, split.extent) &&
+         !prove_.Equal(divisor, split.extent);
+}
+
 // (split + base) // divisor
 bool IterMapRewriter::SplitFloorDiv(IterSplit split, Expr base, Expr divisor, IterSumBuilder* out) {
   if (IsOne(divisor)) {
@@ -202,7 +208,8 @@ bool IterMapRewriter::SplitFloorDiv(IterSplit split, Expr base, Expr divisor, It
       out->base = prove_.Simplify(FloorDiv(base, divisor));
       return true;
     }
-    if (!prove_.Divisible(divisor, split.scale) || !prove_.Divisible(base, split.scale)) {
+    const bool negative = !prove_.GreaterEqual(split.scale, ConstOf(base.dtype(), 1));
+    if (negative || !prove_.Divisible(divisor, split.scale) || !prove_.Divisible(base, split.scale)) {
       return Fail("the scale of a dividend does not match the divisor");
     }
     // (x * c1 + y * c1) // (c1 * c2) = (x + y) // c2
@@ -214,6 +221,10 @@ bool IterMapRewriter::SplitFloorDiv(IterSplit split, Expr base, Expr divisor, It
       out->base = base;
       return true;
     }
+  }
+  if (StaysBelow(split, base, divisor)) {
+    out->base = ConstOf(base.dtype(), 0);
+    return true;
   }
   Padded padded;
   if (!PadToDivisor(split, base, divisor, &padded)) return false;
@@ -240,7 +251,8 @@ bool IterMapRewriter::SplitFloorMod(IterSplit split, Expr base, Expr divisor, It
   if (IsOne(divisor)) return true;
   if (!IsOne(split.scale)) {
     if (prove_.Divisible(split.scale, divisor) && prove_.Divisible(base, divisor)) return true;
-    if (!prove_.Divisible(divisor, split.scale) || !prove_.Divisible(base, split.scale)) {
+    const bool negative = !prove_.GreaterEqual(split.scale, ConstOf(base.dtype(), 1));
+    if (negative || !prove_.Divisible(divisor, split.scale) || !prove_.Divisible(base, split.scale)) {
       return Fail("the scale of a dividend does not match the divisor");
     }
     // (x * c1 + y * c1) % (c1 * c2) = ((x + y) % c2) * c1
@@ -248,8 +260,13 @@ bool IterMapRewriter::SplitFloorMod(IterSplit split, Expr base, Expr divisor, It
     divisor = prove_.Simplify(FloorDiv(divisor, split.scale));
     if (IsOne(divisor)) return true;
   }
+  if (StaysBelow(split, base, divisor)) {
+    out->args.push_back(split);
+    return true;
+  }
   Padded padded;
   if (!PadToDivisor(split, base, divisor, &padded)) return false;
+  if (!prove_.Divisible(padded.split.extent, divisor)) return Fail("a modulus does not divide the extent");
   out->args.push_back({padded.split.source, padded.split.lower_factor, divisor, padded.split.scale});
   return true;
 }
@@ -409,13 +426,14 @@ int IterMapRewriter::FindScale(const Splits& args, const absl::InlinedVector<boo
 }
 
 int IterMapRewriter::FindSmallerScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip,
-                                      Expr scale) const {
+                                      Expr scale, Expr base_scale) const {
   int found = -1;
   for (int i = static_cast<int>(args.size()) - 1; i >= 0; --i) {
     if (skip[i]) continue;
     const Expr candidate = args[i].scale;
     const Expr zero = ConstOf(candidate.dtype(), 0);
     if (!prove_.GreaterEqual(scale, candidate) || !prove_.GreaterEqual(candidate, zero)) continue;
+    if (!prove_.Divisible(candidate, base_scale)) continue;
     if (found == -1 || prove_.GreaterEqual(candidate, args[found].scale)) found = i;
   }
   return found;
@@ -504,7 +522,7 @@ bool IterMapRewriter::TryFuse(IterSumBuilder* sum, bool allow_early_exit) {
     if (done > 0) {
       position = FindScale(args, used, expected, nullptr, count - 1, first_unit);
       if (position == -1 && level_ == IterMapLevel::kNoCheck) {
-        position = FindSmallerScale(args, used, expected);
+        position = FindSmallerScale(args, used, expected, base_scale);
         if (position != -1) scale = args[position].scale;
         overlaps = true;
       }

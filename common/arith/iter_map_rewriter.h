@@ -74,7 +74,7 @@ class IterMapRewriter {
   void AddTerm(IterSumBuilder* sum, IterSplit term, bool negative) const;
   bool Normalize(IterSumBuilder& sum, IterSum* out);
 
-  bool FuseDividend(IterSumBuilder* dividend);
+  bool StaysBelow(const IterSplit& split, ir::Expr base, ir::Expr divisor) const;
   bool SplitFloorDiv(IterSplit split, ir::Expr base, ir::Expr divisor, IterSumBuilder* out);
   bool SplitFloorMod(IterSplit split, ir::Expr base, ir::Expr divisor, IterSumBuilder* out);
   bool PadToDivisor(const IterSplit& split, ir::Expr base, ir::Expr divisor, Padded* out);
@@ -88,7 +88,8 @@ class IterMapRewriter {
   int FindBase(const Splits& args, const absl::InlinedVector<bool, 8>& skip, const IterMark* source, int last) const;
   int FindScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip, ir::Expr scale, const IterMark* source,
                 int last, int first_unit) const;
-  int FindSmallerScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip, ir::Expr scale) const;
+  int FindSmallerScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip, ir::Expr scale,
+                       ir::Expr base_scale) const;
   const Fused* LongestConstraintEndingIn(const IterSplit& split) const;
   Fused* FindFused(const Splits& reversed);
   bool CoverMark(const IterMark* mark, absl::Span<const IterSplit> splits);

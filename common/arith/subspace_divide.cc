@@ -217,6 +217,25 @@ class Divider {
   Expr inner_predicate_ = ir::BoolImm(true);
 };
 
+// Bounds of single variables narrow their ranges and so are in no sum: they go to the side of the variable.
+void KeepBoundsOfVariables(Expr predicate, absl::Span<const ir::Var> inner_vars, SubspaceDivision* result) {
+  if (const auto* both = predicate.as<ir::AndNode>()) {
+    KeepBoundsOfVariables(both->a, inner_vars, result);
+    KeepBoundsOfVariables(both->b, inner_vars, result);
+    return;
+  }
+  const auto* op = predicate.as<ir::BinaryNode>();
+  if (op == nullptr || (ir::ConstInt(op->a) == nullptr && ir::ConstInt(op->b) == nullptr)) return;
+  for (Expr side : {op->a, op->b}) {
+    if (side.kind() != ir::ExprKind::kVar) continue;
+    bool is_inner = false;
+    for (ir::Var var : inner_vars) is_inner |= var == side;
+    Expr& part = is_inner ? result->inner_predicate : result->outer_predicate;
+    part = ir::And(part, predicate);
+    return;
+  }
+}
+
 }  // namespace
 
 SubspaceDivision SubspaceDivide(absl::Span<const Expr> bindings, IterDomains iters,
@@ -236,6 +255,7 @@ SubspaceDivision SubspaceDivide(absl::Span<const Expr> bindings, IterDomains ite
   }
   result.outer_predicate = divider.outer_predicate();
   result.inner_predicate = divider.inner_predicate();
+  if (predicate) KeepBoundsOfVariables(predicate, inner_vars, &result);
   result.ok = true;
   return result;
 }

@@ -1,0 +1,282 @@
+#include "common/schedule/primitive/compute_at.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/ir/ops.h"
+#include "common/schedule/affine.h"
+#include "common/schedule/analysis.h"
+#include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/block_domain.h"
+#include "common/schedule/primitive/compute_inline.h"
+#include "common/schedule/primitive/iter_bindings.h"
+#include "common/schedule/schedule.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone::schedule {
+namespace {
+
+using arith::IntSet;
+using ir::Expr;
+
+enum class Direction { kForward, kReverse };
+
+// Everything about one move that is known before the program changes.
+struct Move {
+  SrefId removal_top = kNoSref;
+  int position = 0;
+  const ir::BlockRealizeNode* realize = nullptr;
+  ir::Stmt nest;
+};
+
+absl::Status CheckSameScope(const ScheduleState& state, SrefId block, SrefId loop, SrefId scope_root) {
+  if (ScopeRootOf(state, loop) != scope_root) {
+    return state.Refuse("The block and the loop are not in the same scope", {block, loop});
+  }
+  if (IsAtOrBelow(state, block, loop)) {
+    return state.Refuse("The loop is an ancestor of the block already", {block, loop});
+  }
+  return absl::OkStatus();
+}
+
+// The statement of the loop's body (its index) that `block` is in; -1 when it is not under the loop.
+int PositionUnder(const ScheduleState& state, SrefId block, SrefId loop) {
+  for (SrefId id = block; id != kNoSref; id = state.parent(id)) {
+    if (state.parent(id) == loop) return std::max(state.at(id).seq_index, 0);
+  }
+  return -1;
+}
+
+absl::StatusOr<int> FindPosition(const ScheduleState& state, SrefId loop, const SrefList& producers,
+                                 const SrefList& consumers, Direction direction, int index) {
+  const auto* seq = state.loop(loop)->body.as<ir::SeqNode>();
+  int last_producer = -1;
+  int first_consumer = seq != nullptr ? static_cast<int>(seq->seq.size()) : 1;
+  for (SrefId producer : producers) {
+    const int position = PositionUnder(state, producer, loop);
+    if (position < 0 && direction == Direction::kReverse) {
+      return state.Refuse("Not all required blocks are under the loop scope: a producer is not", {loop, producer});
+    }
+    last_producer = std::max(last_producer, position);
+  }
+  for (SrefId consumer : consumers) {
+    const int position = PositionUnder(state, consumer, loop);
+    if (position < 0 && direction == Direction::kForward) {
+      return state.Refuse("Not all required blocks are under the loop scope: a consumer is not", {loop, consumer});
+    }
+    if (position >= 0) first_consumer = std::min(first_consumer, position);
+  }
+  if (last_producer >= first_consumer) {
+    return state.Refuse("Cannot find the insertion point: a producer comes after a consumer", {loop});
+  }
+  if (index == kLastPossible) return first_consumer;
+  if (index == kFirstPossible) return last_producer + 1;
+  if (index > last_producer && index <= first_consumer && index >= 0) return index;
+  return absl::InvalidArgumentError(StrCat("index ", index, " is not -1, -2 or in [", last_producer + 1, ", ",
+                                           first_consumer, "]"));
+}
+
+// Domains of the loops from the parent of `block` up to below `loop`; for a storage that threads share, also those of
+// the thread loops further up.
+arith::DomMap RelaxedDomains(const ScheduleState& state, SrefId block, SrefId loop, std::string_view storage) {
+  arith::DomMap out;
+  SrefId id = state.parent(block);
+  for (; id != loop && id != kNoSref; id = state.parent(id)) {
+    const ir::ForNode* node = state.loop(id);
+    if (node == nullptr) break;
+    out.Set(node->loop_var, ir::Range{node->min, node->extent});
+  }
+  if (storage.empty() || storage == "global") return out;
+  for (; id != kNoSref; id = state.parent(id)) {
+    const ir::ForNode* node = state.loop(id);
+    if (node == nullptr || node->thread_binding == nullptr) continue;
+    if (!RelaxesOver(storage, node->thread_binding->thread_tag)) continue;
+    out.Set(node->loop_var, ir::Range{node->min, node->extent});
+  }
+  return out;
+}
+
+using RegionPairs = absl::InlinedVector<RegionPair, 4>;
+
+RegionPairs CollectRegions(const ScheduleState& state, SrefId block, SrefId loop, const SrefList& others,
+                           Direction direction, arith::Analyzer& analyzer) {
+  const bool forward = direction == Direction::kForward;
+  const ir::BlockNode* node = state.block(block);
+  RegionPairs out;
+  for (ir::BufferRegion region : forward ? node->writes : node->reads) {
+    auto known = std::find_if(out.begin(), out.end(), [&](const RegionPair& p) { return p.buffer == region->buffer; });
+    if (known == out.end()) {
+      out.push_back({region->buffer, arith::NDIntSetFromRegion(region->region), {}});
+    } else {
+      arith::UnionWith(known->provided, arith::NDIntSetFromRegion(region->region), analyzer);
+    }
+  }
+  for (SrefId other : others) {
+    const IterBindings bindings(state.at(other).realize);
+    for (ir::BufferRegion region : forward ? state.block(other)->reads : state.block(other)->writes) {
+      for (RegionPair& pair : out) {
+        if (!(pair.buffer == region->buffer)) continue;
+        const std::string_view storage = forward ? region->buffer->scope() : std::string_view();
+        const arith::DomMap domains = RelaxedDomains(state, other, loop, storage);
+        const auto required = arith::EvalNDIntSet(bindings.Apply(region->region), domains, analyzer);
+        arith::UnionWith(pair.required, required, analyzer);
+      }
+    }
+  }
+  return out;
+}
+
+std::string_view LoopName(size_t index) {
+  static constexpr std::string_view kNames[] = {"ax0", "ax1", "ax2", "ax3", "ax4", "ax5", "ax6", "ax7"};
+  return index < 8 ? kNames[index] : ir::CopyString(StrCat("ax", index));
+}
+
+// The block under new loops over its solved domains.
+void BuildNest(const ir::BlockNode* block, const SolvedDomains& domains, bool preserve_unit_loops,
+               arith::Analyzer& analyzer, Move* move) {
+  absl::InlinedVector<Expr, 8> values;
+  absl::InlinedVector<std::pair<ir::Var, Expr>, 8> loops;
+  Expr predicate = ir::BoolImm(true);
+  for (size_t i = 0; i < domains.size(); ++i) {
+    const ir::Range range = domains[i].domain.CoverRange(block->iter_vars[i]->dom, analyzer);
+    Expr value = range.min;
+    if (preserve_unit_loops || !ir::IsOne(range.extent)) {
+      const int bits = std::max(range.min.dtype().bits, range.extent.dtype().bits);
+      const ir::Var var = ir::MakeVar(LoopName(loops.size()), ir::DataType::Int(bits));
+      const Expr extent = analyzer.Simplify(range.extent);
+      loops.emplace_back(var, extent);
+      value = range.min + var;
+      analyzer.Bind(var, ir::Range{ir::IntImm(var.dtype(), 0), extent});
+    }
+    values.push_back(value);
+    const IntSet& bound = domains[i].bound;
+    if (bound.IsNothing()) continue;
+    auto require = [&](Expr condition) {
+      if (!analyzer.CanProve(condition, arith::ProofStrength::kSymbolicBound)) predicate = ir::And(predicate, condition);
+    };
+    if (bound.HasLowerBound()) require(ir::GE(value, bound.min()));
+    if (bound.HasUpperBound()) require(ir::LT(value, bound.max() + 1));
+  }
+  if (!ir::IsTrue(predicate)) predicate = analyzer.Simplify(predicate);
+  const ir::Stmt realize = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), predicate, block);
+  move->realize = realize.as<ir::BlockRealizeNode>();
+  move->nest = realize;
+  for (size_t i = loops.size(); i-- > 0;) {
+    const auto& [var, extent] = loops[i];
+    move->nest = ir::MakeFor(var, ir::IntImm(var.dtype(), 0), extent, ir::ForKind::kSerial, move->nest);
+  }
+}
+
+absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index,
+                          Direction direction) {
+  HONE_ASSIGN_OR_RETURN(const SrefId scope_root, RequireScopeRoot(state, block, /*require_stage_pipeline=*/true));
+  HONE_RETURN_IF_ERROR(CheckCompleteOrReductionBlock(state, block, scope_root));
+  HONE_RETURN_IF_ERROR(CheckSameScope(state, block, loop, scope_root));
+  if (direction == Direction::kForward) HONE_RETURN_IF_ERROR(CheckNotOutputBlock(state, block, scope_root));
+  Move move;
+  HONE_ASSIGN_OR_RETURN(move.removal_top, RemovalTop(state, block, scope_root));
+  const SrefList producers = Producers(state, block);
+  const SrefList consumers = Consumers(state, block);
+  HONE_ASSIGN_OR_RETURN(move.position, FindPosition(state, loop, producers, consumers, direction, index));
+
+  arith::Analyzer analyzer;
+  for (SrefId id = loop; id != kNoSref && state.loop(id) != nullptr; id = state.parent(id)) {
+    analyzer.Bind(state.loop(id)->loop_var, ir::Range{state.loop(id)->min, state.loop(id)->extent});
+  }
+  const RegionPairs regions = CollectRegions(
+      state, block, loop, direction == Direction::kForward ? consumers : producers, direction, analyzer);
+  SolvedDomains domains;
+  if (!SolveBlockDomains(state.block(block)->iter_vars, regions, analyzer, &domains)) {
+    return state.Refuse("The domain of the block's iters can not be solved for what is required of it", {block, loop});
+  }
+  BuildNest(state.block(block), domains, preserve_unit_loops, analyzer, &move);
+  return move;
+}
+
+absl::Status Apply(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index,
+                   Direction direction) {
+  HONE_ASSIGN_OR_RETURN(const Move move, Plan(state, block, loop, preserve_unit_loops, index, direction));
+  state.Remove(move.removal_top, block);
+  const ir::ForNode* old = state.loop(loop);
+  std::vector<ir::Stmt> body;
+  if (const auto* seq = old->body.as<ir::SeqNode>()) {
+    body = seq->seq.ToVector();
+  } else {
+    body = {old->body};
+  }
+  body.insert(body.begin() + move.position, move.nest);
+  auto* copy = ir::CopyNode(old);
+  copy->body = ir::MakeSeq(body);
+  state.Replace(loop, copy);
+  state.SetAffineBinding(block, HasAffineBinding(state, block));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index) {
+  return Apply(state, block, loop, preserve_unit_loops, index, Direction::kForward);
+}
+
+absl::Status ReverseComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index) {
+  return Apply(state, block, loop, preserve_unit_loops, index, Direction::kReverse);
+}
+
+absl::Status CheckComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
+  return Plan(state, block, loop, preserve_unit_loops, kLastPossible, Direction::kForward).status();
+}
+
+absl::Status CheckReverseComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
+  return Plan(state, block, loop, preserve_unit_loops, kLastPossible, Direction::kReverse).status();
+}
+
+// ---- methods
+
+absl::Status Schedule::ComputeAt(BlockRv block, LoopRv loop, bool preserve_unit_loops, int index) {
+  const PrimitiveScope scope(*this, kComputeAtRow);
+  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
+  if (IsInlineMark(loop)) {
+    HONE_RETURN_IF_ERROR(schedule::ComputeInline(state_, id));
+  } else if (!IsRootMark(loop)) {
+    HONE_ASSIGN_OR_RETURN(const SrefId loop_id, SrefOf(loop));
+    HONE_RETURN_IF_ERROR(schedule::ComputeAt(state_, id, loop_id, preserve_unit_loops, index));
+  }
+  Record(kComputeAtRow, {Value::OfRv(block), Value::OfRv(loop)}, {Value::Int(preserve_unit_loops), Value::Int(index)},
+         {});
+  return absl::OkStatus();
+}
+
+absl::Status Schedule::ReverseComputeAt(BlockRv block, LoopRv loop, bool preserve_unit_loops, int index) {
+  const PrimitiveScope scope(*this, kReverseComputeAtRow);
+  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
+  if (IsInlineMark(loop)) {
+    HONE_RETURN_IF_ERROR(schedule::ReverseComputeInline(state_, id));
+  } else if (!IsRootMark(loop)) {
+    HONE_ASSIGN_OR_RETURN(const SrefId loop_id, SrefOf(loop));
+    HONE_RETURN_IF_ERROR(schedule::ReverseComputeAt(state_, id, loop_id, preserve_unit_loops, index));
+  }
+  Record(kReverseComputeAtRow, {Value::OfRv(block), Value::OfRv(loop)},
+         {Value::Int(preserve_unit_loops), Value::Int(index)}, {});
+  return absl::OkStatus();
+}
+
+const InstructionRow kComputeAtRow = {
+    .name = "ComputeAt", .pure = false, .inputs = "bl", .attrs = "nn", .outputs = Outputs::kNone, .output_kind = ' ',
+    .method = "compute_at", .arguments = "block,loop,preserve_unit_loops,index",
+    .apply =
+        [](Schedule& s, Call& c) {
+          return s.ComputeAt(BlockOf(c, 0), LoopOf(c, 1), BoolOf(c.attrs[0]), IntOf(c.attrs[1]));
+        },
+    .python_bool_attrs = 1};
+
+const InstructionRow kReverseComputeAtRow = {
+    .name = "ReverseComputeAt", .pure = false, .inputs = "bl", .attrs = "nn", .outputs = Outputs::kNone,
+    .output_kind = ' ', .method = "reverse_compute_at", .arguments = "block,loop,preserve_unit_loops,index",
+    .apply =
+        [](Schedule& s, Call& c) {
+          return s.ReverseComputeAt(BlockOf(c, 0), LoopOf(c, 1), BoolOf(c.attrs[0]), IntOf(c.attrs[1]));
+        },
+    .python_bool_attrs = 1};
+
+}  // namespace hone::schedule
