@@ -1,5 +1,8 @@
 #include "common/schedule/instruction.h"
 #include "common/schedule/primitive/annotate.h"
+#include "common/schedule/primitive/compute_at.h"
+#include "common/schedule/primitive/compute_inline.h"
+#include "common/schedule/primitive/decompose_reduction.h"
 #include "common/schedule/primitive/fuse.h"
 #include "common/schedule/primitive/lookup.h"
 #include "common/schedule/primitive/loop_kind.h"
@@ -11,6 +14,8 @@
 #include "common/schedule/primitive/set_scope.h"
 #include "common/schedule/primitive/storage_align.h"
 #include "common/schedule/primitive/reorder.h"
+#include "common/schedule/primitive/reverse_compute_inline.h"
+#include "common/schedule/primitive/rfactor.h"
 #include "common/schedule/primitive/sample.h"
 #include "common/schedule/primitive/split.h"
 
@@ -40,6 +45,12 @@ constexpr const InstructionRow* kRows[] = {
     &kVectorizeRow,
     &kBindRow,
     &kUnrollRow,
+    &kComputeAtRow,
+    &kReverseComputeAtRow,
+    &kComputeInlineRow,
+    &kReverseComputeInlineRow,
+    &kDecomposeReductionRow,
+    &kRFactorRow,
     &kStorageAlignRow,
     &kSetScopeRow,
     &kUnsafeSetDTypeRow,

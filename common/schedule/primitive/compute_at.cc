@@ -10,6 +10,8 @@
 #include "common/schedule/primitive/block_domain.h"
 #include "common/schedule/primitive/compute_inline.h"
 #include "common/schedule/primitive/iter_bindings.h"
+#include "common/schedule/primitive/location_checks.h"
+#include "common/schedule/primitive/reverse_compute_inline.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -229,6 +231,10 @@ absl::Status CheckComputeAt(const ScheduleState& state, SrefId block, SrefId loo
 
 absl::Status CheckReverseComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
   return Plan(state, block, loop, preserve_unit_loops, kLastPossible, Direction::kReverse).status();
+}
+
+bool CanComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
+  return CheckComputeAt(state, block, loop, preserve_unit_loops).ok();
 }
 
 // ---- methods
