@@ -3,6 +3,7 @@
 #include "client/cli/flags.h"
 #include "client/cli/inspect/command.h"
 #include "client/cli/inspect/parse.h"
+#include "client/cli/inspect/replay.h"
 #include "client/cli/jobs.h"
 #include "client/cli/records.h"
 
@@ -12,6 +13,7 @@ void AddInspectCommands(hone::cli::Flags& hone) {
   using namespace hone::cli;
   Flags inspect = hone.Command("inspect", "What the compiler makes of a program");
   AddInspectCommand(inspect, "parse", "Print a program from its IR", InspectParse);
+  AddInspectCommand(inspect, "replay", "Apply a trace to a program", InspectReplay);
 }
 
 }  // namespace
