@@ -1,5 +1,7 @@
 // Parses the TVMScript texts of recorded cases and prints them again: how many come back byte for byte, and how fast.
-// usage: round_trip [--show=N] FILE.jsonl...      (every string member that starts like a script is a case)
+// With --deep also: what was printed parses to a structurally equal module of the same hash and content id, and how many
+// are well formed.
+// usage: round_trip [--show=N] [--deep] FILE.jsonl...      (every string member that starts like a script is a case)
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "common/ir/content_id.h"
+#include "common/ir/structural_equal.h"
+#include "common/ir/structural_hash.h"
+#include "common/ir/well_formed.h"
 #include "common/script/parser.h"
 #include "common/script/printer.h"
 #include "nlohmann/json.hpp"
@@ -49,11 +55,17 @@ void ShowDifference(const std::string& want, const std::string& got) {
 
 int main(int argc, char** argv) {
   int show = 10;
+  bool deep = false;
+  size_t unequal = 0, ill_formed = 0;
   std::vector<Case> cases;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     if (arg.rfind("--show=", 0) == 0) {
       show = std::atoi(arg.c_str() + 7);
+      continue;
+    }
+    if (arg == "--deep") {
+      deep = true;
       continue;
     }
     for (Case& c : Load(arg)) cases.push_back(std::move(c));
@@ -74,6 +86,20 @@ int main(int argc, char** argv) {
     }
     const std::string printed = hone::script::PrintModule(*module);
     print_seconds += std::chrono::duration<double>(Clock::now() - t1).count();
+    if (deep) {
+      const auto again = hone::script::ParseModule(printed);
+      if (!again.ok() || !hone::ir::StructuralEqual(*module, *again) ||
+          hone::ir::StructuralHash(*module) != hone::ir::StructuralHash(*again) ||
+          hone::ir::ContentId(*module) != hone::ir::ContentId(*again)) {
+        ++unequal;
+        if (show-- > 0) std::printf("%s is not equal to itself printed and parsed\n", c.id.c_str());
+      }
+      const absl::Status formed = hone::ir::VerifyWellFormed(*module);
+      if (!formed.ok()) {
+        ++ill_formed;
+        if (show-- > 0) std::printf("%s: %s\n", c.id.c_str(), std::string(formed.message()).c_str());
+      }
+    }
     if (printed == c.text) {
       ++same;
     } else if (show-- > 0) {
@@ -84,5 +110,6 @@ int main(int argc, char** argv) {
   std::printf("%zu texts, %.1f MB: %zu the same, %zu differ, %zu refused; parse %.1f MB/s, print %.1f MB/s\n",
               cases.size(), bytes / 1e6, same, cases.size() - same - refused, refused, bytes / 1e6 / parse_seconds,
               bytes / 1e6 / print_seconds);
-  return same == cases.size() ? 0 : 1;
+  if (deep) std::printf("%zu not equal to themselves, %zu not well formed\n", unequal, ill_formed);
+  return same == cases.size() && unequal == 0 ? 0 : 1;
 }
