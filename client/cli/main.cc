@@ -2,6 +2,8 @@
 #include "client/cli/doctor.h"
 #include "client/cli/flags.h"
 #include "client/cli/inspect/command.h"
+#include "client/cli/inspect/lower.h"
+#include "client/cli/inspect/measure.h"
 #include "client/cli/inspect/parse.h"
 #include "client/cli/inspect/replay.h"
 #include "client/cli/jobs.h"
@@ -14,6 +16,9 @@ void AddInspectCommands(hone::cli::Flags& hone) {
   Flags inspect = hone.Command("inspect", "What the compiler makes of a program");
   AddInspectCommand(inspect, "parse", "Print a program from its IR", InspectParse);
   AddInspectCommand(inspect, "replay", "Apply a trace to a program", InspectReplay);
+  AddInspectCommand(inspect, "lower", "Print a program on its way to machine code", InspectLower);
+  AddInspectCommand(inspect, "measure", "Build, check and time a program on this machine", InspectMeasure,
+                    /*alone=*/true);
 }
 
 }  // namespace

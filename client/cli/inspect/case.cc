@@ -43,6 +43,12 @@ InspectAnswer& InspectAnswer::Json(std::string_view key, std::string json) {
   return *this;
 }
 
+InspectAnswer& InspectAnswer::Plain(std::string text) {
+  plain_ = std::move(text);
+  plain_is_text_ = true;
+  return *this;
+}
+
 std::string InspectAnswer::ToJson(std::string_view id_json) const {
   std::string text = StrCat("{\"id\": ", id_json, ", \"ok\": true");
   for (const auto& [key, value] : members_) StrAppend(&text, ", ", JsonString(key), ": ", value);

@@ -28,7 +28,11 @@ class InspectAnswer {
   InspectAnswer& Text(std::string_view key, std::string_view text);  // Becomes a JSON string.
   InspectAnswer& Json(std::string_view key, std::string json);       // Must be valid JSON; goes in as it is.
 
-  // What is shown to a person: the text of the first Text member, else the JSON of the first member.
+  // Not a member: what is shown to a person.
+  InspectAnswer& Plain(std::string text);
+
+  // What is shown to a person: what Plain set, else the text of the first Text member, else the JSON of the first
+  // member.
   const std::string& plain() const { return plain_; }
   // {"id": ..., "ok": true, members...}
   std::string ToJson(std::string_view id_json) const;

@@ -26,6 +26,7 @@ struct Arguments {
   bool postprocs = false;
   bool json = false;
   int64_t jobs = 0;
+  bool alone = false;
   InspectHandler handler;
 };
 
@@ -60,8 +61,8 @@ int AnswerFile(const Arguments& arguments) {
   absl::StatusOr<std::vector<std::string>> lines = ReadLines(arguments.cases);
   if (!lines.ok()) return Report(lines.status());
   CasePoolOptions options;
-  options.processes = arguments.jobs > 0 ? static_cast<int>(arguments.jobs)
-                                         : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  options.processes = arguments.alone ? 1 : arguments.jobs > 0 ? static_cast<int>(arguments.jobs) : cores;
   return Report(AnswerCases(
       *lines, options, [&](std::string_view line) { return AnswerLine(arguments.handler, line); }, DeadLine, stdout));
 }
@@ -99,9 +100,11 @@ int AnswerOne(const Arguments& arguments) {
 
 }  // namespace
 
-void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view help, InspectHandler handler) {
+void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view help, InspectHandler handler,
+                       bool alone) {
   auto arguments = std::make_shared<Arguments>();
   arguments->handler = std::move(handler);
+  arguments->alone = alone;
   Flags flags = inspect.Command(what, help);
   flags.AddPositional("FILE", &arguments->file, "A TVMScript program; \"-\" for standard input", /*required=*/false);
   flags.Add("cases", &arguments->cases, "Answer every line of this JSON Lines file instead of FILE");

@@ -8,8 +8,9 @@
 
 namespace hone::cli {
 
-// Declares `inspect <what>` below `inspect`, answered by `handler`. Exit codes: 0; 1 when a case failed; 2 and 3 for
-// arguments and files.
-void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view help, InspectHandler handler);
+// Declares `inspect <what>` below `inspect`, answered by `handler`. With `alone`, cases are answered one after the
+// other in one process. Exit codes: 0; 1 when a case failed; 2 and 3 for arguments and files.
+void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view help, InspectHandler handler,
+                       bool alone = false);
 
 }  // namespace hone::cli

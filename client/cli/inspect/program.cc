@@ -3,6 +3,7 @@
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
+#include "common/target/host.h"
 
 namespace hone::cli {
 
@@ -20,6 +21,13 @@ absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question) 
     HONE_RETURN_IF_ERROR(schedule::ApplyTraceJson(schedule, question.trace_json));
   }
   return schedule;
+}
+
+absl::StatusOr<Target> TargetOf(const InspectCase& question) {
+  const Target host = DetectHost();
+  if (question.target.empty()) return host;
+  HONE_ASSIGN_OR_RETURN(Target target, Target::Parse(question.target));
+  return target.FilledFrom(host);
 }
 
 }  // namespace hone::cli
