@@ -44,7 +44,7 @@ bool TermSum::DivisibleBy(int64_t divisor) const {
 
 int64_t CanonicalSimplifier::CheckedMul(int64_t a, int64_t b) {
   int64_t out;
-  if (__builtin_mul_overflow(a, b, &out) || out == INT64_MIN) {
+  if (__builtin_mul_overflow(a, b, &out) || out == INT64_MIN || out == INT64_MAX) {
     overflow_ = true;
     return 1;
   }
@@ -351,7 +351,7 @@ TermSum CanonicalSimplifier::DivToSum(const ir::BinaryNode* node, bool floor) {
   TermSum a = ToSum(node->a);
   const TermSum b = ToSum(node->b);
   const int64_t divisor = b.IsConst() ? b.base : 0;
-  if (divisor <= 0 || (a.IsConst() && a.base == INT64_MIN)) {
+  if (divisor <= 0 || divisor == SplitTerm::kNoUpper) {
     const Expr x = Normalize(a);
     const Expr y = Normalize(b);
     return SumOf(x == node->a && y == node->b ? Expr(node) : DivOf(x, y, floor));
@@ -402,7 +402,7 @@ TermSum CanonicalSimplifier::ModToSum(const ir::BinaryNode* node, bool floor) {
   TermSum a = ToSum(node->a);
   const TermSum b = ToSum(node->b);
   const int64_t divisor = b.IsConst() ? b.base : 0;
-  if (divisor <= 0 || (a.IsConst() && a.base == INT64_MIN)) {
+  if (divisor <= 0 || divisor == SplitTerm::kNoUpper) {
     const Expr x = Normalize(a);
     const Expr y = Normalize(b);
     return SumOf(x == node->a && y == node->b ? Expr(node) : ModOf(x, y, floor));

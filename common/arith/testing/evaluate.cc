@@ -16,7 +16,8 @@ namespace {
 using Value = std::optional<int64_t>;
 
 // Index values beyond it count as undefined while set.
-thread_local int64_t index_limit = INT64_MAX;
+constexpr __int128 kNoLimit = static_cast<__int128>(1) << 64;
+thread_local __int128 index_limit = kNoLimit;
 
 // `value` as a literal of `type` would hold it.
 Value Hold(DataType type, __int128 value) {
@@ -158,7 +159,7 @@ Value Evaluate(Expr e, const Environment& environment, int lane) {
 Value EvaluateSmall(Expr e, const Environment& environment, int lane) {
   index_limit = int64_t{1} << 20;
   const Value value = Evaluate(e, environment, lane);
-  index_limit = INT64_MAX;
+  index_limit = kNoLimit;
   return value;
 }
 
