@@ -1,0 +1,145 @@
+// Compiles TVMScript programs for this machine and reports, for each: seconds to lower and to compile, GFLOP/s, and what
+// the inner loop does with the stack.
+//
+//   kernel_lab FILE.py...            programs, one function each
+//   kernel_lab --matmul M N K MR NR KC MC PACK_A PARALLEL
+//   options: --asm, --ir, --tir, --stock (LLVM's own -O3)
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <ctime>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "bench/matmul_kernels.h"
+#include "common/lower/lower.h"
+#include "common/script/parser.h"
+#include "common/script/printer.h"
+#include "common/target/host.h"
+#include "worker/codegen/llvm/llvm_codegen.h"
+#include "worker/runner/elf_loader.h"
+
+namespace hone::bench {
+namespace {
+
+double Now() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);  // CPU time: the machine may be busy.
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+void* Resolve(const char* name) {
+  static void* gomp = dlopen("libgomp.so.1", RTLD_NOW | RTLD_GLOBAL);
+  static void* libm = dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL);
+  for (void* library : {static_cast<void*>(RTLD_DEFAULT), gomp, libm}) {
+    if (void* symbol = dlsym(library, name)) return symbol;
+  }
+  return nullptr;
+}
+
+struct Flags {
+  bool assembly = false, llvm_ir = false, tir = false, stock = false;
+};
+
+int Run(const std::string& label, const std::string& text, double flops, const Flags& flags) {
+  const Target target = DetectHost();
+  auto module = script::ParseModule(text);
+  if (!module.ok()) return std::fprintf(stderr, "%s\n", module.status().ToString().c_str()), 1;
+  // The first compilation of a process sets LLVM up.
+  codegen::CompileOptions options;
+  options.opt = flags.stock ? codegen::OptLevel::kStock : codegen::OptLevel::kFast;
+  absl::StatusOr<ir::IRModule> lowered = lower::Lower(*module, target);
+  if (!lowered.ok()) return std::fprintf(stderr, "%s\n", lowered.status().ToString().c_str()), 1;
+  absl::StatusOr<codegen::CompiledKernel> kernel = codegen::CompileCpu(*lowered, target, options);
+  if (!kernel.ok()) return std::fprintf(stderr, "%s\n", kernel.status().ToString().c_str()), 1;
+  const double t0 = Now();
+  lowered = lower::Lower(*module, target);
+  const double t1 = Now();
+  kernel = codegen::CompileCpu(*lowered, target, options);
+  const double t2 = Now();
+  if (flags.tir) std::printf("%s\n", script::PrintModule(*lowered).c_str());
+  if (flags.assembly || flags.llvm_ir) {
+    codegen::CompileOptions show = options;
+    show.object = false;
+    show.assembly = flags.assembly;
+    show.llvm_ir = flags.llvm_ir;
+    const auto shown = codegen::CompileCpu(*lowered, target, show);
+    std::printf("%s%s\n", shown->llvm_ir.c_str(), shown->assembly.c_str());
+  }
+  runner::LoadedObject loaded;
+  const std::string problem = runner::LoadElfObject(kernel->object, kernel->entry, Resolve, &loaded);
+  if (!problem.empty()) return std::fprintf(stderr, "%s\n", problem.c_str()), 1;
+  const auto entry = reinterpret_cast<int32_t (*)(void**)>(loaded.entry);
+  const auto* func = module->FindPrimFunc(module->Entry()->var->name);
+  std::vector<void*> buffers;
+  for (const auto& binding : func->buffer_map) {
+    int64_t elements = 1;
+    for (ir::Expr extent : binding.buffer->shape) elements *= *ir::ConstInt(extent);
+    const int64_t bytes = (elements * binding.buffer->dtype.bytes() + 63) / 64 * 64;
+    auto* data = static_cast<float*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096));
+    for (int64_t i = 0; i < bytes / 4; ++i) data[i] = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX);
+    buffers.push_back(data);
+  }
+  entry(buffers.data());
+  std::vector<double> times;
+  const double end = Now() + 1.0;
+  while (Now() < end || times.size() < 5) {
+    const double a = Now();
+    entry(buffers.data());
+    times.push_back(Now() - a);
+  }
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  std::printf("%-40s lower %6.2f ms  compile %7.2f ms  object %6zu B  run %9.3f us (min %9.3f)", label.c_str(),
+              (t1 - t0) * 1e3, (t2 - t1) * 1e3, kernel->object.size(), median * 1e6, times[0] * 1e6);
+  if (flops > 0) std::printf("  %7.2f GFLOP/s", flops / median * 1e-9);
+  std::printf("\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace hone::bench
+
+int main(int argc, char** argv) {
+  using namespace hone::bench;
+  Flags flags;
+  std::vector<std::string> files;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--asm") {
+      flags.assembly = true;
+    } else if (arg == "--ir") {
+      flags.llvm_ir = true;
+    } else if (arg == "--tir") {
+      flags.tir = true;
+    } else if (arg == "--stock") {
+      flags.stock = true;
+    } else if (arg == "--matmul" && i + 9 < argc) {
+      PackedMatmul shape;
+      int64_t* fields[] = {&shape.m, &shape.n, &shape.k, &shape.mr, &shape.nr, &shape.kc, &shape.mc};
+      std::string label = "matmul";
+      for (int64_t* field : fields) {
+        *field = std::atoll(argv[++i]);
+        label += " " + std::to_string(*field);
+      }
+      shape.pack_a = std::atoi(argv[++i]) != 0;
+      shape.parallel = std::atoi(argv[++i]) != 0;
+      if (int code = Run(label, PackedMatmulScript(shape), 2.0 * shape.m * shape.n * shape.k, flags)) return code;
+    } else {
+      files.push_back(arg);
+    }
+  }
+  for (const std::string& file : files) {
+    std::ifstream in(file);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    double flops = 0;
+    if (const char* at = std::strstr(text.c_str(), "# flops: ")) flops = std::atof(at + 9);
+    if (int code = Run(file, text, flops, flags)) return code;
+  }
+  return 0;
+}
