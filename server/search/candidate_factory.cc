@@ -1,20 +1,9 @@
 #include "server/search/candidate_factory.h"
 
-#include "common/schedule/trace_json.h"
+#include "common/ir/structural_hash.h"
 #include "server/cost_model/feature/extract.h"
 
 namespace hone {
-namespace {
-
-// FNV-1a of the trace with its repaired decisions: candidates of one task that differ in nothing are one candidate.
-uint64_t HashOf(const schedule::Trace& trace) {
-  const absl::StatusOr<std::string> json = schedule::TraceToJson(trace);
-  uint64_t h = 14695981039346656037u;
-  for (unsigned char c : json.ok() ? *json : "") h = (h ^ c) * 1099511628211u;
-  return h;
-}
-
-}  // namespace
 
 using schedule::Schedule;
 using schedule::Trace;
@@ -47,6 +36,7 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   if (!ApplyPostprocs(space_.postprocs(), *sch).passed()) return nullptr;
   auto out = std::make_shared<Individual>();
   const ir::IRModule module = sch->module();
+  out->hash = ir::StructuralHash(module);
   if (with_features_) {
     reason = Rejection::kFeatures;
     absl::StatusOr<FeatureMatrix> features = ExtractFeatures(module, is_gpu_);
@@ -55,7 +45,6 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   }
   // A compact copy of the trace: the schedule's arena, with all IR ever made for it, is let go.
   out->trace = trace.WithDecisionsOf(sch->trace());
-  out->hash = HashOf(out->trace);
   reason = Rejection::kNone;
   return out;
 }

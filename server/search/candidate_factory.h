@@ -20,7 +20,7 @@ namespace hone {
 // A legal point of a design space.
 struct Individual {
   schedule::Trace trace;     // With decisions, without the postprocessing part.
-  uint64_t hash = 0;         // Equal for equal candidates of a task.
+  uint64_t hash = 0;         // Structural hash of the module after the postprocs.
   FeatureMatrix features;    // Empty when not asked for.
 };
 
