@@ -51,7 +51,7 @@ void Analyzer::Bind(Var var, const Range& range) {
 
 void Analyzer::Bind(Var var, Expr value) {
   if (value.dtype() != var.dtype()) value = ir::Cast(var.dtype(), value);
-  const Expr simple = RewriteSimplify(CanonicalSimplify(value));
+  const Expr simple = IsConst(value) ? value : RewriteSimplify(CanonicalSimplify(value));
   const ConstIntBound bound = const_int_bound(simple);
   const ModularSet modular = modular_set(simple);
   VarInfo& info = Renew(var.get());
@@ -92,7 +92,10 @@ Expr Analyzer::Simplify(Expr e, int steps) {
   Expr out = CanonicalSimplify(e);
   for (int i = 0; i < steps; ++i) {
     if (IsConst(out) || out.kind() == ExprKind::kVar) return out;
-    out = i % 2 == 0 ? RewriteSimplify(out) : CanonicalSimplify(out);
+    const Expr next = i % 2 == 0 ? RewriteSimplify(out) : CanonicalSimplify(out);
+    // What rewriting leaves alone is in canonical form already.
+    if (next == out) break;
+    out = next;
   }
   return DeepEqual(out, e) ? e : out;
 }

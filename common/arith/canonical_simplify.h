@@ -1,6 +1,9 @@
 // Sums of split terms: the normal form of index expressions. Internal to the analyzer.
 #pragma once
 
+#include <cstring>
+#include <type_traits>
+
 #include "common/arith/rewrite_simplify.h"
 
 namespace hone::arith {
@@ -28,8 +31,8 @@ class TermList {
   TermList& operator=(const TermList& other) {
     if (this == &other) return *this;
     Reserve(other.size_);
-    for (size_t i = 0; i < other.size_; ++i) data()[i] = other.data()[i];
     size_ = other.size_;
+    std::memcpy(static_cast<void*>(data()), other.data(), size_ * sizeof(SplitTerm));
     return *this;
   }
 
@@ -46,25 +49,27 @@ class TermList {
   void push_back(const SplitTerm& term) { Insert(size_, term); }
   void Insert(size_t at, SplitTerm term) {
     Reserve(size_ + 1);
-    for (size_t i = size_; i > at; --i) data()[i] = data()[i - 1];
-    data()[at] = term;
+    SplitTerm* place = data() + at;
+    std::memmove(static_cast<void*>(place + 1), place, (size_ - at) * sizeof(SplitTerm));
+    ::new (place) SplitTerm(term);
     ++size_;
   }
 
  private:
   static constexpr size_t kInline = 4;
-  SplitTerm* data() { return more_ != nullptr ? more_ : inline_; }
-  const SplitTerm* data() const { return more_ != nullptr ? more_ : inline_; }
+  SplitTerm* data() { return more_ != nullptr ? more_ : reinterpret_cast<SplitTerm*>(inline_); }
+  const SplitTerm* data() const { return more_ != nullptr ? more_ : reinterpret_cast<const SplitTerm*>(inline_); }
   void Reserve(size_t capacity) {
     if (capacity <= capacity_) return;
     capacity = capacity < 2 * capacity_ ? 2 * capacity_ : capacity;
     auto* memory = static_cast<SplitTerm*>(ir::Arena::Current().Allocate(capacity * sizeof(SplitTerm)));
-    for (size_t i = 0; i < capacity; ++i) ::new (memory + i) SplitTerm(i < size_ ? data()[i] : SplitTerm());
+    std::memcpy(static_cast<void*>(memory), data(), size_ * sizeof(SplitTerm));
     more_ = memory;
     capacity_ = capacity;
   }
 
-  SplitTerm inline_[kInline];
+  static_assert(std::is_trivially_copyable_v<SplitTerm>);
+  alignas(SplitTerm) char inline_[kInline * sizeof(SplitTerm)];  // The first size_ are alive.
   SplitTerm* more_ = nullptr;
   size_t size_ = 0;
   size_t capacity_ = kInline;
