@@ -68,7 +68,8 @@ absl::StatusOr<std::unique_ptr<Builder>> CreateLocalBuilder(const LocalMeasureOp
 }
 
 RunResult BuildAndRun(LocalMeasure& measure, const std::string& workload_script, const std::string& trace_json,
-                      const std::string& target_json, const MeasurementPolicy& policy) {
+                      const std::string& target_json, const MeasurementPolicy& policy,
+                      const std::string& reference_script) {
   BuildRequest build;
   build.workload_script = workload_script;
   build.trace_json = trace_json;
@@ -81,7 +82,7 @@ RunResult BuildAndRun(LocalMeasure& measure, const std::string& workload_script,
   }
   RunRequest run;
   run.artifact = *std::move(built.artifact);
-  run.workload_script = workload_script;
+  run.workload_script = reference_script.empty() ? workload_script : reference_script;
   run.target_json = target_json;
   run.policy = policy;
   return measure.runner().Run(run);
