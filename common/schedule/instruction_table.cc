@@ -1,23 +1,25 @@
 #include "common/schedule/instruction.h"
 #include "common/schedule/primitive/annotate.h"
+#include "common/schedule/primitive/blockize.h"
+#include "common/schedule/primitive/buffer_access.h"
 #include "common/schedule/primitive/compute_at.h"
 #include "common/schedule/primitive/compute_inline.h"
+#include "common/schedule/primitive/decompose_padding.h"
 #include "common/schedule/primitive/decompose_reduction.h"
 #include "common/schedule/primitive/fuse.h"
 #include "common/schedule/primitive/lookup.h"
 #include "common/schedule/primitive/loop_kind.h"
-#include "common/schedule/primitive/postproc_marker.h"
-#include "common/schedule/primitive/blockize.h"
-#include "common/schedule/primitive/buffer_access.h"
 #include "common/schedule/primitive/loop_partition.h"
 #include "common/schedule/primitive/merge.h"
-#include "common/schedule/primitive/set_scope.h"
-#include "common/schedule/primitive/storage_align.h"
+#include "common/schedule/primitive/pad_einsum.h"
+#include "common/schedule/primitive/postproc_marker.h"
 #include "common/schedule/primitive/reorder.h"
 #include "common/schedule/primitive/reverse_compute_inline.h"
 #include "common/schedule/primitive/rfactor.h"
 #include "common/schedule/primitive/sample.h"
+#include "common/schedule/primitive/set_scope.h"
 #include "common/schedule/primitive/split.h"
+#include "common/schedule/primitive/storage_align.h"
 
 namespace hone::schedule {
 namespace {
@@ -60,6 +62,8 @@ constexpr const InstructionRow* kRows[] = {
     &kSetAxisSeparatorRow,
     &kAnnotateBufferAccessRow,
     &kUnsafeHideBufferAccessRow,
+    &kDecomposePaddingRow,
+    &kPadEinsumRow,
     &kEnterPostprocRow,
 };
 
