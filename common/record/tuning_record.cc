@@ -41,9 +41,9 @@ Digest RecordId(const TuningRecord& r) {
   }
   std::string text = StrCat("hone-record-1\n", r.pool, "\n", r.workload_id.Hex(), "\n", r.trace_json, "\n",
                             r.target_json, "\n");
-  if (auto run_secs = TvmRunSecs(r)) {
-    for (double secs : *run_secs) StrAppend(&text, TvmJsonNumber(secs), " ");
-  }
+  std::optional<std::vector<double>> run_secs = TvmRunSecs(r);
+  if (!run_secs) text += "null";
+  for (double secs : run_secs.value_or(std::vector<double>{})) StrAppend(&text, TvmJsonNumber(secs), " ");
   return Sha256(text);
 }
 

@@ -45,6 +45,8 @@ class Gate {
   static absl::StatusOr<std::unique_ptr<Gate>> FromFile(const std::string& path);
 
   bool open() const { return path_.empty(); }
+  // A token with the role worker, valid as long as this object.
+  absl::StatusOr<std::string> AddWorkerToken();
   // The identity behind `authorization` ("Bearer TOKEN"), when it may call `rpc`. Unauthenticated, PermissionDenied.
   absl::StatusOr<Identity> Check(std::string_view rpc, std::string_view authorization, absl::Time now);
 
@@ -54,6 +56,7 @@ class Gate {
   std::string path_;
   absl::Mutex mutex_;
   std::map<std::string, Identity> by_hash_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Identity> own_ ABSL_GUARDED_BY(mutex_);  // Not from the file.
   int64_t loaded_mtime_ns_ ABSL_GUARDED_BY(mutex_) = -1;
   absl::Time checked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };

@@ -99,6 +99,7 @@ struct Server::Parts {
   WorkerServiceImpl worker;
   RecordServiceImpl record;
   std::string address;
+  std::string worker_token;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -121,6 +122,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::unique_ptr<Store> sto
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, credentials, &port);
+  if (!options.private_listen.empty()) {
+    builder.AddListeningPort(options.private_listen, grpc::InsecureServerCredentials());
+    if (!parts->gate->open()) {
+      HONE_ASSIGN_OR_RETURN(parts->worker_token, parts->gate->AddWorkerToken());
+    }
+  }
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
@@ -153,6 +160,10 @@ void Server::Stop(absl::Duration grace) {
 }
 
 const std::string& Server::address() const { return parts_->address; }
+const std::string& Server::worker_token() const { return parts_->worker_token; }
+bool Server::IsStandby(const absl::Status& status) {
+  return absl::IsUnavailable(status) && status.GetPayload(ToAbsl(kStandbyPayload)).has_value();
+}
 Driver& Server::driver() { return parts_->driver; }
 Store& Server::store() { return *parts_->store; }
 

@@ -15,6 +15,7 @@ namespace hone {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // "host:port", port 0 = any free one; or "unix:/path".
+  std::string private_listen;          // A second address for this host's own worker, "unix:/path"; empty = none.
   std::string token_file;              // Empty = no tokens: loopback and unix sockets only.
   std::string tls_cert, tls_key;       // PEM files; both or none.
   std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
@@ -33,6 +34,10 @@ class Server {
   // Streams end, calls in progress get `grace`, pending outcomes are committed.
   void Stop(absl::Duration grace = absl::Milliseconds(500));
   const std::string& address() const;  // Where it listens, with the port.
+  // A token with the role worker that lives as long as this object; empty when no tokens are needed.
+  const std::string& worker_token() const;
+  // Whether Start failed because another server leads: try again later.
+  static bool IsStandby(const absl::Status& status);
   Driver& driver();
   Store& store();
 

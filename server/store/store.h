@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "server/database/database.h"
 
 namespace hone {
+
+// Payload of the status of Store::Lead when another server leads.
+constexpr std::string_view kStandbyPayload = "hone/standby";
 
 struct JobChange {
   std::string job_id;
@@ -74,8 +78,8 @@ class Store {
   virtual std::string kind() const = 0;
   virtual Database& records() = 0;
 
-  // Makes this process the leader and returns the new epoch; every later write is bound to it. Unavailable while
-  // another process leads.
+  // Makes this process the leader and returns the new epoch; every later write is bound to it. Unavailable with
+  // kStandbyPayload while another process leads.
   virtual absl::StatusOr<uint64_t> Lead() = 0;
 
   // Stores the job and its tasks' workloads. A tenant's request_id (not empty) that is known gives that job's id.

@@ -1,0 +1,90 @@
+#include "server/database/testing/private_cluster.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "common/support/check.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone::testing {
+namespace {
+
+std::string ProgramsFolder() {
+  std::string newest;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/usr/lib/postgresql", error)) {
+    std::string folder = entry.path().string() + "/bin";
+    if (access((folder + "/initdb").c_str(), X_OK) == 0 && folder > newest) newest = folder;
+  }
+  return newest;
+}
+
+}  // namespace
+
+absl::Status PrivateCluster::Run(const std::string& program, const std::string& args) const {
+  std::string as_user = geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --init-groups " : "";
+  std::string command = StrCat("cd / && ", as_user, ProgramsFolder(), "/", program, " ", args, " >>", folder_,
+                               "/log 2>&1 </dev/null");
+  if (std::system(command.c_str()) == 0) return absl::OkStatus();
+  std::ifstream log(folder_ + "/log");
+  std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  return absl::UnavailableError(StrCat(program, " failed: ", text));
+}
+
+absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start() {
+  if (ProgramsFolder().empty()) return absl::NotFoundError("PostgreSQL is not installed");
+  std::unique_ptr<PrivateCluster> cluster(new PrivateCluster);
+  char folder[] = "/tmp/hone-pg.XXXXXX";  // Unix sockets have short paths.
+  if (mkdtemp(folder) == nullptr) return absl::UnavailableError("no temporary folder");
+  cluster->folder_ = folder;
+  if (geteuid() == 0 && std::system(StrCat("chown postgres: ", folder).c_str()) != 0) {
+    return absl::UnavailableError("cannot give the folder to the user postgres");
+  }
+  HONE_RETURN_IF_ERROR(cluster->Run(
+      "initdb", StrCat("-D ", folder, "/data -U hone -A trust -E UTF8 --locale=C.UTF-8 --no-instructions --no-sync")));
+  cluster->Restart();
+  return cluster;
+}
+
+void PrivateCluster::Restart() {
+  std::string options = StrCat("\"-c listen_addresses='' -c unix_socket_directories='", folder_, "'\"");
+  HONE_CHECK_OK(Run("pg_ctl", StrCat("-D ", folder_, "/data -l ", folder_, "/server.log -w -t 60 -o ", options, " start")));
+}
+
+void PrivateCluster::Kill() {
+  std::ifstream pid_file(folder_ + "/data/postmaster.pid");
+  pid_t pid = 0;
+  pid_file >> pid;
+  if (pid > 0) kill(pid, SIGKILL);
+  for (int i = 0; i < 500 && kill(pid, 0) == 0; ++i) usleep(10'000);
+  usleep(200'000);  // Its children notice and end.
+}
+
+std::string PrivateCluster::NewDatabase() {
+  std::string name = StrCat("t", ++databases_);
+  HONE_CHECK_OK(Run("createdb", StrCat("-h ", folder_, " -U hone ", name)));
+  return StrCat("postgresql:///", name, "?host=", folder_, "&user=hone");
+}
+
+PrivateCluster::~PrivateCluster() {
+  (void)Run("pg_ctl", StrCat("-D ", folder_, "/data -m immediate -w stop"));
+  std::error_code error;
+  std::filesystem::remove_all(folder_, error);
+}
+
+PrivateCluster& SharedCluster() {
+  static std::unique_ptr<PrivateCluster> cluster = [] {
+    auto started = PrivateCluster::Start();
+    HONE_CHECK_OK(started.status());
+    return *std::move(started);
+  }();
+  return *cluster;
+}
+
+}  // namespace hone::testing

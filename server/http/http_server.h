@@ -1,0 +1,29 @@
+// Plain HTTP for monitoring: /metrics (Prometheus text format) and /healthz. No secrets, no changes; loopback unless the
+// operator says otherwise.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/service/driver.h"
+
+namespace hone {
+
+class HttpServer {
+ public:
+  // `driver` must outlive it. InvalidArgument for an address that is not host:port; Unavailable when it is in use.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Driver& driver);
+  ~HttpServer();
+  int port() const;
+
+ private:
+  struct Parts;
+  explicit HttpServer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// The metrics page.
+std::string MetricsText(const DriverStats& stats);
+
+}  // namespace hone

@@ -1,0 +1,162 @@
+// hone-worker: searches, builds or runs for a hone-server.
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "common/support/log.h"
+#include "common/support/program_flags.h"
+#include "common/support/status_macros.h"
+#include "common/support/stop_signal.h"
+#include "common/support/strings.h"
+#include "worker/agent/agent.h"
+#include "worker/main/roles.h"
+
+namespace hone {
+namespace {
+
+struct Flags {
+  std::string server = "127.0.0.1:50151";
+  std::vector<std::string> roles;
+  std::string name, target, measure_cpus;
+  std::string token, tls_ca, tls_cert, tls_key;
+  std::string log_format = "text";
+  int build_threads = 0;
+  double synthetic_run_secs = -1;
+  double patience_secs = 0;
+};
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.add_option("--server", flags.server, "Address of the hone-server")->capture_default_str();
+  app.add_option("--roles", flags.roles, "build, run, search")
+      ->delimiter(',')
+      ->required()
+      ->check(CLI::IsMember({"build", "run", "search"}));
+  app.add_option("--name", flags.name, "Name in the farm (default: roles@host-pid)");
+  app.add_option("--target", flags.target, "Narrows what this worker serves (default: this machine)");
+  app.add_option("--measure-cpus", flags.measure_cpus, "CPUs of the run role, such as 0,2-3");
+  app.add_option("--build-threads", flags.build_threads, "Compilers at a time; 0 = one a physical core");
+  app.add_option("--token", flags.token, "Token with the role worker");
+  app.add_option("--tls-ca", flags.tls_ca, "Certificate authority of the server (PEM); turns TLS on");
+  app.add_option("--tls-cert", flags.tls_cert, "Certificate of this worker (PEM)");
+  app.add_option("--tls-key", flags.tls_key, "Key of --tls-cert (PEM)");
+  app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--patience-secs", flags.patience_secs, "Exit when no server was reached for so long; 0 = never");
+  app.add_option("--synthetic-run-secs", flags.synthetic_run_secs,
+                 "A made-up device whose runs take so long (tests; the server must allow it)");
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "hone-worker: %s\n", std::string(status.message()).c_str());
+  return ExitCodeFor(static_cast<int>(status.code()));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(StrCat("cannot read ", path));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelOf(const Flags& flags) {
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  args.SetMaxReceiveMessageSize(-1);
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (!flags.tls_ca.empty()) {
+    grpc::SslCredentialsOptions ssl;
+    HONE_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadFile(flags.tls_ca));
+    if (!flags.tls_cert.empty()) {
+      HONE_ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadFile(flags.tls_cert));
+      HONE_ASSIGN_OR_RETURN(ssl.pem_private_key, ReadFile(flags.tls_key));
+    }
+    credentials = grpc::SslCredentials(ssl);
+  }
+  return grpc::CreateCustomChannel(flags.server, credentials, args);
+}
+
+std::string DefaultName(const Flags& flags) {
+  char host[64] = "localhost";
+  gethostname(host, sizeof(host) - 1);
+  std::string roles;
+  for (const std::string& role : flags.roles) StrAppend(&roles, roles.empty() ? "" : "+", role);
+  return StrCat(roles, "@", host, "-", getpid());
+}
+
+absl::StatusOr<RoleFlags> RolesOf(const Flags& flags) {
+  RoleFlags roles;
+  for (const std::string& role : flags.roles) {
+    roles.search = roles.search || role == "search";
+    roles.build = roles.build || role == "build";
+    roles.run = roles.run || role == "run";
+  }
+  HONE_ASSIGN_OR_RETURN(roles.measure_cpus, ParseCpuList(flags.measure_cpus));
+  roles.build_threads = flags.build_threads;
+  roles.target = flags.target;
+  if (flags.synthetic_run_secs >= 0) roles.synthetic_run = absl::Seconds(flags.synthetic_run_secs);
+  return roles;
+}
+
+// The first signal drains, the second drops what is in hand.
+absl::Status RunUntilStopped(Agent& agent) {
+  absl::Status status;
+  std::atomic<bool> ended{false};
+  std::thread thread([&] {
+    status = agent.Run();
+    ended = true;
+  });
+  while (!ended) {
+    if (!WaitForStopSignal(absl::Milliseconds(100))) continue;
+    HONE_LOG(kInfo) << "stopping: finishing what is in hand";
+    agent.Stop();
+  }
+  thread.join();
+  return status;
+}
+
+int Serve(const Flags& flags) {
+  if (flags.log_format == "json") SetLogFormat(LogFormat::kJson);
+  absl::StatusOr<RoleFlags> role_flags = RolesOf(flags);
+  if (!role_flags.ok()) return Fail(role_flags.status());
+  absl::StatusOr<std::unique_ptr<RoleSet>> roles = MakeRoles(*role_flags);  // Forks: before any thread.
+  if (!roles.ok()) return Fail(roles.status());
+  BlockStopSignals();
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = ChannelOf(flags);
+  if (!channel.ok()) return Fail(channel.status());
+  AgentOptions options;
+  options.name = flags.name.empty() ? DefaultName(flags) : flags.name;
+  options.token = flags.token;
+  options.target_json = (*roles)->target_json();
+  options.device = (*roles)->device();
+  options.revisions = Revisions{1, 1, (*roles)->codegen_revision(), "0.1"};
+  options.build_threads = (*roles)->build_threads();
+  options.synthetic = role_flags->synthetic_run.has_value();
+  if (flags.patience_secs > 0) options.patience = absl::Seconds(flags.patience_secs);
+  Agent agent(*channel, options, (*roles)->roles());
+  HONE_LOG(kInfo) << "hone-worker " << options.name << " serves " << flags.server;
+  absl::Status status = RunUntilStopped(agent);
+  return status.ok() ? 0 : Fail(status);
+}
+
+}  // namespace
+}  // namespace hone
+
+int main(int argc, char** argv) {
+  hone::Flags flags;
+  CLI::App app("A worker of Hone: searches, builds or measures for a hone-server.", "hone-worker");
+  hone::Declare(app, flags);
+  hone::AddEnvironment(app);
+  int exit_code = 0;
+  if (!hone::ParseProgramFlags(app, argc, argv, "hone-worker", exit_code)) return exit_code;
+  return hone::Serve(flags);
+}

@@ -1,0 +1,118 @@
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "common/measure/timing_lock.h"
+#include "common/support/sha256.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+#include "common/target/host.h"
+#include "common/target/target.h"
+#include "server/search/search_service.h"
+#include "server/tuning/search_process.h"
+#include "worker/agent/synthetic.h"
+#include "worker/codegen/llvm/llvm_codegen.h"
+#include "worker/local/local_measure.h"
+#include "worker/main/roles.h"
+
+namespace hone {
+namespace {
+
+// Runs in the searching process: from the first task on it is paused while a kernel is timed on all CPUs.
+absl::StatusOr<std::unique_ptr<SearchSession>> OpenPausedWhileTiming(const SearchTaskSpec& spec) {
+  static const bool registered = [] {
+    if (TimingLock* lock = TimingLock::Host(); lock != nullptr) lock->Register(getpid());
+    return true;
+  }();
+  (void)registered;
+  return OpenSearchSession(spec);
+}
+
+// Records of one class are comparable: same CPU model and as many cores.
+std::string DeviceClassOf(const std::string& fingerprint_json) {
+  nlohmann::json json = nlohmann::json::parse(fingerprint_json, nullptr, false);
+  if (!json.is_object() || !json.contains("cpu")) return "cpu/" + Sha256(fingerprint_json).Hex().substr(0, 12);
+  const nlohmann::json& cpu = json["cpu"];
+  auto text = [&](const char* name) {
+    auto it = cpu.find(name);
+    if (it == cpu.end()) return std::string("?");
+    return it->is_string() ? it->get<std::string>() : it->dump();
+  };
+  auto cores = json.find("cores");
+  return StrCat("cpu/", text("vendor"), "/", text("family"), "/", text("model"), "/",
+                cores == json.end() ? "?" : cores->dump());
+}
+
+class LocalRoles final : public RoleSet {
+ public:
+  static absl::StatusOr<std::unique_ptr<RoleSet>> Make(const RoleFlags& flags) {
+    auto set = std::make_unique<LocalRoles>();
+    if (flags.target.empty()) {
+      set->target_ = DetectHost().ToJson();
+    } else {
+      HONE_ASSIGN_OR_RETURN(Target target, Target::Parse(flags.target));
+      set->target_ = target.ToJson();
+    }
+    if (flags.search) set->search_ = std::make_unique<SearchProcess>(OpenPausedWhileTiming);
+    LocalMeasureOptions options;
+    options.build_workers = flags.build_threads;
+    options.measure_cpus = flags.measure_cpus;
+    set->build_threads_ = flags.build_threads > 0 ? flags.build_threads : UsablePhysicalCores();
+    if (flags.run) {  // Its references are built, so it has a builder of its own.
+      HONE_ASSIGN_OR_RETURN(set->measure_, LocalMeasure::Create(options));
+      set->run_ = &set->measure_->runner();
+      if (flags.build) set->build_ = &set->measure_->builder();
+      set->device_.json = set->run_->DeviceFingerprintJson();
+      set->device_.device_class = DeviceClassOf(set->device_.json);
+    } else if (flags.build) {
+      HONE_ASSIGN_OR_RETURN(set->builder_, CreateLocalBuilder(options));
+      set->build_ = set->builder_.get();
+    }
+    return set;
+  }
+
+  AgentRoles roles() override { return {build_, run_, search_.get()}; }
+  int build_threads() const override { return build_threads_; }
+  std::string target_json() const override { return target_; }
+  DeviceFingerprint device() const override { return device_; }
+  std::string codegen_revision() const override { return codegen::CodegenRevision(); }
+
+ private:
+  std::string target_;
+  DeviceFingerprint device_;
+  int build_threads_ = 1;
+  std::unique_ptr<SearchProcess> search_;
+  std::unique_ptr<LocalMeasure> measure_;
+  std::unique_ptr<Builder> builder_;
+  Builder* build_ = nullptr;
+  Runner* run_ = nullptr;
+};
+
+class SyntheticRoles final : public RoleSet {
+ public:
+  explicit SyntheticRoles(const RoleFlags& flags) : flags_(flags), runner_(*flags.synthetic_run) {}
+  AgentRoles roles() override {
+    return {flags_.build ? &builder_ : nullptr, flags_.run ? &runner_ : nullptr, flags_.search ? &search_ : nullptr};
+  }
+  int build_threads() const override { return std::max(1, flags_.build_threads); }
+  std::string target_json() const override { return ""; }
+  DeviceFingerprint device() const override { return {"synthetic", runner_.DeviceFingerprintJson()}; }
+  std::string codegen_revision() const override { return "synthetic"; }
+
+ private:
+  const RoleFlags flags_;
+  SyntheticBuilder builder_;
+  SyntheticRunner runner_;
+  DirectSearchRunner search_{OpenSyntheticSession};
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RoleSet>> MakeRoles(const RoleFlags& flags) {
+  if (flags.synthetic_run) return std::make_unique<SyntheticRoles>(flags);
+  return LocalRoles::Make(flags);
+}
+
+}  // namespace hone
