@@ -2,6 +2,8 @@
 #include "common/schedule/primitive/annotate.h"
 #include "common/schedule/primitive/blockize.h"
 #include "common/schedule/primitive/buffer_access.h"
+#include "common/schedule/primitive/cache_read.h"
+#include "common/schedule/primitive/cache_write.h"
 #include "common/schedule/primitive/compute_at.h"
 #include "common/schedule/primitive/compute_inline.h"
 #include "common/schedule/primitive/decompose_padding.h"
@@ -47,6 +49,8 @@ constexpr const InstructionRow* kRows[] = {
     &kVectorizeRow,
     &kBindRow,
     &kUnrollRow,
+    &kCacheReadRow,
+    &kCacheWriteRow,
     &kComputeAtRow,
     &kReverseComputeAtRow,
     &kComputeInlineRow,

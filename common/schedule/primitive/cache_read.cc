@@ -1,0 +1,121 @@
+#include "common/schedule/primitive/cache_read.h"
+
+#include <algorithm>
+
+#include "common/schedule/affine.h"
+#include "common/schedule/analysis.h"
+#include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/cache_stage.h"
+#include "common/schedule/primitive/inline_rewrite.h"
+#include "common/schedule/schedule.h"
+#include "common/schedule/trace_python.h"
+#include "common/support/status_macros.h"
+
+namespace hone::schedule {
+namespace {
+
+using ir::BlockNode;
+using ir::Buffer;
+
+// Redirects the loads of the consumers; a block that writes the buffer stays as it is.
+class ReadRedirector : public BufferRedirector {
+ public:
+  ReadRedirector(const ScheduleState& state, Buffer from, Buffer to, const SrefList& consumers,
+                 ir::Array<ir::Range> offsets)
+      : BufferRedirector(from, to, /*stores=*/false, offsets), from_(from) {
+    for (SrefId consumer : consumers) consumers_.push_back(state.block(consumer));
+  }
+
+ protected:
+  bool Redirects(const BlockNode* block) override {
+    return consumers_.empty() || std::find(consumers_.begin(), consumers_.end(), block) != consumers_.end();
+  }
+  bool Enters(const BlockNode* block) override { return !MentionsBuffer(block->writes, from_); }
+
+ private:
+  const Buffer from_;
+  absl::InlinedVector<const BlockNode*, 4> consumers_;
+};
+
+}  // namespace
+
+absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_buffer_index,
+                                 std::string_view storage_scope, absl::Span<const SrefId> consumer_blocks) {
+  HONE_RETURN_IF_ERROR(CheckStorageScope(state, block, storage_scope));
+  HONE_ASSIGN_OR_RETURN(const Buffer buffer, NthReadBuffer(state, block, read_buffer_index));
+  HONE_ASSIGN_OR_RETURN(const SrefId scope, RequireScopeRoot(state, block));
+  HONE_RETURN_IF_ERROR(CheckReadersCovered(state, scope, buffer));
+  HONE_ASSIGN_OR_RETURN(const SrefId writer, OnlyWriter(state, scope, buffer));
+  const SrefList consumers = WithChildren(state, consumer_blocks);
+
+  CopyStage stage;
+  StageLocation location{scope, 0};
+  if (writer != kNoSref) {
+    const SrefList readers = consumers.empty() ? RawReaders(state, scope, writer) : consumers;
+    HONE_ASSIGN_OR_RETURN(location, FindStageLocation(state, scope, writer, readers));
+    stage.region = RelaxRegion(state, writer, RegionOf(state.block(writer)->writes, buffer), location.at);
+  } else {
+    const ir::BufferRegion declared = RegionOf(state.block(scope)->reads, buffer);
+    stage.region = (declared != nullptr ? declared : ir::FullRegion(buffer))->region;
+  }
+  stage.full = location.at != scope;
+  stage.source = buffer;
+  stage.target = CacheBuffer(buffer, storage_scope);
+  stage.name = stage.target->name;
+  if (!stage.full) {
+    auto* compact = ir::CopyNode(stage.target.get());
+    absl::InlinedVector<ir::Expr, 6> shape;
+    for (const ir::Range& range : stage.region) shape.push_back(range.extent);
+    compact->shape = ir::MakeArray(shape.data(), shape.size());
+    stage.target = compact;
+  }
+
+  ReadRedirector redirector(state, buffer, stage.target, consumers,
+                            stage.full ? ir::Array<ir::Range>() : stage.region);
+  for (SrefId child : ChildBlocks(state, scope)) {
+    if (!MentionsBuffer(state.block(child)->reads, buffer)) continue;
+    const ir::Stmt rewritten = redirector.MutateStmt(state.block(child));
+    state.ReplaceBlock(child, rewritten.as<BlockNode>(), redirector.reuse());
+  }
+  const SrefId copy = InsertStage(state, location, MakeCopyNest(stage));
+  AddAllocation(state, scope, stage.target);
+  state.SetFlags(copy, HasAffineBinding(state, copy), true, true);
+  return copy;
+}
+
+// ---- method
+
+absl::StatusOr<BlockRv> Schedule::CacheRead(BlockRv block, int read_buffer_index, std::string_view storage_scope,
+                                            absl::Span<const BlockRv> consumer_blocks) {
+  const PrimitiveScope scope(*this, kCacheReadRow);
+  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
+  SrefList consumers;
+  for (BlockRv rv : consumer_blocks) {
+    HONE_ASSIGN_OR_RETURN(const SrefId consumer, SrefOf(rv));
+    consumers.push_back(consumer);
+  }
+  HONE_ASSIGN_OR_RETURN(const SrefId copy,
+                        schedule::CacheRead(state_, id, read_buffer_index, storage_scope, consumers));
+  const BlockRv out = NewBlockRv(copy);
+  Record(kCacheReadRow, {Value::OfRv(block), ListOfRvs(consumer_blocks)},
+         {Value::Int(read_buffer_index), Value::String(storage_scope)}, {out});
+  return out;
+}
+
+const InstructionRow kCacheReadRow = {
+    .name = "CacheRead", .pure = false, .inputs = "b[b]", .attrs = "ns", .outputs = Outputs::kOne, .output_kind = 'b',
+    .method = "cache_read", .arguments = "",
+    .apply =
+        [](Schedule& s, Call& c) {
+          return Put(s.CacheRead(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), BlocksOf(c.inputs[1])), c);
+        },
+    .python =
+        [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
+           PythonArgs& out) {
+          out.emplace_back("block", inputs[0]);
+          out.emplace_back("read_buffer_index", writer.Attr(attrs[0]));
+          out.emplace_back("storage_scope", writer.Attr(attrs[1]));
+          if (inputs[1] != "[]") out.emplace_back("consumer_blocks", inputs[1]);
+        }};
+
+}  // namespace hone::schedule
