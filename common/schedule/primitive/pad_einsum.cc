@@ -156,14 +156,12 @@ absl::Status PadEinsum(ScheduleState& state, SrefId block, absl::Span<const int6
 
   arith::Analyzer analyzer;
   Extents padded_extents;  // Only those that grow: loops and iters to change.
-  Extents extents;         // Of all iters.
   for (size_t i = 0; i < padding.size(); ++i) {
     const ir::IterVar iter = node->iter_vars[i];
     const Expr extent = iter->dom.extent;
     const Expr unit = ir::IntImm(extent.dtype(), padding[i]);
     const Expr padded =
         analyzer.Simplify(ir::Mul(ir::FloorDiv(ir::Add(extent, ir::IntImm(extent.dtype(), padding[i] - 1)), unit), unit));
-    extents.emplace_back(iter->var.get(), padded);
     if (analyzer.CanProveEqual(padded, extent)) continue;
     padded_extents.emplace_back(iter->var.get(), padded);
     const auto* loop = realize->iter_values[i].as<ir::VarNode>();
@@ -177,7 +175,7 @@ absl::Status PadEinsum(ScheduleState& state, SrefId block, absl::Span<const int6
   std::vector<const ir::BlockNode*> copies;
   for (const bool write : {false, true}) {
     for (ir::BufferRegion region : write ? node->writes : node->reads) {
-      const PaddedBuffer padded = Pad(region, extents, analyzer);
+      const PaddedBuffer padded = Pad(region, padded_extents, analyzer);
       if (!padded.to) continue;
       buffers.emplace(padded.from.get(), padded.to);
       allocated.push_back(padded.to);
