@@ -9,6 +9,7 @@
 #include "server/space/mutator/unroll.h"
 #include "server/space/postproc/disallow_dynamic_loop.h"
 #include "server/space/postproc/rewrite_cooperative_fetch.h"
+#include "server/space/postproc/rewrite_layout.h"
 #include "server/space/postproc/rewrite_parallel_vectorize_unroll.h"
 #include "server/space/postproc/rewrite_reduction_block.h"
 #include "server/space/postproc/rewrite_tensorize.h"
@@ -135,12 +136,14 @@ absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
   if (kind == "llvm" || kind == "hexagon") {
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
+    Add(list, RewriteLayout());
     return list;
   }
   if (kind == "vnni" || kind == "avx512" || kind == "asimd" || kind == "dotprod") {
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
     Add(list, RewriteTensorize(/*vectorize_init_loop=*/true));
+    Add(list, RewriteLayout());
     return list;
   }
   if (kind == "cuda" || kind == "cuda-tensorcore") {
