@@ -18,7 +18,10 @@ namespace hone {
 // Holds the rules, postprocs and mutators of a space. Users derive from it.
 class SpaceGenerator {
  public:
+  SpaceGenerator() = default;
   virtual ~SpaceGenerator() = default;
+  SpaceGenerator(SpaceGenerator&&) = default;
+  SpaceGenerator& operator=(SpaceGenerator&&) = default;
   // Fills what was not set with the defaults of the target's kind and prepares it.
   virtual absl::Status Initialize(const SpaceContext& context, const ir::IRModule& workload);
   // The spaces, in order; each schedule has a trace. `seed` as in ScheduleOptions.

@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/support/status_matchers.h"
+#include "server/search/search_service.h"
+
+namespace hone {
+namespace {
+
+constexpr char kMatmul[] = R"(
+@T.prim_func
+def main(A: T.Buffer((64, 64), "float32"), B: T.Buffer((64, 64), "float32"), C: T.Buffer((64, 64), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    for i, j, k in T.grid(64, 64, 64):
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            T.reads(A[vi, vk], B[vk, vj])
+            T.writes(C[vi, vj])
+            with T.init():
+                C[vi, vj] = T.float32(0.0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+)";
+
+SearchTaskSpec Spec() {
+  SearchTaskSpec spec;
+  spec.task_name = "matmul";
+  spec.workload_script = kMatmul;
+  spec.target_json = R"({"kind":"llvm","keys":["cpu"],"mcpu":"haswell","num-cores":2})";
+  spec.strategy_params_json = R"({"population_size": 48, "init_min_unmeasured": 16, "genetic_num_iters": 2})";
+  spec.cost_model = "random";
+  spec.max_trials = 40;
+  spec.trials_per_round = 16;
+  spec.seed = 7;
+  return spec;
+}
+
+// A made-up latency that depends on the candidate only.
+SearchResult ResultOf(const SearchCandidate& candidate) {
+  SearchResult result;
+  uint64_t h = 1469598103934665603u;
+  for (unsigned char c : candidate.decisions_json) h = (h ^ c) * 1099511628211u;
+  result.median_secs = 1e-6 * static_cast<double>(1 + h % 1000);
+  return result;
+}
+
+std::vector<std::string> RunAll(const SearchTaskSpec& spec) {
+  std::vector<std::string> out;
+  auto session = OpenSearchSession(spec);
+  EXPECT_OK(session);
+  if (!session.ok()) return out;
+  std::vector<std::vector<SearchResult>> results;
+  for (int round = 0;; ++round) {
+    auto next = (*session)->NextRound(round, results);
+    EXPECT_OK(next);
+    if (!next.ok() || next->candidates.empty()) break;
+    results.emplace_back();
+    for (const SearchCandidate& candidate : next->candidates) {
+      out.push_back(candidate.skeleton_id.Hex() + candidate.decisions_json);
+      results.back().push_back(ResultOf(candidate));
+    }
+  }
+  return out;
+}
+
+TEST(SearchSessionTest, ProposesDistinctCandidatesUpToTheBudget) {
+  std::vector<std::string> candidates = RunAll(Spec());
+  EXPECT_LE(candidates.size(), 40u);
+  EXPECT_GE(candidates.size(), 30u);
+  std::sort(candidates.begin(), candidates.end());
+  EXPECT_EQ(std::adjacent_find(candidates.begin(), candidates.end()), candidates.end());
+}
+
+TEST(SearchSessionTest, SameSeedSameCandidatesOnAnyNumberOfThreads) {
+  SearchTaskSpec spec = Spec();
+  const std::vector<std::string> one = RunAll(spec);
+  spec.num_threads = 8;
+  EXPECT_EQ(RunAll(spec), one);
+  spec.seed = 8;
+  EXPECT_NE(RunAll(spec), one);
+}
+
+TEST(SearchSessionTest, LearnsFromFeaturesWithoutLosingDeterminism) {
+  SearchTaskSpec spec = Spec();
+  spec.cost_model = "xgb";
+  const std::vector<std::string> one = RunAll(spec);
+  EXPECT_FALSE(one.empty());
+  EXPECT_EQ(RunAll(spec), one);
+}
+
+TEST(SearchSessionTest, SkeletonsJoinWithDecisionsToTraces) {
+  auto session = OpenSearchSession(Spec());
+  ASSERT_OK(session);
+  auto round = (*session)->NextRound(0, {});
+  ASSERT_OK(round);
+  const auto skeletons = (*session)->Skeletons();
+  for (const SearchCandidate& candidate : round->candidates) {
+    bool known = false;
+    for (const auto& [id, json] : skeletons) {
+      if (id != candidate.skeleton_id) continue;
+      known = true;
+      EXPECT_EQ(Sha256(json), id);
+      const std::string trace = JoinTraceJson(json, candidate.decisions_json);
+      EXPECT_TRUE(trace.starts_with("[[")) << trace;
+    }
+    EXPECT_TRUE(known);
+  }
+}
+
+TEST(SearchSessionTest, BadInputIsRefusedWithItsReason) {
+  SearchTaskSpec spec = Spec();
+  spec.workload_script = "@T.prim_func\ndef main(:\n    pass\n";
+  EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "matmul:2");
+  spec = Spec();
+  spec.strategy = "guess";
+  EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "evolutionary");
+  spec = Spec();
+  spec.strategy_params_json = R"({"population": 3})";
+  EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "population");
+  spec = Spec();
+  spec.cost_model = "none";
+  EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "cost model");
+}
+
+}  // namespace
+}  // namespace hone
