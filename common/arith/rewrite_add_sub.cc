@@ -1,6 +1,5 @@
 // Rules of a + b and a - b for index types.
 #include "common/arith/rewrite_simplify.h"
-#include "common/ir/visitor.h"
 
 namespace hone::arith {
 
@@ -9,8 +8,6 @@ using ir::ExprKind;
 
 namespace {
 
-// Dropping an expression, or merging two of it, is only right when evaluating it does nothing.
-bool Pure(Expr e) { return ir::SideEffect(e) <= ir::CallEffect::kReadState; }
 bool SamePure(Expr a, Expr b) { return Same(a, b) && Pure(a); }
 
 // e as x + y in either order: the other operand when one is the same as `part`.

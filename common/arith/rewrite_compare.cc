@@ -1,7 +1,6 @@
 // Rules of comparisons for index types. `>` and `>=` are turned round before they get here.
 #include "common/arith/inf_int.h"
 #include "common/arith/rewrite_simplify.h"
-#include "common/ir/visitor.h"
 
 namespace hone::arith {
 
@@ -10,7 +9,6 @@ using ir::ExprKind;
 
 namespace {
 
-bool Pure(Expr e) { return ir::SideEffect(e) <= ir::CallEffect::kReadState; }
 Expr Int(Expr like, int64_t value) { return ir::IntImm(like.dtype(), value); }
 Expr Less(Expr a, Expr b) { return ir::LT(a, b); }
 Expr Bool(bool value) { return ir::BoolImm(value); }

@@ -1,6 +1,5 @@
 // Rules of conjunctions and disjunctions.
 #include "common/arith/rewrite_simplify.h"
-#include "common/ir/visitor.h"
 
 namespace hone::arith {
 
@@ -9,7 +8,6 @@ using ir::ExprKind;
 
 namespace {
 
-bool Pure(Expr e) { return ir::SideEffect(e) <= ir::CallEffect::kReadState; }
 
 // A comparison of index types that bounds `x` by a literal: x < c, x <= c, c < x, c <= x, x == c, x != c.
 struct Bound {

@@ -1,7 +1,6 @@
 // Rules of min and max for index types. `kind` is one of them, `other` its opposite; what holds for one holds for the
 // other with every order turned round.
 #include "common/arith/rewrite_simplify.h"
-#include "common/ir/visitor.h"
 
 namespace hone::arith {
 
@@ -10,7 +9,6 @@ using ir::ExprKind;
 
 namespace {
 
-bool Pure(Expr e) { return ir::SideEffect(e) <= ir::CallEffect::kReadState; }
 ExprKind Opposite(ExprKind kind) { return kind == ExprKind::kMin ? ExprKind::kMax : ExprKind::kMin; }
 int64_t Extreme(ExprKind kind, int64_t x, int64_t y) { return (kind == ExprKind::kMin) == (x < y) ? x : y; }
 Expr Int(Expr like, int64_t value) { return ir::IntImm(like.dtype(), value); }

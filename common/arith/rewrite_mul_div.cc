@@ -1,7 +1,6 @@
 // Rules of products, quotients and remainders for index types.
 #include "common/arith/inf_int.h"
 #include "common/arith/rewrite_simplify.h"
-#include "common/ir/visitor.h"
 
 namespace hone::arith {
 
@@ -11,7 +10,6 @@ using ir::ExprKind;
 
 namespace {
 
-bool Pure(Expr e) { return ir::SideEffect(e) <= ir::CallEffect::kReadState; }
 bool SamePure(Expr a, Expr b) { return Same(a, b) && Pure(a); }
 Expr Int(Expr like, int64_t value) { return ir::IntImm(like.dtype(), value); }
 

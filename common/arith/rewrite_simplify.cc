@@ -57,6 +57,26 @@ bool MayTrap(Expr e) {
 
 }  // namespace
 
+bool Pure(Expr e) {
+  switch (e.kind()) {
+    case ExprKind::kVar:
+    case ExprKind::kIntImm:
+      return true;
+    case ExprKind::kCast:
+      return Pure(Cast<ir::CastNode>(e)->value);
+    case ExprKind::kNot:
+      return Pure(Cast<ir::NotNode>(e)->a);
+    case ExprKind::kSelect: {
+      const auto* select = Cast<ir::SelectNode>(e);
+      return Pure(select->condition) && Pure(select->true_value) && Pure(select->false_value);
+    }
+    default:
+      break;
+  }
+  if (const auto* op = e.as<ir::BinaryNode>()) return Pure(op->a) && Pure(op->b);
+  return ir::SideEffect(e) <= ir::CallEffect::kReadState;
+}
+
 Expr Negate(Expr condition) {
   const auto* x = condition.as<ir::BinaryNode>();
   if (const auto* n = condition.as<ir::NotNode>()) return n->a;
@@ -428,7 +448,7 @@ CompareResult RewriteSimplifier::Compare(Expr x, Expr y) {
     }
     return direct;
   }
-  if (Same(x, y)) return ir::SideEffect(x) <= ir::CallEffect::kReadState ? CompareResult::kEQ : CompareResult::kUnknown;
+  if (Same(x, y)) return Pure(x) ? CompareResult::kEQ : CompareResult::kUnknown;
   const CompareResult result = CompareToConst(Again(ir::Sub(x, y)), 0);
   if (result == CompareResult::kEQ || result == CompareResult::kLT || result == CompareResult::kGT ||
       analyzer_.facts_.empty()) {

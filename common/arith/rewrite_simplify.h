@@ -89,6 +89,9 @@ class RewriteSimplifier {
 // The negation of a comparison or logic expression without a Not where possible; not simplified.
 ir::Expr Negate(ir::Expr condition);
 
+// Evaluating `e` changes nothing: it may be dropped, and equal ones merged.
+bool Pure(ir::Expr e);
+
 // ---- small matchers
 
 inline const ir::BinaryNode* Match(ir::ExprKind kind, ir::Expr e) {
