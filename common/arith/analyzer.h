@@ -2,7 +2,8 @@
 //
 // Arithmetic of signed integers of 32 bits or more is taken not to overflow; nothing is assumed of other types. A
 // division by zero is taken not to happen. Calls and loads are opaque: equal ones are merged only when they have no
-// effect beyond reading.
+// effect beyond reading. Float arithmetic is left alone, with one exception that the peer makes, too: a division by a
+// literal becomes a product with its reciprocal.
 #pragma once
 
 #include <cstdint>
@@ -120,8 +121,9 @@ class Analyzer {
   };
 
   const VarInfo* Find(const ir::VarNode* var) const {
-    for (const VarInfo& info : vars_) {
-      if (info.var == var) return &info;
+    // The innermost loops were bound last and are asked for most.
+    for (size_t i = vars_.size(); i > 0; --i) {
+      if (vars_[i - 1].var == var) return &vars_[i - 1];
     }
     return nullptr;
   }

@@ -173,8 +173,8 @@ Expr CanonicalSimplifier::Normalize(const TermSum& original) {
 TermSum CanonicalSimplifier::SumOf(SplitTerm term, DataType dtype) {
   TermSum out;
   out.dtype = dtype;
-  if (const auto* imm = term.index.as<ir::IntImmNode>(); imm != nullptr && term.lower == 1 &&
-                                                         term.upper == SplitTerm::kNoUpper) {
+  if (const auto* imm = term.index.as<ir::IntImmNode>();
+      imm != nullptr && term.lower == 1 && term.upper == SplitTerm::kNoUpper) {
     out.base = CheckedMul(CheckedAdd(imm->value, 0), term.scale);
   } else if (term.scale != 0) {
     out.terms.push_back(term);
@@ -182,9 +182,7 @@ TermSum CanonicalSimplifier::SumOf(SplitTerm term, DataType dtype) {
   return out;
 }
 
-TermSum CanonicalSimplifier::SumOf(Expr e) {
-  return SumOf(SplitTerm{.index = e}, e.dtype());
-}
+TermSum CanonicalSimplifier::SumOf(Expr e) { return SumOf(SplitTerm{.index = e}, e.dtype()); }
 
 SplitTerm CanonicalSimplifier::ToTerm(const TermSum& sum) {
   if (sum.base == 0 && sum.terms.size() == 1) return sum.terms[0];
@@ -222,7 +220,8 @@ SplitTerm CanonicalSimplifier::DivTerm(SplitTerm term, DataType dtype, int64_t d
       term.upper = SplitTerm::kNoUpper;
     }
     // x % l / l is zero.
-    if (term.upper == lower && lower != SplitTerm::kNoUpper) return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
+    if (term.upper == lower && lower != SplitTerm::kNoUpper)
+      return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
     term.scale = 1;
     term.lower = lower;
     return term;
@@ -460,8 +459,8 @@ TermSum CanonicalSimplifier::CastToSum(const ir::CastNode* node) {
   }
   for (SplitTerm& term : sum.terms) {
     const auto* inner = term.index.as<ir::CastNode>();
-    const bool there_and_back = inner != nullptr && inner->value.dtype() == to && inner->dtype.is_index() &&
-                                inner->dtype.bits >= to.bits;
+    const bool there_and_back =
+        inner != nullptr && inner->value.dtype() == to && inner->dtype.is_index() && inner->dtype.bits >= to.bits;
     term.index = there_and_back ? inner->value : ir::Cast(to, term.index);
   }
   sum.dtype = to;
@@ -503,8 +502,8 @@ Expr CanonicalSimplifier::VisitLess(const ir::BinaryNode* node) {
     const int64_t lower = CheckedMul(gcd, term.lower);
     if (term.floor && term.scale == 1 && term.upper != SplitTerm::kNoUpper && !overflow_ && term.upper % lower == 0) {
       divide();
-      const Expr high = ir::FloorMod(ir::FloorDiv(term.index, Literal(dtype, lower)),
-                                     Literal(dtype, term.upper / lower));
+      const Expr high =
+          ir::FloorMod(ir::FloorDiv(term.index, Literal(dtype, lower)), Literal(dtype, term.upper / lower));
       return VisitNode(ir::MakeBinary(ExprKind::kLT, ir::Add(Normalize(whole), high), zero));
     }
   }

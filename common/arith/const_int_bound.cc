@@ -63,16 +63,13 @@ ConstIntBound Divide(ConstIntBound a, ConstIntBound b, F op) {
 }
 
 // One less than the largest absolute value of the divisor.
-int64_t RemainderCap(ConstIntBound b) {
-  return InfAdd(std::max(InfNeg(b.min_value), b.max_value), -1);
-}
+int64_t RemainderCap(ConstIntBound b) { return InfAdd(std::max(InfNeg(b.min_value), b.max_value), -1); }
 
 ConstIntBound TruncModBounds(ConstIntBound a, ConstIntBound b) {
   if (b.is_const(0)) return {};
   if (a.min_value >= 0 && b.min_value > 0 && a.max_value < b.min_value) return a;
   const int64_t cap = RemainderCap(b);
-  return {a.min_value >= 0 ? 0 : std::max(a.min_value, InfNeg(cap)),
-          a.max_value <= 0 ? 0 : std::min(a.max_value, cap)};
+  return {a.min_value >= 0 ? 0 : std::max(a.min_value, InfNeg(cap)), a.max_value <= 0 ? 0 : std::min(a.max_value, cap)};
 }
 
 ConstIntBound FloorModBounds(ConstIntBound a, ConstIntBound b) {

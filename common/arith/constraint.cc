@@ -58,9 +58,7 @@ ConstraintScope::~ConstraintScope() {
 void Analyzer::Forget(const ir::VarNode* var) {
   if (literals_.empty() && bounds_.empty() && facts_.empty()) return;
   auto uses = [&](Expr e) { return e && ir::UsesVar(e, ir::Var(var)); };
-  auto erase = [](auto& list, auto&& gone) {
-    list.erase(std::remove_if(list.begin(), list.end(), gone), list.end());
-  };
+  auto erase = [](auto& list, auto&& gone) { list.erase(std::remove_if(list.begin(), list.end(), gone), list.end()); };
   erase(literals_, [&](Expr e) { return uses(e); });
   erase(bounds_, [&](const BoundFact& fact) { return uses(fact.expr); });
   erase(facts_, [&](const OrderFact& fact) { return uses(fact.a) || uses(fact.b); });

@@ -97,8 +97,8 @@ TEST_F(DeduceBoundTest, LinearFormGivesCoefficientsAndRest) {
 
 TEST_F(DeduceBoundTest, ClipBoundsOfAConjunction) {
   const Var vars[] = {x_, y_};
-  const auto bounds = DetectClipBound(
-      ir::And(ir::And(ir::LE(Int32(1), x_), ir::LT(x_, n_)), ir::LT(Expr(y_) + 2, Int32(9))), vars);
+  const auto bounds =
+      DetectClipBound(ir::And(ir::And(ir::LE(Int32(1), x_), ir::LT(x_, n_)), ir::LT(Expr(y_) + 2, Int32(9))), vars);
   ASSERT_TRUE(bounds.has_value());
   EXPECT_EQ(ToText((*bounds)[0].min()), "1");
   EXPECT_EQ(ToText((*bounds)[0].max()), "(n - 1)");

@@ -43,9 +43,7 @@ bool IntSet::CanProvePositive(Analyzer& analyzer) const {
   return HasLowerBound() && analyzer.CanProveGreaterEqual(min_, 1);
 }
 bool IntSet::CanProveNegative(Analyzer& analyzer) const { return HasUpperBound() && analyzer.CanProveLess(max_, 0); }
-bool IntSet::CanProveNonPositive(Analyzer& analyzer) const {
-  return HasUpperBound() && analyzer.CanProveLess(max_, 1);
-}
+bool IntSet::CanProveNonPositive(Analyzer& analyzer) const { return HasUpperBound() && analyzer.CanProveLess(max_, 1); }
 bool IntSet::CanProveNonNegative(Analyzer& analyzer) const {
   return HasLowerBound() && analyzer.CanProveGreaterEqual(min_, 0);
 }

@@ -127,7 +127,8 @@ class IntervalEvaluator {
   }
 
   static IntSet Add(const IntSet& a, const IntSet& b) {
-    return IntSet::Interval(MaybeBinary(ExprKind::kAdd, a.min(), b.min()), MaybeBinary(ExprKind::kAdd, a.max(), b.max()));
+    return IntSet::Interval(MaybeBinary(ExprKind::kAdd, a.min(), b.min()),
+                            MaybeBinary(ExprKind::kAdd, a.max(), b.max()));
   }
 
   IntSet OfBinary(const ir::BinaryNode* node) {
@@ -157,10 +158,13 @@ class IntervalEvaluator {
       case ExprKind::kFloorMod:
         return exact ? Mod(node->kind, a, b) : IntSet::Everything();
       case ExprKind::kMin:
-        return IntSet::Interval(MaybeBinary(ExprKind::kMin, a.min(), b.min()),
-                                !a.max() ? b.max() : !b.max() ? a.max() : ir::Min(a.max(), b.max()));
+        return IntSet::Interval(MaybeBinary(ExprKind::kMin, a.min(), b.min()), !a.max()   ? b.max()
+                                                                               : !b.max() ? a.max()
+                                                                                          : ir::Min(a.max(), b.max()));
       case ExprKind::kMax:
-        return IntSet::Interval(!a.min() ? b.min() : !b.min() ? a.min() : ir::Max(a.min(), b.min()),
+        return IntSet::Interval(!a.min()   ? b.min()
+                                : !b.min() ? a.min()
+                                           : ir::Max(a.min(), b.min()),
                                 MaybeBinary(ExprKind::kMax, a.max(), b.max()));
       default:
         return IntSet::Interval(ir::BoolImm(false), ir::BoolImm(true));

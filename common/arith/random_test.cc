@@ -118,9 +118,9 @@ TEST(RandomTest, ExtremeLiteralsKeepTheValue) {
     // As int64 the same literals are harmless, but their products may not fit.
     Expr wide = ir::Cast(ir::kInt64, e);
     for (int i = 0; i < 3; ++i) {
-      wide = ir::Binary(static_cast<ir::ExprKind>(static_cast<int>(ir::ExprKind::kAdd) + random.Below(9)), wide,
-                        ir::IntImm(ir::kInt64, random.Below(2) == 0 ? INT64_MIN + random.Below(2)
-                                                                    : INT64_MAX - random.Below(2)));
+      wide = ir::Binary(
+          static_cast<ir::ExprKind>(static_cast<int>(ir::ExprKind::kAdd) + random.Below(9)), wide,
+          ir::IntImm(ir::kInt64, random.Below(2) == 0 ? INT64_MIN + random.Below(2) : INT64_MAX - random.Below(2)));
     }
     CheckSame(exprs, wide, analyzer.Simplify(wide), {}, 1, /*may_overflow=*/true);
     analyzer.const_int_bound(wide);
@@ -187,8 +187,7 @@ TEST(RandomTest, BoundsAndModularSetsHoldEveryValue) {
       ASSERT_TRUE(bound.min_value <= *value && *value <= bound.max_value)
           << ToText(e) << " = " << *value << " in [" << bound.min_value << ", " << bound.max_value << "] at "
           << Describe(exprs, values);
-      ASSERT_TRUE(modular.coeff == 0 ? *value == modular.base
-                                     : ir::FloorModInt(*value, modular.coeff) == modular.base)
+      ASSERT_TRUE(modular.coeff == 0 ? *value == modular.base : ir::FloorModInt(*value, modular.coeff) == modular.base)
           << ToText(e) << " = " << *value << " is " << modular.base << " mod " << modular.coeff << " at "
           << Describe(exprs, values);
     }
@@ -236,6 +235,48 @@ TEST(RandomTest, IntervalSetsHoldEveryValue) {
   });
 }
 
+// x in [y, y + z) and w = an expression of y and z: ranges with symbolic ends, and values.
+TEST(RandomTest, SymbolicRangesAndValuesAreUsedRightly) {
+  ForSeeds(Cases(40000), [](int64_t seed, CounterRandom& random) {
+    RandomExpr exprs(random, 4);
+    const auto& vars = exprs.vars();
+    const Expr min = random.Below(2) == 0 ? Expr(vars[1].var) : Expr(ir::Int32(0));
+    const Expr extent =
+        random.Below(3) == 0 ? ir::Add(ir::Mul(vars[2].var, ir::Int32(4)), ir::Int32(1)) : Expr(vars[2].var);
+    const Expr value = ir::Add(ir::Mul(vars[1].var, ir::Int32(random.Between(-3, 8))), vars[2].var);
+    Analyzer analyzer;
+    if (random.Below(2) == 0) analyzer.Bind(vars[1].var, ir::Range{ir::Int32(vars[1].min), ir::Int32(vars[1].extent)});
+    analyzer.Bind(vars[0].var, ir::Range{min, extent});
+    analyzer.Bind(vars[3].var, value);
+    const Expr e = seed % 3 == 0 ? exprs.Bool(3) : seed % 3 == 1 ? exprs.Int(3) : exprs.Index();
+    const Expr simple = analyzer.Simplify(e);
+    const Expr condition = exprs.Bool(1);
+    const bool proved = analyzer.CanProve(condition, ProofStrength::kSymbolicBound);
+    const IntSet set = analyzer.int_set(e);
+    const ConstIntBound bound = analyzer.const_int_bound(e);
+    for (int i = 0; i < 24; ++i) {
+      Environment values = exprs.Sample();
+      const auto low = Evaluate(min, values);
+      const auto count = Evaluate(extent, values);
+      if (*count <= 0) continue;
+      values[0].second = *low + static_cast<int64_t>(random.Below(*count));
+      values[3].second = *Evaluate(value, values);
+      ASSERT_TRUE(!proved || EvaluateSmall(condition, values).value_or(1) == 1)
+          << ToText(condition) << " at " << Describe(exprs, values);
+      const auto expected = EvaluateSmall(e, values);
+      if (!expected) continue;
+      const std::string where = ToText(e) + " = " + std::to_string(*expected) + " at " + Describe(exprs, values) +
+                                " x in [" + ToText(min) + ", + " + ToText(extent) + "), w = " + ToText(value);
+      ASSERT_EQ(Evaluate(simple, values).value_or(-987654321), *expected) << ToText(simple) << " for " << where;
+      ASSERT_TRUE(bound.min_value <= *expected && *expected <= bound.max_value) << where;
+      const auto least = set.min() ? Evaluate(set.min(), values) : *expected;
+      const auto most = set.max() ? Evaluate(set.max(), values) : *expected;
+      ASSERT_TRUE((!least || *least <= *expected) && (!most || *expected <= *most))
+          << "[" << ToText(set.min()) << ", " << ToText(set.max()) << "] for " << where;
+    }
+  });
+}
+
 TEST(RandomTest, ProofsAreTrue) {
   ForSeeds(Cases(40000), [](int64_t seed, CounterRandom& random) {
     RandomExpr exprs(random, 3);
@@ -253,7 +294,8 @@ TEST(RandomTest, ProofsAreTrue) {
       const auto x = EvaluateSmall(a, values);
       const auto y = EvaluateSmall(b, values);
       if (!x || !y) continue;
-      ASSERT_TRUE(!proved || Evaluate(condition, values) == 1) << ToText(condition) << " at " << Describe(exprs, values);
+      ASSERT_TRUE(!proved || Evaluate(condition, values) == 1)
+          << ToText(condition) << " at " << Describe(exprs, values);
       ASSERT_TRUE(!equal || *x == *y) << ToText(a) << " == " << ToText(b) << " at " << Describe(exprs, values);
       const int outcome = *x < *y ? 1 : *x == *y ? 2 : 4;
       ASSERT_TRUE((static_cast<int>(order) & outcome) != 0)

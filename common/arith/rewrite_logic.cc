@@ -8,7 +8,6 @@ using ir::ExprKind;
 
 namespace {
 
-
 // A comparison of index types that bounds `x` by a literal: x < c, x <= c, c < x, c <= x, x == c, x != c.
 struct Bound {
   Expr x;
@@ -55,8 +54,9 @@ bool InChain(ExprKind kind, Expr chain, Expr e) {
 // x < y or x <= y as {x, y}.
 const ir::BinaryNode* Ordered(Expr e) {
   const auto* op = e.as<ir::BinaryNode>();
-  return op != nullptr && (op->kind == ExprKind::kLT || op->kind == ExprKind::kLE) && op->a.dtype().is_index() ? op
-                                                                                                              : nullptr;
+  return op != nullptr && (op->kind == ExprKind::kLT || op->kind == ExprKind::kLE) && op->a.dtype().is_index()
+             ? op
+             : nullptr;
 }
 
 // The conjunction of two bounds of one expression.

@@ -47,8 +47,10 @@ Expr RewriteSimplifier::MinMaxRules(ExprKind kind, Expr a, Expr b) {
   if (Expr out = MinMaxConstRules(kind, a, b)) return out;
   if (Expr out = MinMaxDivModRules(kind, a, b)) return out;
   if (Expr out = MinMaxShareRules(kind, a, b)) return out;
-  if (!IsConst(b) || !analyzer_.facts_.empty()) {
-    const CompareResult order = Compare(a, b);
+  // The difference of the operands is not looked at: the peer keeps min(x // 2, (x + 1) // 2 + 1), and whether an
+  // extent becomes a literal decides what primitives do. Known comparisons do count.
+  if (!analyzer_.facts_.empty()) {
+    const CompareResult order = analyzer_.CompareByFacts(a, b);
     if (order == CompareResult::kLE || order == CompareResult::kLT || order == CompareResult::kEQ) {
       return is_min ? a : b;
     }
@@ -151,16 +153,14 @@ Expr RewriteSimplifier::MinMaxShareRules(ExprKind kind, Expr a, Expr b) {
     }
   }
   if (a.kind() == kind && b.kind() == kind) {
-    if (Expr out = shared(a.as<ir::BinaryNode>(), b.as<ir::BinaryNode>(), [&](Expr y, Expr z, Expr x) {
-          return Again(ir::Binary(kind, ir::Binary(kind, y, z), x));
-        })) {
+    if (Expr out = shared(a.as<ir::BinaryNode>(), b.as<ir::BinaryNode>(),
+                          [&](Expr y, Expr z, Expr x) { return Again(ir::Binary(kind, ir::Binary(kind, y, z), x)); })) {
       return out;
     }
   }
   if (a.kind() == ExprKind::kAdd && b.kind() == ExprKind::kAdd) {
-    if (Expr out = shared(a.as<ir::BinaryNode>(), b.as<ir::BinaryNode>(), [&](Expr y, Expr z, Expr x) {
-          return Again(ir::Add(ir::Binary(kind, y, z), x));
-        })) {
+    if (Expr out = shared(a.as<ir::BinaryNode>(), b.as<ir::BinaryNode>(),
+                          [&](Expr y, Expr z, Expr x) { return Again(ir::Add(ir::Binary(kind, y, z), x)); })) {
       return out;
     }
   }

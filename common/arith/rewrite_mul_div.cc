@@ -18,8 +18,8 @@ Expr Remainder(Expr a, Expr b, bool floor) { return floor ? ir::FloorMod(a, b) :
 
 // A sum split into the addends that a divisor divides (already divided) and the rest.
 struct Parts {
-  Expr divided;  // Null when nothing is divisible.
-  Expr rest;     // Null when everything is divisible.
+  Expr divided;           // Null when nothing is divisible.
+  Expr rest;              // Null when everything is divisible.
   bool negative = false;  // Some divisible addend, or the rest, may be negative.
 };
 
@@ -227,8 +227,8 @@ Expr RewriteSimplifier::ModRules(Expr a, Expr b, bool floor) {
   if (mul != nullptr && Pure(a)) {
     if (Same(mul->a, b) || Same(mul->b, b)) return Int(a, 0);
     const auto* other = Match(ExprKind::kMul, b);
-    if (other != nullptr && Same(mul->a, other->a) && IsConst(mul->b) && IsConst(other->b) &&
-        ConstOfNode(mul->b) > 0 && ConstOfNode(other->b) > 0) {
+    if (other != nullptr && Same(mul->a, other->a) && IsConst(mul->b) && IsConst(other->b) && ConstOfNode(mul->b) > 0 &&
+        ConstOfNode(other->b) > 0) {
       return Again(ir::Mul(mul->a, Remainder(mul->b, other->b, floor)));
     }
   }

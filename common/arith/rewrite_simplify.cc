@@ -204,8 +204,9 @@ Expr RewriteSimplifier::Apply(const ir::BinaryNode* node) {
     case ExprKind::kDiv:
       if (dtype.is_index()) {
         out = DivRules(a, b, /*floor=*/false);
-      } else if (const auto* imm = b.as<ir::FloatImmNode>(); imm != nullptr && dtype.is_float() && imm->value != 0) {
-        // As the peer does: a product with the reciprocal, which it does not round to the dtype.
+      } else if (const auto* imm = b.as<ir::FloatImmNode>();
+                 imm != nullptr && imm->value != 0 && (dtype.is_float() || dtype.is_bfloat16())) {
+        // As the peer does: a product with the rounded reciprocal.
         out = ir::Mul(a, ir::FloatImm(dtype, 1.0 / imm->value));
       }
       break;

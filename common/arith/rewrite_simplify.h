@@ -115,7 +115,8 @@ inline std::optional<Scaled> MatchOffset(ir::Expr e) {
   if (const auto* add = Match(ir::ExprKind::kAdd, e); add != nullptr && IsConst(add->b)) {
     return Scaled{add->a, ConstOfNode(add->b)};
   }
-  if (const auto* sub = Match(ir::ExprKind::kSub, e); sub != nullptr && IsConst(sub->b) && ConstOfNode(sub->b) != INT64_MIN) {
+  if (const auto* sub = Match(ir::ExprKind::kSub, e);
+      sub != nullptr && IsConst(sub->b) && ConstOfNode(sub->b) != INT64_MIN) {
     return Scaled{sub->a, -ConstOfNode(sub->b)};
   }
   return std::nullopt;

@@ -203,7 +203,7 @@ std::string ToText(Expr e) {
   }
   const auto* op = e.as<ir::BinaryNode>();
   if (op == nullptr) return "?";
-  static constexpr const char* kNames[] = {"+",  "-", "*",  "/", "%",  "//", "%%", "min", "max",
+  static constexpr const char* kNames[] = {"+",  "-",  "*", "/",  "%", "//", "%%", "min", "max",
                                            "==", "!=", "<", "<=", ">", ">=", "&&", "||"};
   const char* name = kNames[static_cast<int>(op->kind) - static_cast<int>(ExprKind::kAdd)];
   if (op->kind == ExprKind::kMin || op->kind == ExprKind::kMax) {

@@ -23,7 +23,8 @@ Environment RandomExpr::Sample() {
 }
 
 Expr RandomExpr::Literal() {
-  static constexpr int64_t kValues[] = {0, 1, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 8, 12, 15, 16, 32, 64, -1, -1, -2, -3, -4, -8};
+  static constexpr int64_t kValues[] = {0, 1,  1,  2,  2,  3,  4,  4,  5,  6,  7,  8,
+                                        8, 12, 15, 16, 32, 64, -1, -1, -2, -3, -4, -8};
   if (extreme_ && random_.Below(3) == 0) {
     static constexpr int64_t kExtremes[] = {INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 65536, -65536, 1 << 30};
     return ir::Int32(kExtremes[random_.Below(7)]);
@@ -31,9 +32,7 @@ Expr RandomExpr::Literal() {
   return ir::Int32(kValues[random_.Below(24)]);
 }
 
-Expr RandomExpr::Leaf() {
-  return random_.Below(3) == 0 ? Literal() : Expr(vars_[random_.Below(vars_.size())].var);
-}
+Expr RandomExpr::Leaf() { return random_.Below(3) == 0 ? Literal() : Expr(vars_[random_.Below(vars_.size())].var); }
 
 Expr RandomExpr::Divisor(int depth) {
   if (random_.Below(8) == 0) return Int(depth - 1);
@@ -117,7 +116,8 @@ Expr RandomExpr::Vector(int depth) {
                                         ExprKind::kMod,      ExprKind::kMin,      ExprKind::kMax};
   const ExprKind kind = kKinds[random_.Below(9)];
   const Expr a = Vector(depth - 1);
-  if (kind >= ExprKind::kDiv && kind <= ExprKind::kFloorMod) return ir::MakeBinary(kind, a, ir::MakeBroadcast(Divisor(0), 4));
+  if (kind >= ExprKind::kDiv && kind <= ExprKind::kFloorMod)
+    return ir::MakeBinary(kind, a, ir::MakeBroadcast(Divisor(0), 4));
   return ir::MakeBinary(kind, a, Vector(depth - 1));
 }
 
