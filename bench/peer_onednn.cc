@@ -2,8 +2,10 @@
 #include <omp.h>
 
 #include <cstring>
+#include <list>
 #include <unordered_map>
 
+#include "bench/huge_memory.h"
 #include "bench/peers.h"
 #include "bench/timing.h"
 #include "common/support/strings.h"
@@ -36,7 +38,9 @@ std::string IsaName() {
 class Peer {
  public:
   memory Make(memory::dims dims, memory::data_type type, memory::format_tag tag) {
-    memory m({std::move(dims), type, tag}, engine_);
+    const memory::desc desc(std::move(dims), type, tag);
+    arrays_.emplace_back(desc.get_size());
+    memory m(desc, engine_, arrays_.back().data());
     Fill(m, type);
     return m;
   }
@@ -128,6 +132,7 @@ class Peer {
     }
   }
 
+  std::list<HugeVector<uint8_t>> arrays_;  // What the memories point to.
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
 };

@@ -1,0 +1,205 @@
+// Hand-written schedules on this machine's CPU against its multiply-add peak and the libraries, one table.
+//   cpu [--json FILE] [--quick]
+// Every row: the same work, packing and padding inside of the timed region, warm, median. The peak is measured right
+// before and right after each row. Kernels are checked before they are timed: matrix products against the unscheduled
+// program. --quick leaves out the large shapes.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/conv_kernels.h"
+#include "bench/limits.h"
+#include "bench/matmul_kernels.h"
+#include "bench/peer_table.h"
+#include "bench/timing.h"
+#include "bench/workload_spec.h"
+#include "common/support/log.h"
+#include "common/support/strings.h"
+#include "common/target/host.h"
+#include "nlohmann/json.hpp"
+#include "worker/local/local_measure.h"
+
+namespace hone::bench {
+namespace {
+
+struct Row {
+  std::string workload;               // As workload_spec.h has it.
+  std::string plain;                  // Unscheduled program, for the check; empty = the schedule is its own reference.
+  std::vector<std::string> schedules; // One thread; the best counts.
+  std::vector<std::string> parallel;  // All threads.
+};
+
+std::string PlainMatmul(int64_t m, int64_t n, int64_t k) {
+  return StrCat("@T.prim_func\ndef main(A: T.Buffer((", m, ", ", k, "), \"float32\"), B: T.Buffer((", k, ", ", n,
+                "), \"float32\"), C: T.Buffer((", m, ", ", n,
+                "), \"float32\")):\n    T.func_attr({\"tir.noalias\": T.bool(True)})\n    for i, k, j in T.grid(", m, ", ", k,
+                ", ", n,
+                "):\n        with T.block(\"C\"):\n            vi, vk, vj = T.axis.remap(\"SRS\", [i, k, j])\n"
+                "            T.reads(A[vi, vk], B[vk, vj])\n            T.writes(C[vi, vj])\n"
+                "            with T.init():\n                C[vi, vj] = T.float32(0)\n"
+                "            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]\n");
+}
+
+Row MatmulRow(int64_t m, int64_t n, int64_t k) {
+  Row row;
+  row.workload = StrCat("matmul:", m, ",", n, ",", k);
+  row.plain = PlainMatmul(m, n, k);
+  const struct {
+    int64_t mr, nr;
+    bool pack_a;
+  } tiles[] = {{8, 32, false}, {8, 32, true}, {4, 64, false}, {4, 64, true}};
+  for (const auto& tile : tiles) {
+    for (int64_t kc : {256, 512}) {
+      if (k % kc != 0) continue;
+      PackedMatmul shape;
+      shape.m = m;
+      shape.n = n;
+      shape.k = k;
+      shape.mr = tile.mr;
+      shape.nr = tile.nr;
+      shape.kc = kc;
+      shape.mc = m < 256 ? m : 256;
+      shape.pack_a = tile.pack_a;
+      row.schedules.push_back(PackedMatmulScript(shape));
+      shape.parallel = true;
+      shape.mc = m / 2 < 256 ? m / 2 : 256;  // At least two blocks of rows.
+      row.parallel.push_back(PackedMatmulScript(shape));
+    }
+  }
+  return row;
+}
+
+Row ConvRow() {
+  Row row;
+  row.workload = "conv2d_nhwc:1,56,56,64,64,3,3,1,1";
+  DirectConv shape;
+  row.plain = PlainConvScript(shape);
+  const struct {
+    int64_t wr, cr;
+  } tiles[] = {{14, 32}, {7, 64}, {8, 32}, {28, 16}};
+  for (const auto& tile : tiles) {
+    shape.wr = tile.wr;
+    shape.cr = tile.cr;
+    shape.parallel = false;
+    row.schedules.push_back(DirectConvScript(shape));
+    shape.parallel = true;
+    row.parallel.push_back(DirectConvScript(shape));
+  }
+  return row;
+}
+
+std::vector<Row> Rows(bool quick) {
+  std::vector<Row> rows = {MatmulRow(1024, 1024, 1024), MatmulRow(512, 512, 512)};
+  if (!quick) rows.push_back(MatmulRow(2048, 2048, 2048));
+  rows.push_back(MatmulRow(128, 3072, 768));
+  rows.push_back(ConvRow());
+  for (const char* library_only : {"matmul:1024,1024,1024:uint8", "matmul:1024,1024,1024:bfloat16"}) {
+    rows.push_back({library_only, "", {}, {}});
+  }
+  return rows;
+}
+
+struct Best {
+  double seconds = 0;   // 0 = none.
+  std::string note;     // Of the first failure.
+};
+
+// Finds the best schedule with few samples each, then measures it well.
+Best MeasureBest(LocalMeasure& measure, const Row& row, const std::vector<std::string>& schedules) {
+  const std::string target = DetectHost().ToJson();
+  MeasurementPolicy policy;
+  policy.timeout = absl::Seconds(60);
+  Best best;
+  const std::string* winner = nullptr;
+  for (const std::string& schedule : schedules) {
+    const RunResult run = BuildAndRun(measure, schedule, "", target, policy, row.plain);
+    if (run.failure.has_value()) {
+      if (best.note.empty()) best.note = StrCat(FailureKindName(run.failure->kind), ": ", run.failure->message);
+    } else if (winner == nullptr || run.median < best.seconds) {
+      best.seconds = run.median;
+      winner = &schedule;
+    }
+  }
+  if (winner == nullptr) return best;
+  policy.repeat = 25;
+  policy.max_repeat = 25;
+  policy.budget_loser = policy.budget_contender = absl::Seconds(5);
+  const RunResult run = BuildAndRun(measure, *winner, "", target, policy, row.plain);
+  if (!run.failure.has_value()) best.seconds = run.median;
+  return best;
+}
+
+double Gflops(const std::string& workload, double seconds) {
+  const absl::StatusOr<WorkloadSpec> spec = ParseWorkloadSpec(workload);
+  return seconds > 0 && spec.ok() ? OperationsOf(*spec) / seconds * 1e-9 : 0;
+}
+
+// The fastest of the library whose name starts with `name`.
+const PeerTiming* Fastest(const std::vector<PeerTiming>& timings, const std::string& name) {
+  for (const PeerTiming& timing : timings) {
+    if (timing.library.rfind(name, 0) == 0) return &timing;
+  }
+  return nullptr;
+}
+
+nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
+  const std::vector<int> cpus = BenchCpus(threads);
+  const FmaPeak before = MeasureFmaPeak(cpus);
+  const Best best = MeasureBest(measure, row, threads == 1 ? row.schedules : row.parallel);
+  const std::vector<PeerTiming> peers = TimeAllPeers(row.workload, threads);
+  const FmaPeak after = MeasureFmaPeak(cpus);
+  const double peak = (before.gflops + after.gflops) / 2;
+  const double ours = Gflops(row.workload, best.seconds);
+  const PeerTiming* blas = Fastest(peers, "OpenBLAS");
+  const PeerTiming* dnn = Fastest(peers, "oneDNN");
+  const double blas_gflops = blas == nullptr ? 0 : Gflops(row.workload, blas->median_seconds);
+  const double dnn_gflops = dnn == nullptr ? 0 : Gflops(row.workload, dnn->median_seconds);
+  std::printf("%-36s %2d  %8.1f %6.1f%%  %8.1f  %8.1f  %7.1f %7.1f  %s %s\n", row.workload.c_str(), threads, ours,
+              100 * ours / peak, blas_gflops, dnn_gflops, before.gflops, after.gflops,
+              blas == nullptr ? "" : blas->library.c_str(), best.note.c_str());
+  std::fflush(stdout);
+  nlohmann::json all = nlohmann::json::array();
+  for (const PeerTiming& peer : peers) all.push_back({{"library", peer.library}, {"seconds", peer.median_seconds}});
+  return {{"workload", row.workload},      {"threads", threads},
+          {"seconds", best.seconds},       {"gflops", ours},
+          {"share_of_peak", ours / peak},  {"peak_before_gflops", before.gflops},
+          {"peak_after_gflops", after.gflops}, {"libraries", all},
+          {"note", best.note}};
+}
+
+int Main(int argc, char** argv) {
+  if (const std::optional<int> code = RunAsPeerChild(argc, argv)) return *code;
+  std::string json_path;
+  bool quick = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--quick") == 0) quick = true;
+    if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_path = argv[++i];
+  }
+  SetLogLevel(LogLevel::kWarning);
+  nlohmann::json results = nlohmann::json::array();
+  std::printf("%-36s %2s  %8s %7s  %8s  %8s  %15s\n", "workload (GFLOP/s)", "th", "hone", "of peak", "OpenBLAS", "oneDNN",
+              "peak bef., aft.");
+  for (int threads : {1, 2}) {
+    const std::vector<int> cpus = BenchCpus(threads);
+    if (static_cast<int>(cpus.size()) < threads) break;
+    LocalMeasureOptions options;
+    options.measure_cpus = cpus;
+    options.build_workers = 1;
+    auto measure = LocalMeasure::Create(options);
+    if (!measure.ok()) {
+      std::fprintf(stderr, "%s\n", measure.status().ToString().c_str());
+      return 1;
+    }
+    for (const Row& row : Rows(quick)) results.push_back(MeasureRow(**measure, row, threads));
+  }
+  if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace hone::bench
+
+int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
