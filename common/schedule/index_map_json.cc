@@ -1,14 +1,22 @@
 #include "common/schedule/index_map_json.h"
 
+#include "common/script/graph_json.h"
+
 namespace hone::schedule {
 
-std::string IndexMapToJson(const ir::IndexMapNode*) { return "{}"; }
-std::string IndexMapToJson(const ir::IndexMapNode*, RenameForJson) { return "{}"; }
-absl::StatusOr<const ir::IndexMapNode*> IndexMapFromJson(std::string_view) {
-  return absl::UnimplementedError("index maps in traces need the node-graph JSON");
+std::string IndexMapToJson(const ir::IndexMapNode* map) { return script::SaveIndexMapJson(map); }
+
+std::string IndexMapToJson(const ir::IndexMapNode* map, RenameForJson rename) {
+  auto renamed = [&](std::string_view name) { return std::string(rename(name)); };
+  return script::SaveIndexMapJson(map, renamed);
 }
-absl::StatusOr<const ir::IndexMapNode*> IndexMapFromJson(std::string_view json, RenameFromJson) {
-  return IndexMapFromJson(json);
+
+absl::StatusOr<const ir::IndexMapNode*> IndexMapFromJson(std::string_view json) {
+  return script::LoadIndexMapJson(json);
+}
+
+absl::StatusOr<const ir::IndexMapNode*> IndexMapFromJson(std::string_view json, RenameFromJson rename) {
+  return script::LoadIndexMapJson(json, rename);
 }
 
 }  // namespace hone::schedule
