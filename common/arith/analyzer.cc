@@ -122,7 +122,8 @@ bool Analyzer::CanProveEqual(Expr a, Expr b) {
   if (a.dtype().is_handle() || b.dtype().is_handle()) return false;
   if (DeepEqual(a, b)) return ir::SideEffect(a) <= ir::CallEffect::kReadState;
   if (!a.dtype().is_index() || !b.dtype().is_index()) return CanProve(ir::EQ(a, b));
-  return ir::IsZero(Simplify(ir::Sub(a, b)));
+  const Expr difference = Simplify(ir::Sub(a, b));
+  return ir::IsZero(difference) || const_int_bound(difference).is_const(0);
 }
 
 bool Analyzer::CanProve(Expr condition, ProofStrength strength) {

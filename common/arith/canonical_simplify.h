@@ -82,7 +82,6 @@ struct TermSum {
   ir::DataType dtype;
 
   bool IsConst() const { return terms.empty(); }
-  bool DivisibleBy(int64_t divisor) const;
 };
 
 class CanonicalSimplifier final : public RewriteSimplifier {

@@ -16,13 +16,6 @@ Expr Int(Expr like, int64_t value) { return ir::IntImm(like.dtype(), value); }
 Expr Quotient(Expr a, Expr b, bool floor) { return floor ? ir::FloorDiv(a, b) : ir::TruncDiv(a, b); }
 Expr Remainder(Expr a, Expr b, bool floor) { return floor ? ir::FloorMod(a, b) : ir::TruncMod(a, b); }
 
-// A sum split into the addends that a divisor divides (already divided) and the rest.
-struct Parts {
-  Expr divided;           // Null when nothing is divisible.
-  Expr rest;              // Null when everything is divisible.
-  bool negative = false;  // Some divisible addend, or the rest, may be negative.
-};
-
 }  // namespace
 
 Expr RewriteSimplifier::MulRules(Expr a, Expr b) {
