@@ -16,6 +16,7 @@ HONE_DECLARE_PASS(LowerOpaqueBlock);
 HONE_DECLARE_PASS(FlattenBuffer);
 HONE_DECLARE_PASS(Simplify);
 HONE_DECLARE_PASS(HoistReductionInit);
+HONE_DECLARE_PASS(VectorizeFreeLoops);
 HONE_DECLARE_PASS(SplitVectorLoop);
 HONE_DECLARE_PASS(VectorizeLoop);
 HONE_DECLARE_PASS(UnrollLoop);

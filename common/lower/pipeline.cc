@@ -18,6 +18,7 @@ constexpr Pass kCpuPipeline[] = {
     {"Simplify", Simplify},
     // Loops: vectors first, on one-dimensional indices, then copies, then registers.
     {"HoistReductionInit", HoistReductionInit},
+    {"VectorizeFreeLoops", VectorizeFreeLoops},
     {"SplitVectorLoop", SplitVectorLoop},
     {"Simplify", Simplify},
     {"VectorizeLoop", VectorizeLoop},

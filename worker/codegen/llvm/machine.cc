@@ -7,6 +7,7 @@
 #include "common/support/strings.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Host.h"
@@ -15,6 +16,17 @@ namespace hone::codegen {
 
 namespace {
 
+// Schedulers before and after register allocation look at pairs of memory accesses: unrolled kernels of a thousand
+// stores took most of a second. The machine reorders by itself; what is left of scheduling looks at short regions.
+void LimitScheduling() {
+  const auto& options = llvm::cl::getRegisteredOptions();
+  const auto set = [&](const char* name, const char* value) {
+    if (auto it = options.find(name); it != options.end()) it->second->addOccurrence(0, name, value);
+  };
+  set("disable-post-ra", "true");
+  set("dag-maps-huge-region", "100");
+}
+
 void InitializeOnce() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -22,6 +34,7 @@ void InitializeOnce() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LimitScheduling();
   });
 }
 
