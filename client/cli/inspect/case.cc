@@ -38,7 +38,7 @@ InspectAnswer& InspectAnswer::Text(std::string_view key, std::string_view text) 
 }
 
 InspectAnswer& InspectAnswer::Json(std::string_view key, std::string json) {
-  if (members_.empty()) plain_ = json;
+  if (members_.empty() && !plain_is_text_) plain_ = json;
   members_.emplace_back(key, std::move(json));
   return *this;
 }
