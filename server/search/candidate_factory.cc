@@ -1,6 +1,8 @@
 #include "server/search/candidate_factory.h"
 
 #include "common/ir/structural_hash.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/cost_model/feature/extract.h"
 
 namespace hone {
@@ -47,6 +49,17 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   out->trace = trace.WithDecisionsOf(sch->trace());
   reason = Rejection::kNone;
   return out;
+}
+
+absl::StatusOr<Trace> CandidateFactory::FinalTrace(const Trace& trace) const {
+  schedule::ScheduleOptions options;
+  options.intrinsics = intrinsics_;
+  HONE_ASSIGN_OR_RETURN(Schedule sch, Schedule::Create(workload_, options));
+  HONE_RETURN_IF_ERROR(trace.ApplyTo(sch, /*remove_postproc=*/true));
+  const PostprocOutcome outcome = ApplyPostprocs(space_.postprocs(), sch);
+  if (outcome.passed()) return sch.trace();
+  const std::string_view name = space_.postprocs()[outcome.failed]->name();
+  return absl::FailedPreconditionError(StrCat("postproc ", name, " refused a candidate that it had accepted"));
 }
 
 }  // namespace hone

@@ -39,6 +39,10 @@ class CandidateFactory {
   std::shared_ptr<const Individual> Make(const schedule::Trace& trace, int64_t seed, bool resample,
                                          Rejection* why = nullptr) const;
 
+  // The whole trace of a candidate, as builders replay it and records keep it: `trace` with its decisions, then what the
+  // postprocs did. An error when `trace` gives no candidate.
+  absl::StatusOr<schedule::Trace> FinalTrace(const schedule::Trace& trace) const;
+
   const ir::IRModule& workload() const { return workload_; }
 
  private:

@@ -33,7 +33,8 @@ struct SearchTaskSpec {
   std::vector<std::string> plugins; // Paths, on the search worker.
 };
 
-// One candidate. The skeleton is a trace JSON whose decisions are empty; it is sent once per design space.
+// One candidate. The skeleton is a whole trace, the postprocs' part included, as JSON with empty decisions; candidates
+// share few of them and each is sent once.
 struct SearchCandidate {
   Digest skeleton_id;
   std::string decisions_json;       // TVM's decisions list: [[instruction index, decision], ...]
@@ -57,7 +58,7 @@ struct SearchRound {
 class SearchSession {
  public:
   virtual ~SearchSession() = default;
-  // The design spaces' skeletons: id and trace JSON [insts, []].
+  // Skeletons of the candidates proposed so far, the postprocs' part included: id and trace JSON [insts, []].
   virtual std::vector<std::pair<Digest, std::string>> Skeletons() const = 0;
   // Candidates of round `round` (0-based, called in order). `results_so_far[r]` has the results of round r in slot
   // order, for r < round - 1 at least (results of the round before may still be missing: the pipeline is three deep).

@@ -28,9 +28,7 @@ class Stopwatch {
 };
 
 absl::StatusOr<std::string> SkeletonJson(const Trace& trace) {
-  schedule::TraceJsonOptions options;
-  options.remove_postproc = true;
-  return schedule::TraceToJson(schedule::SkeletonOf(trace), options);
+  return schedule::TraceToJson(schedule::SkeletonOf(trace));
 }
 
 // FNV-1a of the workload's text: the group of the cost model.
@@ -95,9 +93,9 @@ class Session final : public SearchSession {
       HONE_ASSIGN_OR_RETURN(found, strategy_->Propose(input));
     }
     for (size_t i = 0; i < found.picks.size(); ++i) {
-      HONE_ASSIGN_OR_RETURN(const Digest skeleton, SkeletonId(found.picks[i]->trace));
-      out.candidates.push_back(
-          {skeleton, schedule::DecisionsToJson(found.picks[i]->trace), found.scores[i]});
+      HONE_ASSIGN_OR_RETURN(const Trace whole, factory_->FinalTrace(found.picks[i]->trace));
+      HONE_ASSIGN_OR_RETURN(const Digest skeleton, SkeletonId(whole));
+      out.candidates.push_back({skeleton, schedule::DecisionsToJson(whole), found.scores[i]});
       proposed_.insert(found.picks[i]->hash);
     }
     rounds_.push_back(std::move(found.picks));
@@ -117,7 +115,6 @@ class Session final : public SearchSession {
     HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, generator_.Generate(workload, seed));
     for (const Schedule& space : spaces) {
       Trace trace = space.trace().Simplified(/*remove_postproc=*/true);
-      HONE_RETURN_IF_ERROR(SkeletonId(trace).status());
       spaces_.push_back(std::move(trace));
     }
     if (spaces_.empty()) {
@@ -128,7 +125,8 @@ class Session final : public SearchSession {
     return absl::OkStatus();
   }
 
-  // A mutation may change an argument, which makes another skeleton.
+  // Candidates of one space share few skeletons: the postprocs' part differs by what they found to fuse and to vectorise,
+  // and a mutation may change an argument.
   absl::StatusOr<Digest> SkeletonId(const Trace& trace) {
     HONE_ASSIGN_OR_RETURN(std::string json, SkeletonJson(trace));
     const Digest id = Sha256(json);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/intrin/intrin.h"
 #include "common/ir/module.h"
 #include "common/ir/stmt.h"
 #include "common/lower/lower.h"
@@ -29,7 +30,9 @@ absl::StatusOr<ir::IRModule> Scheduled(const BuildRequest& request) {
     return WithFailureKind(absl::InvalidArgumentError("the module has no entry function"), FailureKind::kParse);
   }
   if (request.trace_json.empty()) return module;
-  absl::StatusOr<schedule::Schedule> schedule = schedule::Schedule::Create(*module);
+  schedule::ScheduleOptions options;
+  options.intrinsics = FindTensorIntrin;
+  absl::StatusOr<schedule::Schedule> schedule = schedule::Schedule::Create(*module, options);
   if (!schedule.ok()) return WithFailureKind(schedule.status(), FailureKind::kSchedule);
   const absl::Status applied = schedule::ApplyTraceJson(*schedule, request.trace_json);
   if (!applied.ok()) return WithFailureKind(applied, FailureKind::kSchedule);
