@@ -40,9 +40,10 @@ std::string DeviceClassOf(const std::string& fingerprint_json) {
     if (it == cpu.end()) return std::string("?");
     return it->is_string() ? it->get<std::string>() : it->dump();
   };
-  auto cores = json.find("cores");
+  nlohmann::json cores = json.value("cores", nlohmann::json());
+  if (cores.is_object()) cores = cores.value("physical", nlohmann::json());
   return StrCat("cpu/", text("vendor"), "/", text("family"), "/", text("model"), "/",
-                cores == json.end() ? "?" : cores->dump());
+                cores.is_null() ? "?" : cores.dump(), "c");
 }
 
 class LocalRoles final : public RoleSet {
