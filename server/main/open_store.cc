@@ -1,5 +1,6 @@
 #include "server/main/open_store.h"
 
+#include "common/script/workload_codec.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -16,7 +17,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const std::string& url) {
     return std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>());
   }
   if (starts("json:")) {
-    HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> database, JsonDatabase::Open(url.substr(5), {}));
+    JsonDatabaseOptions options;
+    options.codec = script::GraphCodec();
+    HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> database, JsonDatabase::Open(url.substr(5), options));
     for (const std::string& warning : database->warnings()) HONE_LOG(kWarning) << warning;
     HONE_LOG(kWarning) << "records are kept in " << url.substr(5) << ", jobs in memory: they end with this server";
     return std::make_unique<MemoryStore>("json", std::move(database));
