@@ -39,8 +39,10 @@ struct IterSum {
 
 enum class IterMapLevel {
   kBijective,   // Every iterator is used fully and exactly once; no padding.
-  kSurjective,  // The indices are independent and each is dense; iterators may stay unused, padding is allowed.
-  kNoCheck,     // Sums may overlap (h * 2 + r with r in [0, 3)).
+  // The indices are independent and each is dense; iterators may stay unused, the terms of a sum may overlap
+  // (h * 2 + r with r in [0, 3)), and padding is allowed.
+  kSurjective,
+  kNoCheck,  // The splits of a padded iterator need not be independent.
 };
 
 // A variable and its values [min, min + extent).

@@ -515,16 +515,18 @@ bool IterMapRewriter::TryFuse(IterSumBuilder* sum, bool allow_early_exit) {
   Splits flattened, grouped;  // Smallest scale first.
   Expr offset = ConstOf(dtype, 0);
   Expr expected = base_scale;
+  Expr tail = ConstOf(dtype, 0);  // How far overlapping parts reach beyond `expected`.
   for (int done = 0; done < count;) {
     int position = base;
     Expr scale = expected;
-    bool overlaps = false;
     if (done > 0) {
       position = FindScale(args, used, expected, nullptr, count - 1, first_unit);
-      if (position == -1 && level_ == IterMapLevel::kNoCheck) {
+      if (position == -1 && level_ != IterMapLevel::kBijective) {
         position = FindSmallerScale(args, used, expected, base_scale);
-        if (position != -1) scale = args[position].scale;
-        overlaps = true;
+        if (position != -1) {
+          scale = args[position].scale;
+          tail = tail + (expected - scale);
+        }
       }
     }
     if (position == -1) return false;
@@ -555,14 +557,15 @@ bool IterMapRewriter::TryFuse(IterSumBuilder* sum, bool allow_early_exit) {
       extent = args[position].extent;
       ++done;
     }
-    expected = prove_.Simplify(overlaps ? scale * (extent - 1) + expected : extent * scale);
+    expected = prove_.Simplify(extent * scale);
   }
   const Fused* fused = FindFused(flattened);
   if (fused != nullptr) {
     if (!prove_.Equal(offset, fused->offset * base_scale)) return false;
   } else {
     const IterSum* source = ir::New<IterSum>(Reversed(grouped), ConstOf(dtype, 0));
-    const Expr extent = IsOne(base_scale) ? expected : prove_.Simplify(FloorDiv(expected, base_scale));
+    const Expr reach = IsZero(tail) ? expected : prove_.Simplify(expected + tail);
+    const Expr extent = IsOne(base_scale) ? reach : prove_.Simplify(FloorDiv(reach, base_scale));
     fused_.push_back({Reversed(flattened), ir::New<IterMark>(Expr(), source, extent), ConstOf(dtype, 0)});
     fused = &fused_.back();
   }

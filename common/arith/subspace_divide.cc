@@ -50,6 +50,7 @@ class Divider {
     bool unit_scale = false;
     for (size_t i = sum.args.size(); i-- > 0;) {
       unit_scale |= IsOne(sum.args[i].scale);
+      if (!prove_.Equal(sum.args[i].scale, extent)) return false;  // Terms that overlap can not be divided.
       Division part;
       if (!DivideSplit(sum.args[i], &part)) return false;
       if (IsOne(part.outer_extent)) {
