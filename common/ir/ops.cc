@@ -163,9 +163,14 @@ Expr Fold(ExprKind kind, Expr a, Expr b) {
   return FoldIdentity(kind, a, b);
 }
 
+bool IsImm(Expr e) { return e.kind() == ExprKind::kIntImm || e.kind() == ExprKind::kFloatImm; }
+
 Expr MatchedBinary(ExprKind kind, Expr a, Expr b) {
-  MatchTypes(a, b);
-  if (Expr folded = Fold(kind, a, b)) return folded;
+  if (a.dtype() != b.dtype()) MatchTypes(a, b);
+  // Without a literal only min and max of one node fold.
+  if (IsImm(a) || IsImm(b) || a == b) {
+    if (Expr folded = Fold(kind, a, b)) return folded;
+  }
   return MakeBinary(kind, a, b);
 }
 
