@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -108,6 +109,24 @@ void TimingLock::ContinueAbandoned(const std::vector<pid_t>& pids) {
     for (pid_t pid : pids) kill(pid, SIGCONT);
   }
   close(fd);
+}
+
+int TimingLock::WaitForEnd(TimingLock* lock, pid_t child) {
+  bool stopped = false;
+  while (true) {
+    int status = 0;
+    const pid_t got = waitpid(child, &status, WUNTRACED | WCONTINUED | (stopped ? WNOHANG : 0));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -1;
+    if (got == 0) {
+      // Still stopped: a sample lasts milliseconds, a whole section less than a second or two.
+      usleep(100'000);
+      if (lock != nullptr) lock->ContinueAbandoned({child});
+      continue;
+    }
+    if (!WIFSTOPPED(status) && !WIFCONTINUED(status)) return status;
+    stopped = WIFSTOPPED(status);
+  }
 }
 
 TimingLock::Section::Section(TimingLock* lock) : lock_(lock) {

@@ -30,6 +30,10 @@ class TimingLock {
   // now and then by those who wait for a registered process.
   void ContinueAbandoned(const std::vector<pid_t>& pids);
 
+  // Waits until `child`, a registered child process of the caller, has ended and returns its status as waitpid does.
+  // Continues it when whoever stopped it is gone. -1 when there is no such child.
+  static int WaitForEnd(TimingLock* lock, pid_t child);
+
   // While it lives, registered processes are stopped and no other section exists on the host. Waits for other sections.
   class Section {
    public:

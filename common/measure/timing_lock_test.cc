@@ -80,6 +80,24 @@ TEST_F(TimingLockTest, WhoeverWasStoppedByADeadSectionIsContinued) {
   EXPECT_TRUE(Reaches(child_, /*stopped=*/false));
 }
 
+TEST_F(TimingLockTest, WaitingForAChildContinuesItWhenItsStopperIsGone) {
+  const pid_t measurer = fork();
+  const pid_t worker = measurer == 0 ? 0 : fork();
+  if (worker == 0 && measurer != 0) {
+    absl::SleepFor(absl::Milliseconds(100));
+    _exit(7);
+  }
+  if (measurer == 0) {
+    for (;;) pause();
+  }
+  kill(worker, SIGSTOP);
+  kill(measurer, SIGKILL);
+  waitpid(measurer, nullptr, 0);
+  const int status = TimingLock::WaitForEnd(lock_.get(), worker);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
 TEST(FailureStatusTest, TheFirstMarkStays) {
   const absl::Status status = WithFailureKind(absl::InvalidArgumentError("loop k"), FailureKind::kSchedule);
   const Failure failure = FailureOfStatus(WithFailureKind(status, FailureKind::kBuild), FailureKind::kRun);

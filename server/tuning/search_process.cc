@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/measure/timing_lock.h"
 #include "common/support/check.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
@@ -194,9 +195,8 @@ std::string Answer(DirectSearchRunner& runner, const std::string& request) {
     pid_t child = fork();
     if (child < 0) _exit(1);
     if (child == 0) SearchChild(fd, open, busy);
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    // The child may have asked to be paused while kernels are timed.
+    const int status = TimingLock::WaitForEnd(TimingLock::Host(), child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) _exit(0);
     std::string how = WIFSIGNALED(status) ? StrCat("was killed by signal ", WTERMSIG(status))
                                           : StrCat("exited with ", WEXITSTATUS(status));
