@@ -1,7 +1,10 @@
 // Evaluation of expressions.
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 #include "common/script/builder.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -82,8 +85,77 @@ absl::Status Builder::Step(Position at) {
   return absl::OkStatus();
 }
 
+namespace {
+
+// Counts the nodes of a tree and its depth, giving up beyond the limits.
+class TreeSize : public ir::ExprVisitor {
+ public:
+  TreeSize(int64_t max_nodes, int max_depth) : max_nodes_(max_nodes), max_depth_(max_depth) {}
+  void VisitExpr(Expr e) override {
+    if (!e || !fits()) return;
+    ++nodes_;
+    deepest_ = std::max(deepest_, ++depth_);
+    ExprVisitor::VisitExpr(e);
+    --depth_;
+  }
+  bool fits() const { return nodes_ <= max_nodes_ && deepest_ <= max_depth_; }
+  int64_t nodes() const { return nodes_; }
+
+ private:
+  const int64_t max_nodes_;
+  const int max_depth_;
+  int64_t nodes_ = 0;
+  int depth_ = 0;
+  int deepest_ = 0;
+};
+
+}  // namespace
+
+absl::Status Builder::Reuse(const Value& value, Position at) {
+  switch (value.kind) {
+    case ValueKind::kExpr: {
+      const Expr e = value.expr();
+      if (e.kind() == ExprKind::kVar || e.kind() == ExprKind::kIntImm) return absl::OkStatus();
+      TreeSize size(options_.max_steps - steps_, options_.max_depth);
+      size.VisitExpr(e);
+      steps_ += size.nodes();
+      if (!size.fits()) return Error(at, "the expression has grown beyond the limits");
+      return absl::OkStatus();
+    }
+    case ValueKind::kSequence:
+    case ValueKind::kDict:
+      for (const Value& item : value.items()) {
+        HONE_RETURN_IF_ERROR(Step(at));
+        HONE_RETURN_IF_ERROR(Reuse(item, at));
+      }
+      return absl::OkStatus();
+    case ValueKind::kSubscript:
+      for (const Value& item : static_cast<const SubscriptValue*>(value.pointer)->indices) {
+        HONE_RETURN_IF_ERROR(Reuse(item, at));
+      }
+      return absl::OkStatus();
+    case ValueKind::kSlice: {
+      const auto& slice = *static_cast<const SliceValue*>(value.pointer);
+      HONE_RETURN_IF_ERROR(Reuse(slice.start, at));
+      return Reuse(slice.stop, at);
+    }
+    case ValueKind::kMeta:
+      return Reuse(*static_cast<const Value*>(value.pointer), at);
+    default:
+      return absl::OkStatus();
+  }
+}
+
 Builder::Or<Value> Builder::Eval(const Node* node) {
   HONE_RETURN_IF_ERROR(Step(node->at));
+  if (eval_depth_ > 2 * options_.max_depth) return Error(node->at, "the evaluation is nested too deeply");
+  ++eval_depth_;
+  Or<Value> value = EvalKind(node);
+  --eval_depth_;
+  return value;
+}
+
+Builder::Or<Value> Builder::EvalKind(const Node* node) {
   switch (node->kind) {
     case NodeKind::kName:
       return EvalName(node);
@@ -168,7 +240,10 @@ Builder::Or<Value> Builder::EvalItems(const Node* node, size_t from, ValueKind k
 
 Builder::Or<Value> Builder::EvalName(const Node* node) {
   const Value* value = Find(node->text);
-  if (value != nullptr) return *value;
+  if (value != nullptr) {
+    HONE_RETURN_IF_ERROR(Reuse(*value, node->at));
+    return *value;
+  }
   if (node->text == "range" || node->text == "int" || node->text == "float" || node->text == "bool" ||
       node->text == "min" || node->text == "max" || node->text == "len" || node->text == "list" ||
       node->text == "tuple") {
@@ -211,11 +286,16 @@ Builder::Or<Value> Builder::EvalAttribute(const Node* node) {
   if (base.kind == ValueKind::kBuffer) {
     const ir::Buffer buffer = base.buffer();
     if (name == "data") return Value::Of(Expr(buffer->data));
-    if (name == "elem_offset") return Value::Of(buffer->elem_offset);
+    if (name == "elem_offset") {
+      HONE_RETURN_IF_ERROR(Reuse(Value::Of(buffer->elem_offset), node->at));
+      return Value::Of(buffer->elem_offset);
+    }
     if (name == "shape" || name == "strides") {
       std::vector<Value> items;
       for (const Expr e : name == "shape" ? buffer->shape : buffer->strides) items.push_back(Value::Of(e));
-      return Sequence(items);
+      const Value parts = Sequence(items);
+      HONE_RETURN_IF_ERROR(Reuse(parts, node->at));
+      return parts;
     }
     if (name == "dtype") return Value::String(ir::CopyString(buffer->dtype.ToString()));
     if (name == "name") return Value::String(buffer->name);
@@ -238,6 +318,8 @@ Builder::Or<Value> Builder::EvalAttribute(const Node* node) {
       if (name == "var") return Value::Of(Expr(iter->var));
     }
     if (const auto* range = ir::As<ir::RangeNode>(base.object())) {
+      HONE_RETURN_IF_ERROR(Reuse(Value::Of(range->min), node->at));
+      HONE_RETURN_IF_ERROR(Reuse(Value::Of(range->extent), node->at));
       if (name == "min") return Value::Of(range->min);
       if (name == "extent") return Value::Of(range->extent);
     }

@@ -1,6 +1,4 @@
 // Opening and closing the scopes of a script.
-#include <algorithm>
-
 #include "common/ir/ops.h"
 #include "common/script/builder.h"
 #include "common/script/infer_regions.h"
@@ -16,6 +14,11 @@ using ir::Stmt;
 bool IsNop(Stmt stmt) {
   const auto* evaluate = stmt.as<ir::EvaluateNode>();
   return evaluate != nullptr && ir::IsZero(evaluate->value) && evaluate->value.dtype().is_int();
+}
+
+// Statements that the scope nests within each other.
+int Levels(const Frame* frame) {
+  return frame->kind == FrameKind::kFor ? static_cast<int>(frame->vars.size()) : 2;
 }
 
 }  // namespace
@@ -86,9 +89,8 @@ Builder::Or<Frame*> Builder::NeedBlock(Position at, std::string_view what) {
 
 Builder::Or<Value> Builder::Enter(Frame* frame, Position at) {
   if (frames_.empty()) return Error(at, "a scope can only be opened in a function");
-  if (std::find(frames_.begin(), frames_.end(), frame) != frames_.end() || !frame->stmts.empty()) {
-    return Error(at, "the scope was opened before");
-  }
+  if (frame->opened) return Error(at, "the scope was opened before");
+  frame->opened = true;
   const Frame* parent = frames_.back();
   if (frame->kind == FrameKind::kInit) {
     if (parent->kind != FrameKind::kBlock) return Error(at, "T.init must stand directly in a block");
@@ -96,6 +98,10 @@ Builder::Or<Value> Builder::Enter(Frame* frame, Position at) {
   }
   if ((frame->kind == FrameKind::kThen || frame->kind == FrameKind::kElse) && parent->kind != FrameKind::kIf) {
     return Error(at, "T.Then and T.Else must stand directly in T.If");
+  }
+  nesting_ += Levels(frame);
+  if (nesting_ > options_.max_nesting) {
+    return Error(at, StrCat("statements are nested more than ", options_.max_nesting, " deep, the limit"));
   }
   frames_.push_back(frame);
   switch (frame->kind) {
@@ -166,6 +172,7 @@ absl::Status Builder::Exit() {
   Frame* frame = frames_.back();
   HONE_CHECK(frames_.size() > 1) << "the function's own scope is closed elsewhere";
   frames_.pop_back();
+  nesting_ -= Levels(frame);
   switch (frame->kind) {
     case FrameKind::kFunction:
       HONE_CHECK(false) << "a function within a function";

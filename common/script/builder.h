@@ -92,6 +92,7 @@ class Builder {
 
   // ---- expressions (build_expr.cc)
   Or<Value> Eval(const Node* node);
+  Or<Value> EvalKind(const Node* node);
   Or<Value> EvalName(const Node* node);
   Or<Value> EvalAttribute(const Node* node);
   Or<Value> EvalSubscript(const Node* node);
@@ -184,6 +185,8 @@ class Builder {
 
   absl::Status Error(Position at, std::string_view message) const { return source_.Error(at, message); }
   absl::Status Step(Position at);
+  // An expression that is used again counts with its whole tree, so that doubling what is there cannot go on for long.
+  absl::Status Reuse(const Value& value, Position at);
   // HONE_CHECK-free checks before building a node.
   absl::Status SameType(ir::Expr a, ir::Expr b, Position at) const;
   Or<ir::Expr> BuildBinary(ir::ExprKind kind, ir::Expr a, ir::Expr b, bool fold, Position at);
@@ -214,6 +217,8 @@ class Builder {
   std::vector<std::unique_ptr<Frame>> all_frames_;
   std::vector<Frame*> frames_;
   int64_t steps_ = 0;
+  int eval_depth_ = 0;
+  int nesting_ = 0;
   int call_depth_ = 0;
 
   struct DeclaredFunction {

@@ -32,6 +32,7 @@ struct Frame {
   FrameKind kind;
   Position at;
   std::vector<ir::Stmt> stmts;
+  bool opened = false;  // A scope is entered once.
 
   // kFor: one loop a variable. kLet: vars[0]. kAllocate, kAllocateConst: vars[0]. kAttr: vars[0], when it names one.
   std::vector<ir::Var> vars;

@@ -13,7 +13,7 @@ namespace hone::script {
 
 struct GraphLimits {
   size_t max_bytes = size_t{64} << 20;
-  int max_depth = 1000;             // Of nodes within nodes.
+  int max_depth = 500;              // Of nodes within nodes.
   int64_t max_tree_nodes = 4 << 20;  // With shared nodes counted wherever they are used.
 };
 

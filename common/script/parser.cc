@@ -1,8 +1,10 @@
 #include "common/script/parser.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "common/ir/well_formed.h"
 #include "common/script/builder.h"
 #include "common/script/lexer.h"
 #include "common/script/python_parser.h"
@@ -44,6 +46,12 @@ absl::StatusOr<ir::IRModule> ParseModule(std::string_view text, const ParseOptio
   Builder builder(source, scratch, options);
   AddHeaderPrefixes(text, builder);
   HONE_ASSIGN_OR_RETURN(const ir::IRModuleNode* module, builder.Build(file));
+  if (options.check_well_formed) {
+    for (const auto& [function, at] : builder.checked()) {
+      const absl::Status formed = ir::VerifyWellFormed(function);
+      if (!formed.ok()) return source.Error(at, StrCat("the function is not well formed: ", ToStd(formed.message())));
+    }
+  }
   return ir::IRModule(std::move(arena), module);
 }
 

@@ -15,7 +15,8 @@ struct ParseOptions {
   // Limits; a text beyond one is refused with a message that names it.
   size_t max_bytes = size_t{64} << 20;
   size_t max_tokens = size_t{8} << 20;
-  int max_depth = 1000;        // Of an expression tree.
+  int max_depth = 500;             // Of an expression.
+  int max_nesting = 1000;          // Of statements, counting each loop, let and allocation.
   int64_t max_steps = 20'000'000;  // Expressions and statements evaluated, macros included.
   // Refuse functions that VerifyWellFormed refuses, unless their decorator says check_well_formed=False. Off by default:
   // the peer prints programs that its own check refuses, and a Schedule checks what it starts from.

@@ -11,6 +11,9 @@
 namespace hone::script {
 namespace {
 
+// Brackets and prefix operators within each other; Python's own limit for brackets is 200.
+constexpr int kMaxNesting = 250;
+
 // Words that cannot be names.
 constexpr std::string_view kKeywords[] = {"and",  "as",     "assert", "break", "class", "continue", "def",   "del",
                                           "elif", "else",   "except", "False", "finally", "for",    "from",  "global",
@@ -129,8 +132,7 @@ class PythonParser {
     int& level;
   };
   absl::Status CheckLevel() const {
-    // One nested expression passes several functions; each level here is one pass through Expression or Unary.
-    if (level_ > max_depth_) return Error(StrCat("nested more than ", max_depth_, " deep, the limit"));
+    if (level_ > kMaxNesting) return Error(StrCat("nested more than ", kMaxNesting, " deep, the limit"));
     return absl::OkStatus();
   }
 
