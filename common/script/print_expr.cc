@@ -199,9 +199,9 @@ void ScriptPrinter::EmitIndices(ir::Array<Expr> indices, std::string* out) {
 int ScriptPrinter::EmitLoad(const ir::BufferLoadNode* node, std::string* out) {
   *out += BufferName(node->buffer);
   if (node->predicate) {
-    *out += ".vload([";
-    EmitIndices(node->indices, out);
-    *out += "], predicate=";
+    *out += ".vload(";
+    EmitList(node->indices, out);
+    *out += ", predicate=";
     Emit(node->predicate, out);
     *out += ')';
     return kAtom;

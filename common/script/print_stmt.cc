@@ -165,9 +165,9 @@ void ScriptPrinter::Scope(const std::string& lhs, const std::string& head, bool 
 void ScriptPrinter::Store(const ir::BufferStoreNode* node, Frame* frame) {
   std::string out = BufferName(node->buffer);
   if (node->predicate) {
-    out += ".vstore([";
-    EmitIndices(node->indices, &out);
-    out += "], ";
+    out += ".vstore(";
+    EmitList(node->indices, &out);
+    out += ", ";
     Emit(node->value, &out);
     out += ", predicate=";
     Emit(node->predicate, &out);

@@ -617,7 +617,7 @@ absl::StatusOr<const Node*> PythonParser::Postfix() {
   HONE_ASSIGN_OR_RETURN(const Node* node, Atom());
   while (true) {
     if (Now().Is(".")) {
-      const Position at = Now().at;
+      const Position at = node->at;
       Skip();
       HONE_ASSIGN_OR_RETURN(const std::string_view name, Name("a name after '.'"));
       HONE_ASSIGN_OR_RETURN(node, Make(NodeKind::kAttribute, at, {node}, name));
