@@ -90,6 +90,7 @@ absl::Status BindBlockThreadIdx(Schedule& sch, schedule::BlockRv block, int64_t 
   }
   if (thread_idx != -1) {
     const int count = std::min({multi, thread_idx, spatial + 1});
+    HONE_ASSIGN_OR_RETURN(loops, sch.GetLoops(block));  // Once more, as in the peer's traces.
     HONE_ASSIGN_OR_RETURN(const LoopRv fused, sch.Fuse(absl::MakeConstSpan(loops.data(), count)));
     return sch.Bind(fused, "blockIdx.x");
   }

@@ -4,6 +4,7 @@
 #include "common/support/status_macros.h"
 #include "server/cost_model/feature/per_store.h"
 #include "server/cost_model/feature/simplify_for_features.h"
+#include "server/cost_model/feature/simplify_pass.h"
 
 namespace hone {
 namespace {
@@ -11,12 +12,13 @@ namespace {
 absl::StatusOr<ir::PrimFunc> Preprocess(ir::PrimFunc func) {
   func = SimplifyForFeatures(func);
   const lower::PassContext context;
-  for (const lower::PassFunction pass :
-       {lower::LowerInitBlock, lower::PlanAndUpdateBufferAllocationLocation, lower::ConvertBlocksToOpaque,
-        lower::CompactBufferAllocation, lower::Simplify, lower::LowerMatchBuffer, lower::Simplify}) {
+  for (const lower::PassFunction pass : {lower::LowerInitBlock, lower::PlanAndUpdateBufferAllocationLocation,
+                                         lower::ConvertBlocksToOpaque, lower::CompactBufferAllocation}) {
     HONE_ASSIGN_OR_RETURN(func, pass(func, context));
   }
-  return func;
+  func = SimplifyPass(func);
+  HONE_ASSIGN_OR_RETURN(func, lower::LowerMatchBuffer(func, context));
+  return SimplifyPass(func);
 }
 
 }  // namespace

@@ -57,13 +57,12 @@ absl::StatusOr<std::optional<FusionTarget>> FindFusionTarget(Schedule& sch, Bloc
   return FusionTarget{consumers[0], target_loops[position], target_loops.back()};
 }
 
-bool IsUnderThreadIdx(const Schedule& sch, SrefId block) {
-  for (SrefId up = sch.state().parent(block); up != schedule::kNoSref; up = sch.state().parent(up)) {
-    const ir::ForNode* loop = sch.state().loop(up);
-    if (loop != nullptr && loop->thread_binding != nullptr &&
-        loop->thread_binding->thread_tag.starts_with("threadIdx")) {
-      return true;
-    }
+// Asks for the loops through the schedule, as the peer does: the instruction is part of the space's trace.
+absl::StatusOr<bool> IsUnderThreadIdx(Schedule& sch, BlockRv block) {
+  HONE_ASSIGN_OR_RETURN(const LoopRvs loops, sch.GetLoops(block));
+  for (LoopRv rv : loops) {
+    HONE_ASSIGN_OR_RETURN(const ir::ForNode* loop, sch.Get(rv));
+    if (loop->thread_binding != nullptr && loop->thread_binding->thread_tag.starts_with("threadIdx")) return true;
   }
   return false;
 }
@@ -105,8 +104,8 @@ absl::StatusOr<std::vector<Schedule>> CrossThreadReduction::Apply(Schedule sch, 
   HONE_ASSIGN_OR_RETURN(const schedule::ExprRv sampled, bound.SampleCategorical(thread_extents_, probs));
   Value extent = Value::OfRv(sampled);
   if (target.has_value()) {
-    HONE_ASSIGN_OR_RETURN(const SrefId target_sref, bound.SrefOf(target->block));
-    if (!IsUnderThreadIdx(bound, target_sref)) {
+    HONE_ASSIGN_OR_RETURN(const bool in_threads, IsUnderThreadIdx(bound, target->block));
+    if (!in_threads) {
       const Value factors[] = {Value::None(), extent};
       HONE_ASSIGN_OR_RETURN(const LoopRvs parts, bound.Split(target->innermost, factors));
       HONE_RETURN_IF_ERROR(bound.Bind(parts[1], "threadIdx.x"));

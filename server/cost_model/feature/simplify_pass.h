@@ -1,0 +1,13 @@
+// Simplification of a whole function as the features expect it: loops are bound, none is removed.
+#pragma once
+
+#include "common/ir/module.h"
+
+namespace hone {
+
+// Every expression is simplified under the ranges of the loops and the conditions around it; decided branches go. A
+// division of a float by a literal becomes a multiplication. (The pipeline's own Simplify also removes unit loops and
+// uses another normal form, which would change the counts.)
+ir::PrimFunc SimplifyPass(ir::PrimFunc func);
+
+}  // namespace hone
