@@ -46,8 +46,12 @@ class PlausibleSampler final : public Sampler {
       : candidate_(candidate), policy_(policy) {}
 
   std::optional<Failure> Take(int64_t calls, Sample* sample) override {
-    constexpr int kAttempts = 3;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    // Either somebody kept this process from running for a while, or the kernel lies. With more calls the one becomes
+    // small beside the sample; the other does not.
+    constexpr absl::Duration kLongEnough = absl::Milliseconds(250);
+    constexpr int kSuspicionsToCondemn = 2;
+    int suspicions = 0;
+    while (true) {
       Reply reply;
       absl::Duration wall;
       if (!policy_.flush_cache) {
@@ -56,12 +60,14 @@ class PlausibleSampler final : public Sampler {
       if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), policy_.flush_cache, &reply, &wall)) return failure;
       Fill(reply, calls, sample);
       if (IsPlausible(absl::Nanoseconds(reply.wall_ns), wall)) return std::nullopt;
-      // Either somebody kept this process from running, or the kernel lies: with more calls the one goes away.
-      calls *= 4;
+      if (wall < kLongEnough) {
+        calls *= 4;
+      } else if (++suspicions == kSuspicionsToCondemn) {
+        return Failure{FailureKind::kCrash, StrCat("the kernel's timing is forged: it reports ", sample->seconds,
+                                                   " s for ", calls, " calls, which took ", absl::ToDoubleSeconds(wall),
+                                                   " s")};
+      }
     }
-    return Failure{FailureKind::kCrash,
-                   StrCat("the kernel's timing is forged: it reports ", sample->seconds, " s for ", calls / 4,
-                          " calls, which took several times as long")};
   }
 
  private:
