@@ -132,6 +132,15 @@ TEST_F(AnalyzerTest, SelectsUseTheirCondition) {
             "if_then_else(((x < y) && (y < z)), x, 0)");
 }
 
+TEST_F(AnalyzerTest, ConditionsThatMayTrapStayBehindTheirGuard) {
+  const Expr inner = ir::IfThenElse(ir::LT(FloorMod(x, y), Int32(2)), x, Int32(0));
+  const Expr e = ir::IfThenElse(ir::LT(Int32(0), y), inner, Int32(0));
+  EXPECT_EQ(analyzer_.Simplify(e), e);
+  // Both values of a Select are evaluated: max(y, 1) keeps the divisor from zero where the other one is chosen.
+  const Expr divided = ir::Select(ir::LT(Int32(0), y), FloorDiv(x, ir::Max(y, Int32(1))), Int32(0));
+  EXPECT_EQ(analyzer_.Simplify(divided), divided);
+}
+
 TEST_F(AnalyzerTest, UnitRangesAndValuesAreSubstituted) {
   Bind(x_, 5, 1);
   EXPECT_EQ(Simple(x * 2 + y), "(y + 10)");

@@ -319,10 +319,12 @@ Expr RewriteSimplifier::VisitIfThenElse(const ir::CallNode* node) {
     ConstraintScope scope(analyzer_, Negate(condition));
     false_value = Visit(node->args[2]);
   }
-  // if c then (if d then x else k) else k, with a literal k.
+  if (Same(true_value, false_value) && Pure(condition)) return true_value;
+  // if c then (if d then x else k) else k, with a literal k; d is then evaluated where c is false.
   const auto* inner = true_value.as<ir::CallNode>();
   const bool literal = IsConst(false_value) || false_value.kind() == ExprKind::kFloatImm;
-  if (inner != nullptr && inner->Is(ir::Builtin::if_then_else) && literal && Same(inner->args[2], false_value)) {
+  if (inner != nullptr && inner->Is(ir::Builtin::if_then_else) && literal && Same(inner->args[2], false_value) &&
+      !MayTrap(inner->args[0])) {
     return ir::IfThenElse(ir::And(condition, inner->args[0]), inner->args[1], false_value);
   }
   if (condition == node->args[0] && true_value == node->args[1] && false_value == node->args[2]) return node;

@@ -34,9 +34,15 @@ bool IsLiteral(Expr e, double value) {
   return false;
 }
 
-int64_t AddInt(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
-int64_t SubInt(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
-int64_t MulInt(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+int64_t AddInt(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+int64_t SubInt(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+int64_t MulInt(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
 
 // Both literals of the same dtype: the folded expression, or null when this kind does not fold them.
 Expr FoldInts(ExprKind kind, DataType dtype, int64_t a, int64_t b) {
@@ -194,8 +200,9 @@ void MatchTypes(Expr& a, Expr& b) {
   DataType tb = b.dtype();
   if (ta.is_scalar() && tb.is_vector()) {
     if (ta.element() != tb.element()) a = Cast(tb.element(), a);
-    a = MakeBroadcast(a, tb.lanes < 0 ? MakeBinary(ExprKind::kMul, Int32(-tb.lanes), MakeCall(kInt32, Builtin::vscale, {}))
-                                      : Int32(tb.lanes));
+    a = MakeBroadcast(a, tb.lanes < 0
+                             ? MakeBinary(ExprKind::kMul, Int32(-tb.lanes), MakeCall(kInt32, Builtin::vscale, {}))
+                             : Int32(tb.lanes));
     return;
   }
   if (ta.is_vector() && tb.is_scalar()) {
@@ -237,7 +244,8 @@ Expr Cast(DataType dtype, Expr value) {
   } else if (value.dtype().is_scalar()) {
     return MakeBroadcast(Cast(dtype.element(), value), static_cast<int>(dtype.lanes));
   } else if (const auto* broadcast = value.as<BroadcastNode>()) {
-    if (value.dtype().lanes == dtype.lanes) return MakeBroadcast(Cast(dtype.element(), broadcast->value), broadcast->lanes);
+    if (value.dtype().lanes == dtype.lanes)
+      return MakeBroadcast(Cast(dtype.element(), broadcast->value), broadcast->lanes);
   }
   return MakeCast(dtype, value);
 }
@@ -315,8 +323,7 @@ Expr ConstOf(DataType dtype, int64_t value) {
 
 Expr Const(DataType dtype, double value) {
   const DataType element = dtype.element();
-  const Expr scalar =
-      element.is_any_float() ? FloatImm(element, value) : IntImm(element, static_cast<int64_t>(value));
+  const Expr scalar = element.is_any_float() ? FloatImm(element, value) : IntImm(element, static_cast<int64_t>(value));
   return dtype.is_scalar() ? scalar : MakeBroadcast(scalar, static_cast<int>(dtype.lanes));
 }
 
