@@ -2,6 +2,8 @@
 #include "common/schedule/primitive/annotate.h"
 #include "common/schedule/primitive/blockize.h"
 #include "common/schedule/primitive/buffer_access.h"
+#include "common/schedule/primitive/cache_index.h"
+#include "common/schedule/primitive/cache_inplace.h"
 #include "common/schedule/primitive/cache_read.h"
 #include "common/schedule/primitive/cache_write.h"
 #include "common/schedule/primitive/compute_at.h"
@@ -15,6 +17,9 @@
 #include "common/schedule/primitive/merge.h"
 #include "common/schedule/primitive/pad_einsum.h"
 #include "common/schedule/primitive/postproc_marker.h"
+#include "common/schedule/primitive/read_write_at.h"
+#include "common/schedule/primitive/reindex.h"
+#include "common/schedule/primitive/reindex_cache.h"
 #include "common/schedule/primitive/reorder.h"
 #include "common/schedule/primitive/reverse_compute_inline.h"
 #include "common/schedule/primitive/rfactor.h"
@@ -51,6 +56,13 @@ constexpr const InstructionRow* kRows[] = {
     &kUnrollRow,
     &kCacheReadRow,
     &kCacheWriteRow,
+    &kReindexCacheReadRow,
+    &kReindexCacheWriteRow,
+    &kCacheInplaceRow,
+    &kCacheIndexRow,
+    &kReIndexRow,
+    &kReadAtRow,
+    &kWriteAtRow,
     &kComputeAtRow,
     &kReverseComputeAtRow,
     &kComputeInlineRow,

@@ -7,7 +7,7 @@
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/inline_rewrite.h"
 #include "common/schedule/primitive/iter_bindings.h"
-#include "common/schedule/rebind.h"
+#include "common/schedule/primitive/relaxed_loops.h"
 #include "common/support/check.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -202,20 +202,7 @@ absl::StatusOr<StageLocation> FindStageLocation(const ScheduleState& state, Sref
 
 ir::Array<Range> RelaxRegion(const ScheduleState& state, SrefId block, BufferRegion region, SrefId high) {
   const ir::BlockRealizeNode* realize = state.at(block).realize;
-  const std::string_view storage = region->buffer->scope();
-  LoopDomains domains;
-  SrefId id = state.parent(block);
-  for (; id != high && id != kNoSref && state.loop(id) != nullptr; id = state.parent(id)) {
-    domains.push_back({state.loop(id)->loop_var, {state.loop(id)->min, state.loop(id)->extent}});
-  }
-  if (storage != "global") {
-    for (; id != kNoSref; id = state.parent(id)) {
-      const ir::ForNode* loop = state.loop(id);
-      if (loop == nullptr || loop->thread_binding == nullptr) continue;
-      if (!RelaxesOver(storage, loop->thread_binding->thread_tag)) continue;
-      domains.push_back({loop->loop_var, {loop->min, loop->extent}});
-    }
-  }
+  const LoopDomains domains = RelaxedLoops(state, state.parent(block), high, region->buffer->scope());
   arith::Analyzer analyzer;
   const IterBindings bindings(realize);
   const arith::NDIntSet sets =

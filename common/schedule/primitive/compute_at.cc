@@ -11,6 +11,7 @@
 #include "common/schedule/primitive/compute_inline.h"
 #include "common/schedule/primitive/iter_bindings.h"
 #include "common/schedule/primitive/location_checks.h"
+#include "common/schedule/primitive/relaxed_loops.h"
 #include "common/schedule/primitive/reverse_compute_inline.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
@@ -79,22 +80,10 @@ absl::StatusOr<int> FindPosition(const ScheduleState& state, SrefId loop, const 
                                            first_consumer, "]"));
 }
 
-// Domains of the loops from the parent of `block` up to below `loop`; for a storage that threads share, also those of
-// the thread loops further up.
 arith::DomMap RelaxedDomains(const ScheduleState& state, SrefId block, SrefId loop, std::string_view storage) {
   arith::DomMap out;
-  SrefId id = state.parent(block);
-  for (; id != loop && id != kNoSref; id = state.parent(id)) {
-    const ir::ForNode* node = state.loop(id);
-    if (node == nullptr) break;
-    out.Set(node->loop_var, ir::Range{node->min, node->extent});
-  }
-  if (storage.empty() || storage == "global") return out;
-  for (; id != kNoSref; id = state.parent(id)) {
-    const ir::ForNode* node = state.loop(id);
-    if (node == nullptr || node->thread_binding == nullptr) continue;
-    if (!RelaxesOver(storage, node->thread_binding->thread_tag)) continue;
-    out.Set(node->loop_var, ir::Range{node->min, node->extent});
+  for (const arith::IterDomain& domain : RelaxedLoops(state, state.parent(block), loop, storage)) {
+    out.Set(domain.var, domain.range);
   }
   return out;
 }
