@@ -30,7 +30,7 @@ def seconds(value):
 
 def parameter_bytes(record):
     total = 0
-    for arg in record["measurement"]["args"]:
+    for arg in record["args"]:
         size = BYTES.get(arg["dtype"], 4)
         for dim in arg["shape"]:
             size *= dim

@@ -1,4 +1,5 @@
 #include "client/cli/record_source.h"
+#include "common/script/workload_codec.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/wire/records_wire.h"
@@ -110,6 +111,7 @@ absl::StatusOr<std::unique_ptr<RecordSource>> FolderRecords(const std::string& f
   JsonDatabaseOptions options;
   options.read_only = true;
   options.allow_missing = false;
+  options.codec = script::GraphCodec();
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> database, JsonDatabase::Open(folder, options));
   return std::make_unique<Folder>(std::move(database));
 }

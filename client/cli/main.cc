@@ -2,12 +2,15 @@
 #include "client/cli/doctor.h"
 #include "client/cli/flags.h"
 #include "client/cli/inspect/command.h"
+#include "client/cli/inspect/features.h"
 #include "client/cli/inspect/lower.h"
 #include "client/cli/inspect/measure.h"
 #include "client/cli/inspect/parse.h"
 #include "client/cli/inspect/replay.h"
+#include "client/cli/inspect/space.h"
 #include "client/cli/jobs.h"
 #include "client/cli/records.h"
+#include "client/cli/tune.h"
 
 namespace {
 
@@ -16,6 +19,8 @@ void AddInspectCommands(hone::cli::Flags& hone) {
   Flags inspect = hone.Command("inspect", "What the compiler makes of a program");
   AddInspectCommand(inspect, "parse", "Print a program from its IR", InspectParse);
   AddInspectCommand(inspect, "replay", "Apply a trace to a program", InspectReplay);
+  AddInspectCommand(inspect, "space", "Print the design spaces of a program", InspectSpace);
+  AddInspectCommand(inspect, "features", "Print what a cost model sees of a program", InspectFeatures);
   AddInspectCommand(inspect, "lower", "Print a program on its way to machine code", InspectLower);
   AddInspectCommand(inspect, "measure", "Build, check and time a program on this machine", InspectMeasure,
                     /*alone=*/true);
@@ -26,6 +31,7 @@ void AddInspectCommands(hone::cli::Flags& hone) {
 int main(int argc, char** argv) {
   return hone::cli::ParseAndRun(argc, argv, "hone", "Tunes tensor kernels on a farm of machines.",
                                 [](hone::cli::Flags& flags) {
+                                  hone::cli::AddTuneCommand(flags);
                                   hone::cli::AddJobsCommand(flags);
                                   hone::cli::AddWorkersCommand(flags);
                                   hone::cli::AddRecordsCommand(flags);

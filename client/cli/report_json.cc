@@ -108,10 +108,6 @@ Json ToJson(const v1::WorkerReport& worker) {
 Json ToJson(const v1::Measurement& measurement) {
   Json samples = Json::array();
   for (double sample : measurement.samples()) samples.push_back(sample);
-  Json args = Json::array();
-  for (const v1::TensorInfo& arg : measurement.args()) {
-    args.push_back({{"dtype", arg.dtype()}, {"shape", std::vector<int64_t>(arg.shape().begin(), arg.shape().end())}});
-  }
   return {{"failure", measurement.has_failure() ? ToJson(measurement.failure()) : Json(nullptr)},
           {"metric", MetricName(measurement.metric())},
           {"median", NumberOrNull(measurement.median())},
@@ -125,16 +121,20 @@ Json ToJson(const v1::Measurement& measurement) {
           {"disturbed", measurement.disturbance().disturbed()},
           {"sandbox", measurement.sandbox_layers()},
           {"build_secs", measurement.build_secs()},
-          {"run_secs", measurement.run_secs()},
-          {"args", args}};
+          {"run_secs", measurement.run_secs()}};
 }
 
 Json ToJson(const v1::TuningRecord& record) {
+  Json args = Json::array();
+  for (const v1::TensorInfo& arg : record.args_info()) {
+    args.push_back({{"dtype", arg.dtype()}, {"shape", std::vector<int64_t>(arg.shape().begin(), arg.shape().end())}});
+  }
   return {{"id", HexOrNull(record.id())},
           {"workload_id", HexOrNull(record.workload_id())},
           {"trust", TrustName(record.trust())},
           {"target", Embedded(record.target_json())},
           {"device_class", record.device().device_class()},
+          {"args", args},
           {"measurement", ToJson(record.measurement())},
           {"trace", Embedded(record.trace_json())},
           {"slot", record.slot().job_id().empty() ? Json(nullptr) : ToJson(record.slot())},

@@ -2,10 +2,9 @@
 
 #include "client/cli/file.h"
 #include "common/script/parser.h"
-#include "common/script/printer.h"
+#include "common/script/workload_codec.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
-#include "common/workload/flops.h"
 
 namespace hone::cli {
 
@@ -18,9 +17,7 @@ absl::StatusOr<Workload> WorkloadFromText(const std::string& path, std::string_v
   if (module->Entry() == nullptr) {
     return absl::FailedPreconditionError(StrCat(path, ": there is no function to tune (one, or one called main)"));
   }
-  Workload workload = WorkloadFromScript(script::PrintModule(*module));
-  workload.flops = workload::EstimateFlops(*module);
-  return workload;
+  return script::WorkloadOfModule(*module);
 }
 
 absl::StatusOr<Workload> LoadWorkload(const std::string& path) {

@@ -8,8 +8,8 @@ import harness
 
 
 class EmbeddedTest(harness.SystemTest):
-    def tune(self, *args, **kwargs):
-        return self.hone("tune", self.matmul(64), "--target", "llvm", "--trials-per-iter", "4", "--seed", "1", *args, **kwargs)
+    def tune(self, *args, seed=1):
+        return self.hone("tune", self.matmul(64), "--target", "llvm", "--trials-per-iter", "4", "--seed", str(seed), *args)
 
     def test_tunes_a_matmul_and_keeps_the_records(self):
         result = self.tune("--max-trials", "8", "--json")
@@ -29,7 +29,7 @@ class EmbeddedTest(harness.SystemTest):
     def test_a_second_run_adds_to_the_first(self):
         self.assertEqual(self.tune("--max-trials", "4", "--work-dir", "w").returncode, 0)
         before = os.path.getsize(self.path("w/database_tuning_record.json"))
-        self.assertEqual(self.tune("--max-trials", "4", "--work-dir", "w", "--seed", "2").returncode, 0)
+        self.assertEqual(self.tune("--max-trials", "4", "--work-dir", "w", seed=2).returncode, 0)
         self.assertGreater(os.path.getsize(self.path("w/database_tuning_record.json")), before)
 
     def start_long_run(self):

@@ -1,11 +1,9 @@
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "common/measure/timing_lock.h"
-#include "common/support/sha256.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/target/host.h"
@@ -14,6 +12,7 @@
 #include "server/tuning/search_process.h"
 #include "worker/agent/synthetic.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
+#include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
 #include "worker/main/roles.h"
 
@@ -28,22 +27,6 @@ absl::StatusOr<std::unique_ptr<SearchSession>> OpenPausedWhileTiming(const Searc
   }();
   (void)registered;
   return OpenSearchSession(spec);
-}
-
-// Records of one class are comparable: same CPU model and as many cores.
-std::string DeviceClassOf(const std::string& fingerprint_json) {
-  nlohmann::json json = nlohmann::json::parse(fingerprint_json, nullptr, false);
-  if (!json.is_object() || !json.contains("cpu")) return "cpu/" + Sha256(fingerprint_json).Hex().substr(0, 12);
-  const nlohmann::json& cpu = json["cpu"];
-  auto text = [&](const char* name) {
-    auto it = cpu.find(name);
-    if (it == cpu.end()) return std::string("?");
-    return it->is_string() ? it->get<std::string>() : it->dump();
-  };
-  nlohmann::json cores = json.value("cores", nlohmann::json());
-  if (cores.is_object()) cores = cores.value("physical", nlohmann::json());
-  return StrCat("cpu/", text("vendor"), "/", text("family"), "/", text("model"), "/",
-                cores.is_null() ? "?" : cores.dump(), "c");
 }
 
 class LocalRoles final : public RoleSet {

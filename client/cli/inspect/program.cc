@@ -1,5 +1,6 @@
 #include "client/cli/inspect/program.h"
 
+#include "common/intrin/intrin.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
@@ -16,11 +17,19 @@ absl::StatusOr<ir::IRModule> ParseProgram(const InspectCase& question) {
 
 absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question) {
   HONE_ASSIGN_OR_RETURN(ir::IRModule module, ParseProgram(question));
-  HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, schedule::Schedule::Create(module));
+  schedule::ScheduleOptions options;
+  options.intrinsics = FindTensorIntrin;
+  HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, schedule::Schedule::Create(module, options));
   if (!question.trace_json.empty()) {
     HONE_RETURN_IF_ERROR(schedule::ApplyTraceJson(schedule, question.trace_json));
   }
   return schedule;
+}
+
+absl::StatusOr<SpaceContext> SpaceContextOf(const InspectCase& question) {
+  if (question.target.empty()) return absl::InvalidArgumentError("the case has no target");
+  HONE_ASSIGN_OR_RETURN(Target target, Target::Parse(question.target));
+  return SpaceContext{target, FindTensorIntrin};
 }
 
 absl::StatusOr<Target> TargetOf(const InspectCase& question) {

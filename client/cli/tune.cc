@@ -1,0 +1,51 @@
+#include "client/cli/tune.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "client/cli/exit_code.h"
+#include "client/cli/server_flags.h"
+#include "client/cli/tune_embedded.h"
+#include "client/cli/tune_job.h"
+#include "client/cli/tune_remote.h"
+
+namespace hone::cli {
+namespace {
+
+struct Arguments {
+  TuneArguments tune;
+  ServerFlags server;
+  RemoteOptions remote;
+  EmbeddedOptions embedded;
+  bool json = false;
+};
+
+int Tune(Arguments& arguments) {
+  const bool embedded = arguments.server.server.empty();
+  if (embedded && arguments.remote.detach) {
+    return Report(absl::InvalidArgumentError("--detach needs a server: give --server HOST:PORT"));
+  }
+  absl::StatusOr<JobDefinition> job = JobFromArguments(arguments.tune, embedded);
+  if (!job.ok()) return Report(job.status());
+  arguments.remote.json = arguments.embedded.json = arguments.json;
+  std::fprintf(stderr, "target: %s\n", job->tasks[0].target_json.c_str());
+  if (embedded) return TuneEmbedded(*std::move(job), arguments.embedded);
+  absl::StatusOr<std::shared_ptr<Connection>> connection = arguments.server.Open();
+  if (!connection.ok()) return Report(connection.status());
+  return TuneRemote(*connection, *job, arguments.remote);
+}
+
+}  // namespace
+
+void AddTuneCommand(Flags& hone) {
+  auto arguments = std::make_shared<Arguments>();
+  Flags flags = hone.Command("tune", "Search for fast schedules of programs, on a server's farm or on this machine");
+  arguments->tune.Declare(flags);
+  arguments->server.Declare(flags);
+  flags.Add("work-dir", &arguments->embedded.work_dir, "Without a server: folder of the database");
+  flags.Add("detach", &arguments->remote.detach, "Submit the job, print its id and return");
+  flags.Add("json", &arguments->json, "Print the report at the end as JSON");
+  flags.Run([arguments] { return Tune(*arguments); });
+}
+
+}  // namespace hone::cli
