@@ -4,6 +4,7 @@
 
 #include "common/ir/ops.h"
 #include "common/script/builder.h"
+#include "common/script/half.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -318,7 +319,7 @@ bool AppendElement(DataType dtype, const Value& v, std::string& bytes) {
   } else if (dtype == ir::kFloat32) {
     AppendAs(static_cast<float>(number), bytes);
   } else if (dtype == DataType::Float(16)) {
-    AppendAs(static_cast<_Float16>(number), bytes);
+    AppendAs(HalfFromDouble(number), bytes);
   } else if ((dtype.is_int() || dtype.is_uint()) && v.kind != ValueKind::kFloat) {
     switch (dtype.bits) {
       case 1:

@@ -16,6 +16,7 @@ using ir::DataType;
 using ir::Expr;
 
 constexpr int kMaxAttrDepth = 64;
+constexpr int64_t kMaxSliceElems = int64_t{1} << 32;
 
 bool FitsInt(DataType dtype, int64_t value) {
   if (dtype.is_bool()) return value == 0 || value == 1;
@@ -212,6 +213,9 @@ Builder::Or<Expr> Builder::ToLoadIndex(const Value& index, Buffer buffer, size_t
   const int64_t* length = ir::ConstInt(extent);
   if (length == nullptr || stride == nullptr || *stride == 0) {
     return Error(at, "the length of a slice in a load or store must be constant");
+  }
+  if (std::abs(*length / 2) > kMaxSliceElems || std::abs(*stride / 2) > kMaxSliceElems) {
+    return Error(at, "a slice of a load or store is too long for a vector");
   }
   const int64_t lanes = (*length + *stride - (*stride > 0 ? 1 : -1)) / *stride;
   if (lanes < 1 || lanes > 32767) return Error(at, StrCat("a slice of ", lanes, " elements is no vector"));

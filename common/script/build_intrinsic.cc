@@ -527,7 +527,9 @@ Builder::Or<Value> Builder::CallIntrinsic(std::string_view name, const Arguments
   if (name == "abs") {
     HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"x"}, 1));
     HONE_ASSIGN_OR_RETURN(const Expr x, ToExpr(v[0], args.at));
-    if (const int64_t* n = ir::ConstInt(x)) return Value::Of(ir::ConstOf(x.dtype(), *n < 0 ? -*n : *n));
+    if (const int64_t* n = ir::ConstInt(x); n != nullptr && *n != INT64_MIN) {
+      return Value::Of(ir::ConstOf(x.dtype(), *n < 0 ? -*n : *n));
+    }
     if (x.dtype().is_int()) {
       return Value::Of(ir::Select(ir::GE(x, ir::ConstOf(x.dtype(), 0)), x, ir::Neg(x)));
     }

@@ -1,5 +1,7 @@
 // T.target({...}) as an attribute.
-#include <cmath>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/str_format.h"
 #include "common/script/builder.h"
@@ -52,14 +54,21 @@ absl::Status Builder::AppendJson(const Value& value, Position at, int depth, std
       return absl::OkStatus();
     }
     case ValueKind::kDict: {
-      *out += '{';
+      // The exported form has its keys sorted.
+      std::map<std::string_view, Value> members;
       const ir::Array<Value> items = value.items();
       for (size_t i = 0; i + 1 < items.size(); i += 2) {
-        if (i > 0) *out += ", ";
         HONE_ASSIGN_OR_RETURN(const std::string_view key, ToString(items[i], at, "the key of a target"));
+        members[key] = items[i + 1];
+      }
+      *out += '{';
+      bool first = true;
+      for (const auto& [key, member] : members) {
+        if (!first) *out += ", ";
+        first = false;
         *out += Quoted(key);
         *out += ": ";
-        HONE_RETURN_IF_ERROR(AppendJson(items[i + 1], at, depth + 1, out));
+        HONE_RETURN_IF_ERROR(AppendJson(member, at, depth + 1, out));
       }
       *out += '}';
       return absl::OkStatus();

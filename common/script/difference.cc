@@ -38,7 +38,7 @@ struct Linear {
       Add(add->b, scale);
       return;
     }
-    if (const auto* sub = e.as<ir::SubNode>()) {
+    if (const auto* sub = e.as<ir::SubNode>(); sub != nullptr && scale != INT64_MIN) {
       Add(sub->a, scale);
       Add(sub->b, -scale);
       return;
@@ -55,7 +55,7 @@ struct Linear {
     }
     for (Term& term : terms) {
       if (ir::DeepEqual(term.expr, e)) {
-        term.scale += scale;
+        if (__builtin_add_overflow(term.scale, scale, &term.scale)) valid = false;
         return;
       }
     }

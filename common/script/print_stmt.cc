@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "common/ir/structural_equal.h"
 #include "common/ir/visitor.h"
+#include "common/script/half.h"
 #include "common/script/quote.h"
 #include "common/script/script_printer.h"
 #include "common/support/strings.h"
@@ -36,7 +37,7 @@ std::string Element(const ir::NDArrayNode* array, int64_t i) {
   const ir::DataType t = array->dtype;
   if (t == ir::DataType::Float(64)) return Number(ReadAs<double>(array->bytes, i));
   if (t == ir::kFloat32) return Number(ReadAs<float>(array->bytes, i));
-  if (t == ir::DataType::Float(16)) return Number(static_cast<double>(ReadAs<_Float16>(array->bytes, i)));
+  if (t == ir::DataType::Float(16)) return Number(DoubleFromHalf(ReadAs<uint16_t>(array->bytes, i)));
   if (t.is_int() && t.bits == 64) return StrCat(ReadAs<int64_t>(array->bytes, i));
   if (t.is_int() && t.bits == 32) return StrCat(ReadAs<int32_t>(array->bytes, i));
   if (t.is_int() && t.bits == 16) return StrCat(ReadAs<int16_t>(array->bytes, i));
