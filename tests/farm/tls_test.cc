@@ -1,0 +1,106 @@
+// TLS, mutual TLS and tokens over real connections.
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "common/support/status_matchers.h"
+#include "hone/v1/tuning.grpc.pb.h"
+#include "server/database/memory_database.h"
+#include "server/service/gate.h"
+#include "server/service/server.h"
+#include "server/store/memory_store.h"
+
+namespace hone {
+namespace {
+
+class TlsTest : public ::testing::Test {
+ protected:
+  TlsTest() {
+    char folder[] = "/tmp/hone-tls.XXXXXX";
+    folder_ = mkdtemp(folder);
+    Sh("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
+    for (const char* name : {"server", "client"}) {
+      std::string n = name;
+      Sh("openssl req -newkey rsa:2048 -nodes -subj /CN=" + n + " -keyout " + n + ".key -out " + n + ".csr");
+      Sh("echo subjectAltName=DNS:localhost,IP:127.0.0.1 >ext; openssl x509 -req -in " + n +
+         ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out " + n + ".pem");
+    }
+    std::ofstream(Path("tokens")) << "";
+  }
+  ~TlsTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(const std::string& name) { return folder_ + "/" + name; }
+  std::string Read(const std::string& name) {
+    std::ostringstream text;
+    text << std::ifstream(Path(name)).rdbuf();
+    return text.str();
+  }
+  void Sh(const std::string& command) {
+    ASSERT_EQ(std::system(("cd " + folder_ + " && (" + command + ") >/dev/null 2>&1").c_str()), 0) << command;
+  }
+
+  std::unique_ptr<Server> Start(bool client_certificates) {
+    ServerOptions options;
+    options.listen = "0.0.0.0:0";
+    options.tls_cert = Path("server.pem");
+    options.tls_key = Path("server.key");
+    options.token_file = Path("tokens");
+    if (client_certificates) options.tls_client_ca = Path("ca.pem");
+    auto store = std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>());
+    auto server = Server::Start(std::move(store), options, [](absl::Status) {});
+    EXPECT_OK(server.status());
+    return *std::move(server);
+  }
+
+  // The code of ListWorkers with these credentials.
+  grpc::StatusCode Call(const Server& server, std::shared_ptr<grpc::ChannelCredentials> credentials,
+                        const std::string& token) {
+    std::string port = server.address().substr(server.address().rfind(':'));
+    auto channel = grpc::CreateChannel("127.0.0.1" + port, credentials);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+    v1::ListWorkersResponse response;
+    return v1::TuningService::NewStub(channel)->ListWorkers(&context, {}, &response).error_code();
+  }
+  std::shared_ptr<grpc::ChannelCredentials> Tls(bool with_certificate) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = Read("ca.pem");
+    if (with_certificate) {
+      options.pem_cert_chain = Read("client.pem");
+      options.pem_private_key = Read("client.key");
+    }
+    return grpc::SslCredentials(options);
+  }
+  std::string Token(const std::string& roles) {
+    absl::StatusOr<NewToken> made = MakeToken("t", "", roles, absl::InfiniteFuture());
+    EXPECT_OK(made.status());
+    std::ofstream(Path("tokens"), std::ios::app) << made->line << "\n";
+    return made->token;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(TlsTest, OnlyAKnownTokenOverTlsGetsAnAnswer) {
+  std::string reader = Token("reader"), worker = Token("worker");
+  auto server = Start(/*client_certificates=*/false);
+  EXPECT_EQ(Call(*server, Tls(false), reader), grpc::StatusCode::OK);
+  EXPECT_EQ(Call(*server, Tls(false), worker), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(Call(*server, Tls(false), ""), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(Call(*server, grpc::InsecureChannelCredentials(), reader), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, MutualTlsNeedsTheClientsCertificate) {
+  std::string reader = Token("reader");
+  auto server = Start(/*client_certificates=*/true);
+  EXPECT_EQ(Call(*server, Tls(true), reader), grpc::StatusCode::OK);
+  EXPECT_EQ(Call(*server, Tls(false), reader), grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace hone
