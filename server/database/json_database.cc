@@ -220,7 +220,7 @@ absl::Status JsonDatabase::LoadRecords() {
     record.workload_id = by_line_[parsed->workload_index];
     if (record.id == Digest{}) record.id = RecordId(record);
     // Equal lines of an import are kept apart, as TVM does.
-    for (int copy = 1; index_.HasRecord(record.id); ++copy) record.id = Sha256(StrCat(record.id.Hex(), " ", copy));
+    if (index_.HasRecord(record.id)) record.id = Sha256(StrCat(record.id.Hex(), " line ", number));
     index_.AddRecord(std::move(record));
   }));
   by_line_.clear();
