@@ -13,7 +13,7 @@ namespace hone {
 namespace {
 
 // A fraction of a second.
-constexpr int64_t kMaxSteps = 4'000'000;
+constexpr int64_t kMaxSteps = 2'000'000;
 
 absl::StatusOr<std::vector<std::string>> Interpret(const std::string& workload_script,
                                                    const std::vector<TensorInfo>& args,

@@ -5,7 +5,6 @@
 #include "absl/time/clock.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
-#include "worker/runner/candidate_process.h"
 #include "worker/runner/input_cache.h"
 
 namespace hone::runner {
@@ -19,6 +18,22 @@ absl::Status StatusOf(const Failure& failure) {
 }
 
 }  // namespace
+
+std::optional<Failure> SandboxExecutor::OpenAndCheck(const CandidateOptions& options,
+                                                     std::unique_ptr<CandidateProcess>* candidate) {
+  if (zygote_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<Zygote>> started = Zygote::Start();
+    if (!started.ok()) return Failure{FailureKind::kDeviceLost, std::string(started.status().message())};
+    zygote_ = *std::move(started);
+  }
+  std::optional<Failure> failure = CandidateProcess::Open(*zygote_, options, candidate);
+  if (!failure.has_value()) failure = (*candidate)->Check(0);
+  if (failure.has_value() && failure->kind == FailureKind::kDeviceLost) {
+    candidate->reset();
+    zygote_.reset();
+  }
+  return failure;
+}
 
 absl::StatusOr<std::vector<std::string>> SandboxExecutor::Execute(const Artifact& artifact,
                                                                   const std::vector<std::string>& contents,
@@ -47,16 +62,11 @@ absl::StatusOr<std::vector<std::string>> SandboxExecutor::Execute(const Artifact
   options.memory_bytes = uint64_t{4} << 30;
   absl::MutexLock lock(&mutex_);
   options.deadline = absl::Now() + timeout;
-  if (zygote_ == nullptr) {
-    HONE_ASSIGN_OR_RETURN(zygote_, Zygote::Start());
-  }
   std::unique_ptr<CandidateProcess> candidate;
-  std::optional<Failure> failure = CandidateProcess::Open(*zygote_, options, &candidate);
-  if (!failure.has_value()) failure = candidate->Check(0);
-  if (failure.has_value()) {
-    if (failure->kind == FailureKind::kDeviceLost) zygote_.reset();
-    return StatusOf(*failure);
-  }
+  std::optional<Failure> failure = OpenAndCheck(options, &candidate);
+  // The zygote died since the last use: once more with a new one.
+  if (failure.has_value() && failure->kind == FailureKind::kDeviceLost) failure = OpenAndCheck(options, &candidate);
+  if (failure.has_value()) return StatusOf(*failure);
   std::vector<std::string> results;
   for (size_t i = 0; i < contents.size(); ++i) {
     results.emplace_back(reinterpret_cast<const char*>(candidate->Contents(i)), layout.args[i].bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/measure/builder.h"
+#include "worker/runner/candidate_process.h"
 #include "worker/runner/zygote.h"
 
 namespace hone::runner {
@@ -26,6 +28,9 @@ class SandboxExecutor {
                                                    absl::Duration timeout);
 
  private:
+  std::optional<Failure> OpenAndCheck(const CandidateOptions& options, std::unique_ptr<CandidateProcess>* candidate)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const std::vector<int> cpus_;
   absl::Mutex mutex_;  // Held while a kernel runs.
   std::unique_ptr<Zygote> zygote_ ABSL_GUARDED_BY(mutex_);

@@ -143,7 +143,10 @@ class LocalRunner::Session {
 
   std::optional<Failure> Fetch(uint64_t seed, std::shared_ptr<const Reference>* reference) {
     auto fetched = runner_.options_.references->Get({request_.workload_script, request_.target_json, args_, seed});
-    if (!fetched.ok()) return RunFailure(StrCat("no reference output: ", ToStd(fetched.status().message())));
+    if (!fetched.ok()) {
+      const FailureKind kind = absl::IsUnavailable(fetched.status()) ? FailureKind::kDeviceLost : FailureKind::kRun;
+      return Failure{kind, StrCat("no reference output: ", ToStd(fetched.status().message()))};
+    }
     if ((*fetched)->roles.size() != args_.size()) {
       return RunFailure(StrCat("the kernel has ", args_.size(), " parameters, the workload ", (*fetched)->roles.size()));
     }

@@ -1,8 +1,15 @@
 #include "worker/runner/local_runner.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <fstream>
+
+#include "absl/time/clock.h"
 #include "common/support/status_matchers.h"
+#include "common/support/strings.h"
 #include "worker/runner/built_reference.h"
 #include "worker/runner/c_builder.h"
 
@@ -108,6 +115,53 @@ TEST_F(LocalRunnerTest, RequestsThatCannotBeRunSayWhy) {
   request = Request(kFastMatmul);
   request.artifact.entry = "nowhere";
   EXPECT_EQ(runner_->Run(request).failure->kind, FailureKind::kRun);
+}
+
+// The children of this process: zygotes of the runner and of the reference executor.
+std::vector<pid_t> Children() {
+  std::ifstream file(StrCat("/proc/self/task/", getpid(), "/children"));
+  std::vector<pid_t> pids;
+  for (pid_t pid; file >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+TEST_F(LocalRunnerTest, KilledZygotesAreReplaced) {
+  ASSERT_FALSE(runner_->Run(Request(kFastMatmul)).failure.has_value());
+  const std::vector<pid_t> zygotes = Children();
+  if (zygotes.empty()) GTEST_SKIP() << "this kernel does not list children";
+  for (pid_t pid : zygotes) kill(pid, SIGKILL);
+  const RunResult result = runner_->Run(Request(kFastMatmul));
+  ASSERT_FALSE(result.failure.has_value()) << result.failure->message;
+}
+
+TEST_F(LocalRunnerTest, EverythingEndsWhenTheRunnerIsKilled) {
+  int alive[2];
+  ASSERT_EQ(pipe(alive), 0);
+  const pid_t process = fork();
+  if (process == 0) {
+    close(alive[0]);
+    LocalRunnerOptions options;
+    options.measure_cpus = {0};
+    auto runner = LocalRunner::Create(options);
+    RunRequest endless = Request("int32_t kernel(void** b) { for (;;) { __asm__ volatile(\"\"); } }");
+    endless.policy.timeout = absl::Minutes(10);
+    (*runner)->Run(endless);
+    _exit(0);
+  }
+  close(alive[1]);
+  absl::SleepFor(absl::Milliseconds(500));  // The kernel is most likely running; the test holds in any case.
+  const std::vector<pid_t> zygotes = [&] {
+    std::ifstream file(StrCat("/proc/", process, "/task/", process, "/children"));
+    std::vector<pid_t> pids;
+    for (pid_t pid; file >> pid;) pids.push_back(pid);
+    return pids;
+  }();
+  kill(process, SIGKILL);
+  waitpid(process, nullptr, 0);
+  for (pid_t pid : zygotes) {
+    for (int i = 0; i < 5000 && kill(pid, 0) == 0; ++i) absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_NE(kill(pid, 0), 0) << "zygote " << pid << " outlives its runner";
+  }
 }
 
 TEST_F(LocalRunnerTest, FingerprintNamesTheMachine) {
