@@ -9,6 +9,7 @@
 #include "client/cli/inspect/replay.h"
 #include "client/cli/inspect/space.h"
 #include "client/cli/jobs.h"
+#include "client/cli/kernels.h"
 #include "client/cli/records.h"
 #include "client/cli/tune.h"
 
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
                                   hone::cli::AddJobsCommand(flags);
                                   hone::cli::AddWorkersCommand(flags);
                                   hone::cli::AddRecordsCommand(flags);
+                                  hone::cli::AddKernelsCommand(flags);
                                   AddInspectCommands(flags);
                                   hone::cli::AddDoctorCommand(flags);
                                 });
