@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,12 @@ struct TimingLock::Table {
 absl::StatusOr<std::unique_ptr<TimingLock>> TimingLock::Open(const std::string& path) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return absl::UnavailableError(StrCat("cannot open ", path, ": ", std::strerror(errno)));
+  // In a folder that all can write, somebody else may have put it there to have our processes stopped.
+  struct stat owner;
+  if (fstat(fd, &owner) != 0 || owner.st_uid != geteuid() || (owner.st_mode & 022) != 0) {
+    close(fd);
+    return absl::UnavailableError(StrCat(path, " belongs to another user or is writable by others"));
+  }
   void* table = MAP_FAILED;
   if (ftruncate(fd, sizeof(Table)) == 0) {
     table = mmap(nullptr, sizeof(Table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
