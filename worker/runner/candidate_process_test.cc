@@ -37,7 +37,7 @@ class CandidateProcessTest : public ::testing::Test {
     }
     options.cpus = {0, 1};
     options.memory_bytes = uint64_t{1} << 30;
-    options.deadline = absl::Now() + absl::Seconds(5);
+    options.deadline = absl::Now() + absl::Minutes(1);
     return options;
   }
 
