@@ -8,8 +8,10 @@
 #include "client/cli/hex.h"
 #include "client/cli/line_diff.h"
 #include "client/cli/record_source.h"
+#include "client/cli/records_transfer.h"
 #include "client/cli/report_json.h"
 #include "client/cli/report_text.h"
+#include "client/cli/workload_file.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -57,6 +59,13 @@ absl::StatusOr<std::string> IdFromHex(std::string_view what, const std::string& 
   return absl::InvalidArgumentError(StrCat(what, " \"", hex, "\" is not an id of 64 hexadecimal digits"));
 }
 
+// An id as it stands, or that of the program in a file.
+absl::StatusOr<std::string> WorkloadIdOf(const std::string& text) {
+  if (text.size() == 64 && FromHex(text).has_value()) return *FromHex(text);
+  HONE_ASSIGN_OR_RETURN(Workload workload, LoadWorkload(text));
+  return workload.id.Raw();
+}
+
 absl::StatusOr<v1::ModuleEquality> EqualityFromName(const std::string& name) {
   if (name == "structural") return v1::MODULE_EQUALITY_STRUCTURAL;
   if (name == "ignore-ndarray") return v1::MODULE_EQUALITY_IGNORE_NDARRAY;
@@ -97,7 +106,7 @@ void AddQueryFlags(Flags& flags, Arguments* arguments) {
 // The best records of one workload.
 absl::Status Query(RecordSource& source, const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(v1::QueryRequest request, QueryFromArguments(arguments));
-  HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.id));
+  HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), WorkloadIdOf(arguments.id));
   HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, source.Query(request));
   Print(arguments.json ? MatchesJson(answer) + "\n" : MatchesTable(answer));
   if (answer.matches().empty()) return absl::NotFoundError(StrCat("no record of workload ", arguments.id));
@@ -174,7 +183,7 @@ void AddRecordsCommand(Flags& hone) {
 
   auto query = std::make_shared<Arguments>();
   Flags flags = AddCommand(records, "query", "The fastest verified records of a workload", query, Query);
-  flags.AddPositional("WORKLOAD", &query->id, "Id of a workload");
+  flags.AddPositional("WORKLOAD", &query->id, "A TVMScript file, or the id of a workload");
   AddQueryFlags(flags, query.get());
 
   auto top = std::make_shared<Arguments>();
@@ -196,6 +205,8 @@ void AddRecordsCommand(Flags& hone) {
   flags.Add("script", &show->script, "Print its workload");
 
   AddCommand(records, "stats", "How many there are", std::make_shared<Arguments>(), Stats);
+
+  AddRecordsTransferCommands(records);
 
   auto diff = std::make_shared<Arguments>();
   flags = AddCommand(records, "diff", "What two records' schedules have different", diff, Diff);
