@@ -27,6 +27,8 @@
 #include "common/schedule/primitive/set_scope.h"
 #include "common/schedule/primitive/split.h"
 #include "common/schedule/primitive/storage_align.h"
+#include "common/schedule/primitive/transform_block_layout.h"
+#include "common/schedule/primitive/transform_layout.h"
 
 namespace hone::schedule {
 namespace {
@@ -75,6 +77,8 @@ constexpr const InstructionRow* kRows[] = {
     &kBlockizeRow,
     &kAnnotateRow,
     &kUnannotateRow,
+    &kTransformLayoutRow,
+    &kTransformBlockLayoutRow,
     &kSetAxisSeparatorRow,
     &kAnnotateBufferAccessRow,
     &kUnsafeHideBufferAccessRow,

@@ -130,6 +130,31 @@ absl::StatusOr<int64_t> Schedule::Evaluate(const Value& value) const {
   return *number;
 }
 
+absl::StatusOr<const ir::IndexMapNode*> Schedule::Resolve(const ir::IndexMapNode* map) const {
+  class Resolver final : public ir::ExprMutator {
+   public:
+    Resolver(const Schedule& schedule, const ir::IndexMapNode* map) : schedule_(schedule), map_(map) {}
+
+   private:
+    using ir::ExprMutator::Mutate;
+    ir::Expr Mutate(const ir::VarNode* node) override {
+      for (ir::Var var : map_->initial_indices) {
+        if (var.get() == node) return node;
+      }
+      const std::optional<int32_t> id = RvOfVar(ir::Var(node));
+      const absl::StatusOr<int64_t> value = schedule_.ValueOf(ExprRv{{id.value_or(-1)}});
+      return value.ok() ? ir::IntImm(node->dtype, *value) : ir::Expr(node);
+    }
+    const Schedule& schedule_;
+    const ir::IndexMapNode* map_;
+  };
+  if (map == nullptr) return map;
+  Resolver resolver(*this, map);
+  const auto final_indices = ir::MapArray(map->final_indices, [&](ir::Expr e) { return resolver.MutateExpr(e); });
+  if (final_indices.same_as(map->final_indices)) return map;
+  return ir::MakeIndexMap(map->initial_indices, final_indices, map->inverse);
+}
+
 absl::StatusOr<const ir::BlockNode*> Schedule::Get(BlockRv rv) const {
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(rv));
   return state_.block(id);

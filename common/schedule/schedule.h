@@ -92,6 +92,8 @@ class Schedule {
   absl::StatusOr<int64_t> ValueOf(ExprRv rv) const;
   // The number an expression of ExprRVs has: kInt, kRv or kExpr.
   absl::StatusOr<int64_t> Evaluate(const Value& value) const;
+  // The map with ExprRVs replaced by their numbers.
+  absl::StatusOr<const ir::IndexMapNode*> Resolve(const ir::IndexMapNode* map) const;
   absl::StatusOr<const ir::BlockNode*> Get(BlockRv rv) const;
   absl::StatusOr<const ir::ForNode*> Get(LoopRv rv) const;
   absl::Status RemoveRv(Rv rv);

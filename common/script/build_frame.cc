@@ -1,4 +1,5 @@
 // Opening and closing the scopes of a script.
+#include "absl/strings/numbers.h"
 #include "common/ir/ops.h"
 #include "common/script/builder.h"
 #include "common/script/infer_regions.h"
@@ -61,10 +62,27 @@ void Builder::DefineLoopVars(const Node* target, Frame* loop) const {
   }
 }
 
+// The printer tells buffers of one name apart by numbers: the second x prints as x_1. So x_1 was x when there is an x, and
+// what is derived from it (x_shared, say) is called as it would have been before printing.
+std::string_view Builder::UnnumberedName(std::string_view name) {
+  const size_t bar = name.rfind('_');
+  int number = 0;
+  if (bar != std::string_view::npos && bar > 0 && bar + 1 < name.size() && name[bar + 1] != '0' &&
+      absl::SimpleAtoi(ToAbsl(name.substr(bar + 1)), &number)) {
+    const auto base = numbered_.find(name.substr(0, bar));
+    if (base != numbered_.end() && base->second + 1 == number) {
+      base->second = number;
+      return base->first;
+    }
+  }
+  return numbered_.try_emplace(ir::CopyString(name), 0).first->first;
+}
+
 void Builder::Rename(const Value& value, std::string_view name) {
   auto rename_var = [&](const ir::VarNode* var) { const_cast<ir::VarNode*>(var)->name = ir::CopyString(name); };
   if (value.kind == ValueKind::kBuffer) {
     auto* buffer = const_cast<ir::BufferNode*>(value.buffer().get());
+    name = UnnumberedName(name);
     buffer->name = ir::CopyString(name);
     if (own_data_.contains(buffer->data.get())) rename_var(buffer->data.get());
   } else if (value.kind == ValueKind::kExpr) {

@@ -269,6 +269,7 @@ absl::Status Builder::Function(const Statement* s) {
   HONE_RETURN_IF_ERROR(Decorator(s, &is_private, &check).status());
   const size_t mark = Mark();
   Frame* frame = NewFrame(FrameKind::kFunction, s->at);
+  numbered_.clear();
   frame->is_private = is_private;
   frame->ret_type = ir::VoidType();
   frames_ = {frame};

@@ -178,6 +178,7 @@ class Builder {
   void Define(std::string_view name, const Value& value);
   const Value* Find(std::string_view name) const;
   void Rename(const Value& value, std::string_view name);
+  std::string_view UnnumberedName(std::string_view name);
   // The undefined variable called `name` that a definition of type `dtype` gives its meaning to; null for none.
   ir::Var BareVar(std::string_view name, ir::DataType dtype) const;
   void DefineLoopVars(const Node* target, Frame* loop) const;
@@ -209,6 +210,8 @@ class Builder {
   std::vector<Binding> names_;
   absl::flat_hash_map<std::string_view, int> innermost_;
   absl::flat_hash_set<const ir::VarNode*> named_vars_;
+  // Names of the function's buffers, and the last number that was added to each.
+  absl::flat_hash_map<std::string_view, int> numbered_;
   // Variables made by T.int32() and not given a meaning since. A loop or block iterator of that name defines this very
   // variable: that is how the printer writes one that is also used outside of its scope.
   absl::flat_hash_set<const ir::VarNode*> bare_vars_;

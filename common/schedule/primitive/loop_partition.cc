@@ -16,6 +16,8 @@
 namespace hone::schedule {
 namespace {
 
+using ir::Expr;
+
 // Ends of the parts, relative to the loop's minimum.
 absl::StatusOr<std::vector<int64_t>> CutPoints(const ScheduleState& state, SrefId loop,
                                                absl::Span<const int64_t> factors, int64_t extent) {
@@ -42,8 +44,68 @@ absl::StatusOr<std::vector<int64_t>> CutPoints(const ScheduleState& state, SrefI
   return out;
 }
 
-// Gives the iters bound to the new loop its range, and declares regions that are indexed by single variables by the
-// iters' domains.
+// The box of a buffer that accesses by iters alone touch.
+struct TouchedBox {
+  ir::Buffer buffer;
+  bool plain = true;  // Every index so far is an iter with a constant domain.
+  std::vector<std::pair<int64_t, int64_t>> dims;  // [begin, end)
+};
+
+// What the accesses of a block's body and init touch when its iters run over their domains.
+class BoxCollector final : public ir::StmtExprMutator {
+ public:
+  explicit BoxCollector(const std::vector<ir::IterVar>& iters) : iters_(iters) {}
+  // Null when the buffer is accessed otherwise, or not at all.
+  const TouchedBox* Find(ir::Buffer buffer) const {
+    for (const TouchedBox& box : boxes_) {
+      if (box.buffer == buffer) return box.plain ? &box : nullptr;
+    }
+    return nullptr;
+  }
+
+ private:
+  using StmtExprMutator::Mutate;
+
+  ir::Expr Mutate(const ir::BufferLoadNode* node) override {
+    Touch(ir::Buffer(node->buffer), node->indices);
+    return StmtExprMutator::Mutate(node);
+  }
+  ir::Stmt Mutate(const ir::BufferStoreNode* node) override {
+    Touch(node->buffer, node->indices);
+    return StmtExprMutator::Mutate(node);
+  }
+
+  void Touch(ir::Buffer buffer, ir::Array<ir::Expr> indices) {
+    TouchedBox* box = nullptr;
+    for (TouchedBox& known : boxes_) {
+      if (known.buffer == buffer) box = &known;
+    }
+    const bool first = box == nullptr;
+    if (first) {
+      boxes_.push_back({buffer, true, {}});
+      box = &boxes_.back();
+    }
+    for (size_t i = 0; i < indices.size() && box->plain; ++i) {
+      const auto iter =
+          std::find_if(iters_.begin(), iters_.end(), [&](ir::IterVar v) { return Expr(v->var) == indices[i]; });
+      const int64_t* min = iter != iters_.end() ? ir::ConstInt((*iter)->dom.min) : nullptr;
+      const int64_t* extent = iter != iters_.end() ? ir::ConstInt((*iter)->dom.extent) : nullptr;
+      if (min == nullptr || extent == nullptr) {
+        box->plain = false;
+      } else if (first) {
+        box->dims.emplace_back(*min, *min + *extent);
+      } else {
+        box->dims[i] = {std::min(box->dims[i].first, *min), std::max(box->dims[i].second, *min + *extent)};
+      }
+    }
+  }
+
+  const std::vector<ir::IterVar>& iters_;
+  std::vector<TouchedBox> boxes_;
+};
+
+// Gives the iters bound to the new loop its range. A block with such an iter declares buffers that it indexes by iters
+// alone by what its domains touch.
 class DomainUpdater final : public ir::StmtExprMutator {
  public:
   DomainUpdater(ir::Var var, ir::Range range) : var_(var), range_(range) {}
@@ -54,27 +116,38 @@ class DomainUpdater final : public ir::StmtExprMutator {
   ir::Stmt Mutate(const ir::BlockRealizeNode* node) override {
     auto* block = ir::CopyNode(node->block);
     std::vector<ir::IterVar> iters;
+    bool bound = false;
     for (size_t i = 0; i < node->iter_values.size(); ++i) {
       auto* iter = ir::CopyNode(node->block->iter_vars[i]);
-      if (node->iter_values[i] == var_) iter->dom = range_;
+      if (node->iter_values[i] == var_) {
+        iter->dom = range_;
+        bound = true;
+      }
       iters.push_back(iter);
     }
     block->iter_vars = ir::MakeArray(iters);
-    block->reads = Widen(block->reads, iters);
-    block->writes = Widen(block->writes, iters);
+    if (bound) {
+      BoxCollector boxes(iters);
+      boxes.MutateStmt(block->init);
+      boxes.MutateStmt(block->body);
+      block->reads = Widen(block->reads, boxes);
+      block->writes = Widen(block->writes, boxes);
+    }
     block->body = MutateStmt(block->body);
     auto* copy = ir::CopyNode(node);
     copy->block = block;
     return copy;
   }
 
-  static ir::Array<ir::BufferRegion> Widen(ir::Array<ir::BufferRegion> regions, const std::vector<ir::IterVar>& iters) {
+  static ir::Array<ir::BufferRegion> Widen(ir::Array<ir::BufferRegion> regions, const BoxCollector& boxes) {
     return ir::MapArray(regions, [&](ir::BufferRegion region) -> ir::BufferRegion {
+      const TouchedBox* box = boxes.Find(region->buffer);
+      if (box == nullptr) return region;
       std::vector<ir::Range> ranges;
-      for (const ir::Range& range : region->region) {
-        const auto iter = std::find_if(iters.begin(), iters.end(), [&](ir::IterVar v) { return v->var == range.min; });
-        if (iter == iters.end() || !ir::IsOne(range.extent)) return region;
-        ranges.push_back((*iter)->dom);
+      for (size_t i = 0; i < box->dims.size(); ++i) {
+        const ir::DataType dtype = region->region[i].min.dtype();
+        ranges.push_back({ir::IntImm(dtype, box->dims[i].first),
+                          ir::IntImm(dtype, box->dims[i].second - box->dims[i].first)});
       }
       return ir::MakeBufferRegion(region->buffer, ir::MakeArray(ranges));
     });
