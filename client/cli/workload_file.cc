@@ -11,6 +11,7 @@ namespace hone::cli {
 absl::StatusOr<Workload> WorkloadFromText(const std::string& path, std::string_view text) {
   script::ParseOptions options;
   options.file_name = path;
+  options.check_well_formed = true;
   absl::StatusOr<ir::IRModule> module = script::ParseModule(text, options);
   // A bad program is the file's fault, not the command line's.
   if (!module.ok()) return absl::FailedPreconditionError(module.status().message());

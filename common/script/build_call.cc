@@ -4,6 +4,7 @@
 #include "common/ir/ops.h"
 #include "common/script/builder.h"
 #include "common/script/difference.h"
+#include "common/script/graph_json.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -478,6 +479,14 @@ Builder::Or<Value> Builder::CallIr(std::string_view name, const Arguments& args)
     node->object_kind = ir::ObjectKind::kExternFunc;
     node->global_symbol = ir::CopyString(symbol);
     return Value::Object(node);
+  }
+  if (name == "load_json") {
+    HONE_ASSIGN_OR_RETURN(const auto bound, Bind(args, {"json_str"}, 1));
+    HONE_ASSIGN_OR_RETURN(const std::string_view json, ToString(bound[0], args.at, "json_str"));
+    const auto object = LoadObjectJson(json);
+    if (!object.ok()) return Error(args.at, ToStd(object.status().message()));
+    if (*object == nullptr) return Value::None();
+    return Value::Object(*object);
   }
   if (name == "Range") return CallTir("Range", args);
   return Error(args.at, StrCat("there is no I.", name));

@@ -105,6 +105,7 @@ Builder::Or<Expr> Builder::ToExpr(const Value& value, Position at) {
       return ToLoad(*static_cast<const SubscriptValue*>(value.pointer), {}, at);
     case ValueKind::kObject:
       if (const auto* iter = ir::As<ir::IterVarNode>(value.object())) return Expr(iter->var);
+      if (const auto* text = ir::As<ir::StringNode>(value.object())) return ir::StringImm(text->value);
       return Error(at, "expected an expression, found an object");
     case ValueKind::kMeta:
       return ToExpr(*static_cast<const Value*>(value.pointer), at);

@@ -355,6 +355,20 @@ Builder::Or<Value> Builder::EvalSubscript(const Node* node) {
     if (at < 0 || at >= size) return Error(node->at, StrCat("index ", at, " is outside of a list of ", size));
     return base.items()[static_cast<size_t>(at)];
   }
+  if (base.kind == ValueKind::kObject) {
+    const ir::Object* item = nullptr;
+    if (const auto* map = ir::As<ir::MapNode>(base.object()); map != nullptr && index.kind == ValueKind::kString) {
+      item = map->entries.Get(index.text);
+    } else if (const auto* array = ir::As<ir::ArrayNode>(base.object())) {
+      HONE_ASSIGN_OR_RETURN(const int64_t at, ToInt(index, node->at, "the index of an array"));
+      if (at >= 0 && at < static_cast<int64_t>(array->items.size())) item = array->items[static_cast<size_t>(at)];
+    }
+    if (item == nullptr) return Error(node->at, "the metadata has no such entry");
+    if (item->object_kind != ir::ObjectKind::kExpr) return Value::Object(item);
+    const Value value = Value::Of(Expr(static_cast<const ir::ExprNode*>(item)));
+    HONE_RETURN_IF_ERROR(Reuse(value, node->at));
+    return value;
+  }
   if (base.kind == ValueKind::kDict && index.kind == ValueKind::kString) {
     const ir::Array<Value> items = base.items();
     for (size_t i = 0; i + 1 < items.size(); i += 2) {

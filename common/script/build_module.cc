@@ -36,7 +36,7 @@ void Builder::AddPrefix(std::string_view alias, std::string_view dialect) {
 absl::StatusOr<const ir::IRModuleNode*> Builder::Build(Suite file) {
   for (const char* name : {"T", "tir"}) AddPrefix(name, "tir");
   for (const char* name : {"I", "ir"}) AddPrefix(name, "ir");
-  // Bare functions may call each other.
+  AddPrefix("tvm", "tvm");
   for (const Statement* s : file) HONE_RETURN_IF_ERROR(TopLevel(s));
   if (!has_module_ && functions_.empty()) {
     return Error({1, 1}, "expected a class with @I.ir_module or a function with @T.prim_func");

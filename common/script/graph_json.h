@@ -32,6 +32,11 @@ std::string SaveIndexMapJson(const ir::IndexMapNode* map, RenameVar rename);
 absl::StatusOr<const ir::IndexMapNode*> LoadIndexMapJson(std::string_view json);
 absl::StatusOr<const ir::IndexMapNode*> LoadIndexMapJson(std::string_view json, RenameVar rename);
 
+// Any other object, such as the metadata of a script. 
+std::string SaveObjectJson(const ir::Object* object);
+// Into the current arena.
+absl::StatusOr<const ir::Object*> LoadObjectJson(std::string_view json, const GraphLimits& limits = {});
+
 // The payload of a workload line: base64 of an 8-byte little-endian length and the JSON.
 std::string EncodePayload(std::string_view json);
 absl::StatusOr<std::string> DecodePayload(std::string_view base64);

@@ -55,6 +55,7 @@ class GraphReader {
   absl::Status Parse(std::string_view text);
   absl::StatusOr<const ir::IRModuleNode*> Module();
   absl::StatusOr<const ir::IndexMapNode*> RootIndexMap();
+  absl::StatusOr<const ir::Object*> RootObject() { return Object(root_); }
 
  private:
   template <typename T>
@@ -1133,6 +1134,12 @@ absl::StatusOr<ir::IRModule> LoadGraphJson(std::string_view text, const GraphLim
   const ir::ArenaScope scope(arena);
   HONE_ASSIGN_OR_RETURN(const ir::IRModuleNode* module, reader.Module());
   return ir::IRModule(std::move(arena), module);
+}
+
+absl::StatusOr<const ir::Object*> LoadObjectJson(std::string_view text, const GraphLimits& limits) {
+  GraphReader reader(limits, nullptr);
+  HONE_RETURN_IF_ERROR(reader.Parse(text));
+  return reader.RootObject();
 }
 
 absl::StatusOr<const ir::IndexMapNode*> LoadIndexMapJson(std::string_view text) { return ReadIndexMap(text, nullptr); }

@@ -61,6 +61,10 @@ class GraphWriter {
   explicit GraphWriter(const RenameVar* rename) : rename_(rename) { nodes_.emplace_back(); }
 
   std::string Module(const ir::IRModuleNode* module);
+  std::string Root(const ir::Object* object) {
+    const int64_t root = Object(object);
+    return Finish(root);
+  }
   std::string Map(const ir::IndexMapNode* map) {
     const int64_t root = IndexMap(map);
     return Finish(root);
@@ -714,6 +718,8 @@ std::string GraphWriter::Module(const ir::IRModuleNode* module) {
 }  // namespace
 
 std::string SaveGraphJson(const ir::IRModule& module) { return GraphWriter(nullptr).Module(module.get()); }
+
+std::string SaveObjectJson(const ir::Object* object) { return GraphWriter(nullptr).Root(object); }
 
 std::string SaveIndexMapJson(const ir::IndexMapNode* map) { return GraphWriter(nullptr).Map(map); }
 

@@ -274,7 +274,11 @@ int ScriptPrinter::Emit(Expr e, std::string* out) {
       EmitFloat(e.as<ir::FloatImmNode>(), out);
       return kAtom;
     case ExprKind::kStringImm:
-      EmitString(e.as<ir::StringImmNode>()->value, out);
+      if (e.as<ir::StringImmNode>()->value.find('\n') != std::string_view::npos) {
+        *out += Metadata("tir.StringImm", e.get());
+        return kAtom;
+      }
+      *out += Quoted(e.as<ir::StringImmNode>()->value);
       return kAtom;
     case ExprKind::kCast:
       call("Cast");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/ir/visitor.h"
+#include "common/script/graph_json.h"
 #include "common/script/quote.h"
 #include "common/script/script_printer.h"
 #include "common/support/strings.h"
@@ -146,6 +147,18 @@ std::string ScriptPrinter::Metadata(std::string_view type_key, const ir::Object*
   return StrCat("metadata[", Quoted(type_key), "][0]");
 }
 
+std::string ScriptPrinter::MetadataText() {
+  const ir::ArenaScope scope(scratch_);
+  ir::Attrs attrs;
+  for (const auto& [key, objects] : metadata_) attrs = attrs.With(key, ir::ObjectArray(ir::MakeArray(objects)));
+  std::string out = "metadata = tvm.ir.load_json(\"\"\"";
+  for (const char c : SaveObjectJson(ir::Map(attrs))) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"\"\")\n";
+}
+
 std::string ScriptPrinter::Finish(bool has_ir, bool has_tir, const std::vector<LineDoc>& lines) {
   std::string out;
   if (options_.header) {
@@ -155,8 +168,9 @@ std::string ScriptPrinter::Finish(bool has_ir, bool has_tir, const std::vector<L
   }
   Render(lines, 0, &out);
   while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
-  if (!metadata_.empty()) out += "\n\n# Metadata omitted. Use show_meta=True in script() method to show it.";
-  return out;
+  if (metadata_.empty()) return out;
+  if (options_.show_meta) return MetadataText() + out;
+  return out + "\n\n# Metadata omitted. Use show_meta=True in script() method to show it.";
 }
 
 std::string ScriptPrinter::Module(const ir::IRModule& module) {

@@ -14,13 +14,13 @@ struct PrintOptions {
   // T.grid, T.axis.remap, inlined buffer parameters, the implicit root block, fused allocations, `return`.
   bool syntax_sugar = true;
   bool header = true;  // The comment lines that name the prefixes.
-  std::string name;    // Of the class or the function; default Module, or the function's own name.
+  std::string name = {};  // Of the class or the function; default Module, or the function's own name.
   std::string ir_prefix = "I";
   std::string tir_prefix = "T";
   // Text starts with the metadata that it refers to; otherwise a last line says that there is some.
   bool show_meta = false;
   // Nodes (statements) and the comment behind the line that prints them: "what is wrong here" of an error report.
-  std::vector<std::pair<const ir::Object*, std::string>> annotations;
+  std::vector<std::pair<const ir::Object*, std::string>> annotations = {};
 };
 
 // As TVM 0.19's mod.script() does. No newline at the end.

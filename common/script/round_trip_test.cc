@@ -254,6 +254,17 @@ for i in range(4):
   EXPECT_EQ(Reprint(Main("T: T.int32", "T_1: T.int32 = T\n")).substr(0, 7), "refused");
 }
 
+TEST(RoundTripTest, MetadataOnRequest) {
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, ParseModule(Main(kA, "assert n < 4, \"two\\nlines\"\nA[0] = 1")));
+  const std::string hidden = PrintModule(module);
+  EXPECT_NE(hidden.find("assert n < 4, metadata[\"tir.StringImm\"][0]"), std::string::npos) << hidden;
+  EXPECT_NE(hidden.find("# Metadata omitted."), std::string::npos);
+  const std::string shown = PrintModule(module, {.show_meta = true});
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule again, ParseModule(shown));
+  EXPECT_TRUE(ir::StructuralEqual(module, again)) << shown;
+  EXPECT_EQ(PrintModule(again, {.show_meta = true}), shown);
+}
+
 // ---- other ways to write the same
 
 TEST(ReadingTest, GridsAliasesAndWhiteSpace) {

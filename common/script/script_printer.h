@@ -107,7 +107,9 @@ class ScriptPrinter {
   std::string Ir(std::string_view name) const { return options_.ir_prefix + "." + std::string(name); }
   // min + extent, folded for literals.
   ir::Expr Sum(ir::Expr min, ir::Expr extent);
+  // A reference to `object`, which has no textual form of its own.
   std::string Metadata(std::string_view type_key, const ir::Object* object);
+  std::string MetadataText();
 
   // ---- buffers (print_buffer.cc)
   std::string VarCreation(ir::Var var);
