@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "common/support/clock.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
@@ -35,7 +36,17 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
+absl::Status CheckPort(const std::string& address) {
+  if (address.compare(0, 5, "unix:") == 0) return absl::OkStatus();
+  int port = -1;
+  size_t colon = address.rfind(':');
+  bool number = colon != std::string::npos && absl::SimpleAtoi(address.substr(colon + 1), &port);
+  if (number && port >= 0 && port <= 65535) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("--listen ", address, ": expected host:port or unix:/path"));
+}
+
 absl::Status CheckExposure(const ServerOptions& options) {
+  HONE_RETURN_IF_ERROR(CheckPort(options.listen));
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError("--tls-cert and --tls-key belong together");
   }
