@@ -10,6 +10,7 @@
 #include "common/lower/attr_value.h"
 #include "common/lower/linear.h"
 #include "common/lower/passes.h"
+#include "common/lower/vector_index.h"
 
 namespace hone::lower {
 namespace {
@@ -199,6 +200,12 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     Allocation* allocation = Find(buffer);
     if (allocation == nullptr) return;
     for (size_t d = 0; d < indices.size(); ++d) {
+      const auto* ramp = indices[d].as<ir::RampNode>();
+      const int64_t* stride = ramp != nullptr ? ir::ConstInt(ramp->stride) : nullptr;
+      if (stride != nullptr && *stride > 0 && ramp->base.dtype().is_index()) {
+        Touch(*allocation, d, context.Of(ramp->base), (indices[d].dtype().lanes - 1) * *stride + 1);
+        continue;
+      }
       if (!indices[d].dtype().is_index()) {
         allocation->dims[d].touched = allocation->dims[d].full = true;
         continue;
@@ -320,7 +327,7 @@ class Rebaser final : public ir::StmtExprMutator {
 
   ir::Array<ir::Expr> Rebase(ir::Array<ir::Expr> indices, const Compacted& to) {
     std::vector<ir::Expr> out;
-    for (size_t d = 0; d < indices.size(); ++d) out.push_back(ir::Sub(indices[d], to.mins[d]));
+    for (size_t d = 0; d < indices.size(); ++d) out.push_back(UnshiftIndex(indices[d], to.mins[d]));
     return ir::MakeArray(out);
   }
 

@@ -49,7 +49,19 @@ class Flattener final : public LinearMutator {
     return copy;
   }
 
+  // A Ramp in the last dimension stays a Ramp.
   ir::Array<ir::Expr> FlatIndices(ir::Buffer buffer, ir::Array<ir::Expr> indices) {
+    if (!indices.empty()) {
+      if (const auto* ramp = indices.back().as<ir::RampNode>()) {
+        std::vector<ir::Expr> first_lane = indices.ToVector();
+        first_lane.back() = ramp->base;
+        std::vector<ir::Expr> flat = FlatIndices(buffer, ir::MakeArray(first_lane)).ToVector();
+        ir::Expr stride = ramp->stride;
+        if (!buffer->strides.empty()) stride = context_.Simplify(ir::Mul(stride, buffer->strides.back()));
+        flat.back() = ir::MakeRamp(flat.back(), ir::Cast(flat.back().dtype(), stride), ramp->lanes);
+        return ir::MakeArray(flat);
+      }
+    }
     std::vector<ir::Expr> out;
     const std::vector<size_t> groups = GroupBounds(buffer);
     for (size_t g = 0; g + 1 < groups.size(); ++g) {

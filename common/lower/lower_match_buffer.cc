@@ -1,9 +1,12 @@
 // LowerMatchBuffer: views made by match_buffer are replaced by their sources with shifted indices, and the view's
 // symbolic shape, strides, offset and data pointer by the source's.
+#include <algorithm>
+
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/lower/linear.h"
 #include "common/lower/passes.h"
+#include "common/lower/vector_index.h"
 #include "common/support/strings.h"
 
 namespace hone::lower {
@@ -118,11 +121,34 @@ class MatchLowerer final : public ir::StmtExprMutator {
     return out;
   }
 
+  // A view is compact unless it says otherwise, and some intrinsics read several of its rows as one vector. That is
+  // right only where the rows of the source follow each other, too.
+  void CheckRows(ir::Buffer view_buffer, const View& view, ir::Array<ir::Expr> indices) {
+    const size_t rank = indices.size();
+    if (rank < 2 || !view_buffer->strides.empty()) return;
+    const auto* ramp = indices[rank - 1].as<ir::RampNode>();
+    Bounds bounds = context_.BoundsOf(ramp != nullptr ? ramp->base : indices[rank - 1]);
+    if (ramp != nullptr) {
+      const int64_t* stride = ir::ConstInt(ramp->stride);
+      bounds.hi += (indices[rank - 1].dtype().lanes - 1) * (stride != nullptr ? std::max<int64_t>(0, *stride) : 0);
+    }
+    const int64_t* extent = ir::ConstInt(view.region[view.leading + rank - 1].extent);
+    if (extent == nullptr || !bounds.bounded() || bounds.hi < *extent) return;
+    const std::vector<ir::Expr> strides = StridesOf(view.source);
+    for (size_t d = 1; d < rank; ++d) {
+      const ir::Expr row = ir::Mul(view.region[view.leading + d].extent, strides[view.leading + d]);
+      const Linear gap = context_.Of(row) - context_.Of(strides[view.leading + d - 1]);
+      if (gap.is_const() && gap.constant == 0) continue;
+      return Fail(StrCat("match_buffer \"", view_buffer->name, "\" is accessed across its rows, which do not follow ",
+                         "each other in \"", view.source->name, "\""));
+    }
+  }
+
   static ir::Array<ir::Expr> Shifted(const View& view, ir::Array<ir::Expr> indices) {
     std::vector<ir::Expr> out;
     for (size_t d = 0; d < view.region.size(); ++d) {
       out.push_back(d < view.leading ? view.region[d].min
-                                     : ir::Add(view.region[d].min, indices[d - view.leading]));
+                                     : ShiftIndex(indices[d - view.leading], view.region[d].min));
     }
     return ir::MakeArray(out);
   }
@@ -132,6 +158,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
     auto it = views_.find(node->buffer);
     if (it == views_.end()) return visited;
     const auto* load = visited.as<ir::BufferLoadNode>();
+    CheckRows(node->buffer, it->second, load->indices);
     return ir::MakeBufferLoad(it->second.source, Shifted(it->second, load->indices), load->predicate);
   }
   ir::Stmt Mutate(const ir::BufferStoreNode* node) override {
@@ -139,6 +166,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
     auto it = views_.find(node->buffer.get());
     if (it == views_.end()) return visited;
     const auto* store = visited.as<ir::BufferStoreNode>();
+    CheckRows(node->buffer, it->second, store->indices);
     return ir::MakeBufferStore(it->second.source, store->value, Shifted(it->second, store->indices),
                                store->predicate);
   }

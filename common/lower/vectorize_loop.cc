@@ -106,7 +106,9 @@ class Vectorizer final : public ir::StmtExprMutator {
       return Choice(node, condition, node->args[0], node->args[1], node->args[2], /*lazy=*/true);
     }
     if (!Varies(ir::Expr(node))) return node;
-    if (node->function != nullptr || !IsElementwise(node->op)) {
+    const bool has_vectors = std::any_of(node->args.begin(), node->args.end(),
+                                         [](ir::Expr arg) { return arg.dtype().lanes > 1; });
+    if (node->function != nullptr || !IsElementwise(node->op) || node->dtype.lanes != 1 || has_vectors) {
       widening_.failed = true;
       return node;
     }
@@ -272,8 +274,9 @@ class Vectorizer final : public ir::StmtExprMutator {
   ir::Stmt Mutate(const ir::LetStmtNode* node) override {
     widening_.failed = false;
     const ir::Expr value = MutateExpr(node->value);
-    if (widening_.failed) return OneByOne(node);
-    if (!value.dtype().is_vector()) {
+    const bool varies = Varies(node->value);
+    if (widening_.failed || (varies && node->value.dtype().lanes != 1)) return OneByOne(node);
+    if (!varies) {
       const ir::Stmt body = MutateStmt(node->body);
       return value == node->value && body == node->body ? ir::Stmt(node) : ir::MakeLetStmt(node->var, value, body);
     }

@@ -320,6 +320,19 @@ llvm::Value* FunctionEmitter::EmitLlvmIntrinsic(const ir::CallNode* node) {
                            ? 2
                            : 1;
   for (size_t i = first; i < node->args.size(); ++i) args.push_back(EmitExpr(node->args[i]));
+  if (!llvm::Intrinsic::isOverloaded(id)) {
+    // Versions of LLVM differ in how they cut the bits of vector operands.
+    llvm::FunctionType* type = llvm::Intrinsic::getType(state_.context, id);
+    for (size_t i = 0; i < args.size() && i < type->getNumParams(); ++i) {
+      llvm::Type* wanted = type->getParamType(i);
+      if (args[i]->getType() != wanted && llvm::CastInst::isBitCastable(args[i]->getType(), wanted)) {
+        args[i] = builder_.CreateBitCast(args[i], wanted);
+      }
+    }
+    Value* out = builder_.CreateCall(llvm::Intrinsic::getOrInsertDeclaration(&state_.module, id), args);
+    if (out->getType() == TypeOf(node->dtype)) return out;
+    return builder_.CreateBitCast(out, TypeOf(node->dtype));
+  }
   return builder_.CreateIntrinsic(TypeOf(node->dtype), id, args);
 }
 

@@ -1,0 +1,66 @@
+// Random programs under random schedules: what the compiled kernel computes is what the interpreter says of the
+// original. Seeds from HONE_FUZZ_FIRST (default 1), HONE_FUZZ_COUNT (200) of them.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "common/interp/interpreter.h"
+#include "common/lower/pass_checker.h"
+#include "common/support/status_matchers.h"
+#include "worker/codegen/llvm/testing/compiled_function.h"
+#include "worker/codegen/llvm/testing/random_candidate.h"
+
+namespace hone::codegen {
+namespace {
+
+int64_t FromEnvironment(const char* name, int64_t fallback) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoll(text) : fallback;
+}
+
+absl::Status Agrees(const RandomCandidate& candidate, const Target& target, uint64_t seed) {
+  const auto function = CompiledFunction::Make(candidate.scheduled, target);
+  if (!function.ok()) return function.status();
+  auto got = interp::RandomArgs(candidate.original, seed);
+  if (!got.ok()) return got.status();
+  std::vector<interp::Tensor> expected = *got;
+  if (absl::Status status = function->Run(absl::MakeSpan(*got)); !status.ok()) return status;
+  if (absl::Status status = interp::Interpret(candidate.original, absl::MakeSpan(expected)); !status.ok()) return status;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double tolerance = 4 * interp::Tolerance(expected[i].dtype, 256);
+    const interp::Difference difference = interp::Compare((*got)[i], expected[i], tolerance, tolerance);
+    if (!difference.close) {
+      return absl::FailedPreconditionError("parameter " + std::to_string(i) + " element " +
+                                           std::to_string(difference.worst) + ": " + std::to_string(difference.got) +
+                                           ", expected " + std::to_string(difference.expected));
+    }
+  }
+  return absl::OkStatus();
+}
+
+TEST(CandidateFuzzTest, RandomSchedulesComputeTheSame) {
+  const std::vector<Target> targets = {Target::Parse("llvm -mcpu=x86-64").value(),
+                                       Target::Parse("llvm -mcpu=haswell").value(),
+                                       Target::Parse("llvm -mcpu=skylake-avx512").value()};
+  const int64_t first = FromEnvironment("HONE_FUZZ_FIRST", 1), count = FromEnvironment("HONE_FUZZ_COUNT", 200);
+  for (int64_t seed = first; seed < first + count; ++seed) {
+    const RandomCandidate candidate = MakeRandomCandidate(static_cast<uint64_t>(seed));
+    const Target& target = targets[static_cast<size_t>(seed) % targets.size()];
+    EXPECT_OK(Agrees(candidate, target, static_cast<uint64_t>(seed)))
+        << "seed " << seed << " " << target.ToString() << " " << candidate.description;
+  }
+}
+
+TEST(CandidateFuzzTest, EveryPassKeepsTheProgram) {
+  const int64_t first = FromEnvironment("HONE_FUZZ_FIRST", 1), count = FromEnvironment("HONE_FUZZ_COUNT", 200) / 5;
+  const auto machines = lower::TestMachines();
+  for (int64_t seed = first; seed < first + count; ++seed) {
+    const RandomCandidate candidate = MakeRandomCandidate(static_cast<uint64_t>(seed));
+    SCOPED_TRACE(candidate.description);
+    lower::ExpectEveryPassKeeps(candidate.scheduled, machines[static_cast<size_t>(seed) % machines.size()],
+                                static_cast<uint64_t>(seed));
+  }
+}
+
+}  // namespace
+}  // namespace hone::codegen
