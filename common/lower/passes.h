@@ -14,6 +14,7 @@ HONE_DECLARE_PASS(CompactBufferAllocation);
 HONE_DECLARE_PASS(LowerMatchBuffer);
 HONE_DECLARE_PASS(LowerOpaqueBlock);
 HONE_DECLARE_PASS(FlattenBuffer);
+HONE_DECLARE_PASS(LegalizeNarrowFloat);
 HONE_DECLARE_PASS(Simplify);
 HONE_DECLARE_PASS(HoistReductionInit);
 HONE_DECLARE_PASS(VectorizeFreeLoops);

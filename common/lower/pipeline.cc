@@ -15,6 +15,7 @@ constexpr Pass kCpuPipeline[] = {
     {"LowerOpaqueBlock", LowerOpaqueBlock},
     // Flat memory.
     {"FlattenBuffer", FlattenBuffer},
+    {"BF16ComputeLegalize", LegalizeNarrowFloat},
     {"Simplify", Simplify},
     // Loops: vectors first, on one-dimensional indices, then copies, then registers.
     {"HoistReductionInit", HoistReductionInit},

@@ -19,6 +19,7 @@ struct InspectCase {
   std::string target;      // Target string or JSON.
   std::string kind;        // "llvm", "cuda-tensorcore", ...; which default rules and postprocs.
   std::string emit;        // For lower: "tir", "llvm-ir", "asm", "cuda".
+  std::string dump_after;  // For lower: a pass, or "all".
   bool postprocs = false;  // For replay: apply the kind's postprocs afterwards.
 };
 

@@ -23,6 +23,7 @@ struct Arguments {
   std::string target;
   std::string kind;
   std::string emit = "tir";
+  std::string dump_after;
   bool postprocs = false;
   bool json = false;
   int64_t jobs = 0;
@@ -77,6 +78,7 @@ absl::StatusOr<InspectCase> CaseFromFiles(const Arguments& arguments) {
   question.target = arguments.target;
   question.kind = arguments.kind;
   question.emit = arguments.emit;
+  question.dump_after = arguments.dump_after;
   question.postprocs = arguments.postprocs;
   return question;
 }
@@ -112,6 +114,7 @@ void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view h
   flags.Add("target", &arguments->target, "Target string or JSON");
   flags.Add("kind", &arguments->kind, "Which default rules and postprocs: llvm, cuda, cuda-tensorcore, ...");
   flags.AddOneOf("emit", &arguments->emit, {"tir", "llvm-ir", "asm", "cuda"}, "What `lower` prints");
+  flags.Add("dump-after", &arguments->dump_after, "`lower` prints the program after this pass, or after \"all\"");
   flags.Add("postprocs", &arguments->postprocs, "Apply the kind's postprocs after the trace");
   flags.Add("jobs", &arguments->jobs, "Processes that answer --cases; 0 = one a core");
   flags.Add("json", &arguments->json, "Print the answer as one JSON object");

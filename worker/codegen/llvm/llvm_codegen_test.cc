@@ -1,10 +1,17 @@
 #include "worker/codegen/llvm/llvm_codegen.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <fstream>
+
+#include "common/lower/lower.h"
+#include "common/script/parser.h"
+#include "common/support/status_macros.h"
 #include "common/support/status_matchers.h"
-#include "common/target/host.h"
 #include "common/workload/standard.h"
+#include "worker/codegen/llvm/shared_library.h"
 #include "worker/codegen/llvm/testing/compiled_function.h"
 
 namespace hone::codegen {
@@ -23,6 +30,129 @@ TEST(LlvmCodegenTest, UnscheduledMatmulComputesWhatTheInterpreterDoes) {
   for (const Target& target : RunnableTargets()) {
     EXPECT_OK(ExpectCompiledAgrees(workload::Matmul(17, 12, 9, /*relu=*/true), target, 1)) << target.ToString();
   }
+}
+
+absl::StatusOr<CompiledKernel> Compile(std::string_view script, const Target& target, const CompileOptions& options) {
+  HONE_ASSIGN_OR_RETURN(const ir::IRModule module, script::ParseModule(script));
+  HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(module, target));
+  return CompileCpu(lowered, target, options);
+}
+
+TEST(LlvmCodegenTest, NarrowFloatsRoundAsTheInterpreterDoes) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((40,), "bfloat16"), B: T.Buffer((40,), "e4m3_float8"), C: T.Buffer((40,), "bfloat16"),
+         D: T.Buffer((40,), "e5m2_float8"), E: T.Buffer((40,), "float16")):
+    for i in T.vectorized(40):
+        with T.block("c"):
+            v = T.axis.spatial(40, i)
+            T.reads(A[v], B[v])
+            T.writes(C[v], D[v], E[v])
+            C[v] = A[v] + A[v]
+            D[v] = T.Cast("e5m2_float8", T.Cast("float32", B[v]) * T.float32(0.3))
+            E[v] = T.Cast("float16", B[v])
+)";
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScript));
+  for (const Target& target : RunnableTargets()) {
+    for (uint64_t seed = 1; seed < 6; ++seed) EXPECT_OK(ExpectCompiledAgrees(module, target, seed)) << target.ToString();
+  }
+}
+
+TEST(LlvmCodegenTest, ParallelLoopsRunInTasksAndReportErrors) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((37, 5), "float32"), B: T.Buffer((37, 5), "float32"), n: T.int32):
+    for i in T.parallel(37):
+        for j in range(5):
+            with T.block("b"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(A[vi, vj])
+                T.writes(B[vi, vj])
+                assert n < 10, "too large"
+                B[vi, vj] = A[vi, vj] * T.Cast("float32", n)
+)";
+  const Target target = RunnableTargets().back();
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScript));
+  ASSERT_OK_AND_ASSIGN(const CompiledFunction function, CompiledFunction::Make(module, target));
+  std::vector<float> a(37 * 5, 2.0f), b(37 * 5);
+  int32_t n = 3;
+  void* buffers[] = {a.data(), b.data(), &n};
+  EXPECT_EQ(function.Call(buffers), 0);
+  for (float value : b) EXPECT_EQ(value, 6.0f);
+  n = 10;
+  EXPECT_NE(function.Call(buffers), 0);
+}
+
+TEST(LlvmCodegenTest, AccumulatorsOfARegisterTileStayInRegisters) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((8, 256), "float32"), B: T.Buffer((256, 32), "float32"), C: T.Buffer((8, 32), "float32")):
+    for k in range(256):
+        for i in range(8):
+            for j in T.vectorized(32):
+                with T.block("c"):
+                    vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                    T.reads(C[vi, vj], A[vi, vk], B[vk, vj])
+                    T.writes(C[vi, vj])
+                    C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+)";
+  CompileOptions options;
+  options.assembly = true;
+  ASSERT_OK_AND_ASSIGN(const CompiledKernel kernel,
+                       Compile(kScript, Target::Parse("llvm -mcpu=skylake-avx512").value(), options));
+  // The loop between the first and the last multiply-add: no store, and nothing from the stack.
+  const size_t begin = kernel.assembly.find("vfmadd"), end = kernel.assembly.rfind("vfmadd");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string loop = kernel.assembly.substr(begin, end - begin);
+  EXPECT_EQ(loop.find("(%rsp)"), std::string::npos) << loop;
+  EXPECT_EQ(loop.find("(%rbp)"), std::string::npos) << loop;
+  EXPECT_EQ(loop.find(", ("), std::string::npos) << loop;
+  int count = 0;
+  for (size_t at = begin; at != std::string::npos; at = kernel.assembly.find("vfmadd", at + 1)) ++count;
+  EXPECT_EQ(count, 16);
+}
+
+TEST(LlvmCodegenTest, AnOperationWithoutCodeIsNamed) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((4,), "float32")):
+    for i in range(4):
+        with T.block("a"):
+            v = T.axis.spatial(4, i)
+            T.reads()
+            T.writes(A[v])
+            A[v] = T.call_extern("float32", "no_such_function")
+            T.evaluate(T.tvm_warp_activemask())
+)";
+  EXPECT_STATUS(Compile(kScript, RunnableTargets()[0], {}), absl::StatusCode::kUnimplemented, "tvm_warp_activemask");
+}
+
+TEST(LlvmCodegenTest, ExportsASharedLibraryThatLoads) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((64,), "float32"), B: T.Buffer((64,), "float32")):
+    for i in T.parallel(64):
+        with T.block("b"):
+            v = T.axis.spatial(64, i)
+            T.reads(A[v])
+            T.writes(B[v])
+            B[v] = T.sin(A[v])
+)";
+  CompileOptions options;
+  options.entry = "my_sin";
+  ASSERT_OK_AND_ASSIGN(const CompiledKernel kernel, Compile(kScript, RunnableTargets()[0], options));
+  ASSERT_OK_AND_ASSIGN(const std::string library, LinkSharedLibrary(kernel.object));
+  const std::string path = ::testing::TempDir() + "/my_sin.so";
+  std::ofstream(path, std::ios::binary) << library;
+  void* handle = dlopen(path.c_str(), RTLD_NOW);
+  ASSERT_NE(handle, nullptr) << dlerror();
+  auto* entry = reinterpret_cast<int32_t (*)(void**)>(dlsym(handle, "my_sin"));
+  ASSERT_NE(entry, nullptr);
+  std::vector<float> a(64, 0.5f), b(64);
+  void* buffers[] = {a.data(), b.data()};
+  EXPECT_EQ(entry(buffers), 0);
+  EXPECT_FLOAT_EQ(b[63], std::sin(0.5f));
+  dlclose(handle);
 }
 
 }  // namespace
