@@ -99,6 +99,6 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   return kernel;
 }
 
-std::string CodegenRevision() { return "1"; }
+std::string CodegenRevision() { return "2"; }
 
 }  // namespace hone::codegen
