@@ -111,7 +111,7 @@ std::string MatchesTable(const v1::QueryResponse& matches) {
     const v1::Measurement& measured = record.measurement();
     const bool rate = measured.metric() != v1::METRIC_INSTRUCTIONS && measured.median() > 0;
     table.Add({ShortHex(record.id()), match.workload().name(), Measured(measured.metric(), measured.median()),
-               StrCat(FormatNumber(measured.spread() * 100), " %"),
+               measured.spread() > 0 ? StrCat(FormatNumber(measured.spread() * 100), " %") : "-",
                rate ? FormatNumber(match.workload().flops() / measured.median() / 1e9) : "-", TrustName(record.trust()),
                FitName(match.fit()), record.device().device_class(), FormatAgo(record.created_unix_secs(), NowSecs())});
   }

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Every answer must agree. HONE_CORPUS names a further folder of the same form, which is then checked as well.
+set -e
+python3 tests/conformance/corpus.py tests/conformance/data --hone client/cli/hone
+if [ -n "${HONE_CORPUS:-}" ]; then
+  python3 tests/conformance/corpus.py "$HONE_CORPUS" --hone client/cli/hone --bar 99
+fi
