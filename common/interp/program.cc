@@ -1345,7 +1345,42 @@ class Compiler {
         return sum;
       });
     }
+    if (const Evaluator* arm = ArmDotPart(call, name, first)) return arm;
     Unimplemented(StrCat("external function \"", name, "\""));
+  }
+
+  // The instructions that Arm's dot products are made of; null for others.
+  const Evaluator* ArmDotPart(const CallNode* call, const std::string& name, size_t first) {
+    if (name == "llvm.aarch64.neon.sdot.v4i32.v16i8" || name == "llvm.aarch64.neon.udot.v4i32.v16i8") {
+      const bool is_signed = name == "llvm.aarch64.neon.sdot.v4i32.v16i8";
+      return IntFunction(call, [first, is_signed](Frame& f, int l, const Args& a) {
+        int64_t sum = a[first]->Int(f, l);
+        for (int k = 4 * l; k < 4 * l + 4; ++k) {
+          const int64_t x = a[first + 1]->Int(f, k);
+          const int64_t y = a[first + 2]->Int(f, k);
+          sum += is_signed ? int64_t{static_cast<int8_t>(x)} * static_cast<int8_t>(y)
+                           : int64_t{static_cast<uint8_t>(x)} * static_cast<uint8_t>(y);
+        }
+        return sum;
+      });
+    }
+    if (name == "llvm.aarch64.neon.smull.v8i16") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        return a[first]->Int(f, l) * a[first + 1]->Int(f, l);
+      });
+    }
+    if (name == "llvm.aarch64.neon.saddlp.v4i32.v8i16") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        return a[first]->Int(f, 2 * l) + a[first]->Int(f, 2 * l + 1);
+      });
+    }
+    if (name == "llvm.aarch64.neon.addp.v4i32") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        const Evaluator* half = a[first + l / 2];
+        return half->Int(f, 2 * (l % 2)) + half->Int(f, 2 * (l % 2) + 1);
+      });
+    }
+    return nullptr;
   }
 
   const Evaluator* CallFunction(const CallNode* call) {

@@ -5,6 +5,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "common/intrin/arm.h"
+#include "common/intrin/dp4a.h"
+#include "common/intrin/hexagon.h"
+#include "common/intrin/mma_m16n8k8.h"
+#include "common/intrin/wmma.h"
 #include "common/intrin/x86.h"
 #include "common/script/parser.h"
 #include "common/support/check.h"
@@ -31,7 +36,7 @@ class Cache {
  private:
   static ir::PrimFunc Parse(std::string_view text, ir::Arena& keeper) {
     absl::StatusOr<ir::IRModule> module = script::ParseModule(text);
-    HONE_CHECK(module.ok()) << module.status().ToString();
+    HONE_CHECK(module.ok()) << module.status().ToString() << "\n" << text;
     keeper.KeepAlive(module->arena());
     const ir::ModuleEntry* entry = module->Entry();
     HONE_CHECK(entry != nullptr);
@@ -45,7 +50,10 @@ class Cache {
 const std::vector<IntrinText>& Rows() {
   static const std::vector<IntrinText>* const rows = [] {
     auto* all = new std::vector<IntrinText>;
-    for (absl::Span<const IntrinText> family : {X86Intrins()}) all->insert(all->end(), family.begin(), family.end());
+    for (const auto& family : {X86Intrins(), ArmIntrins(), HexagonIntrins(), Dp4aIntrins(), WmmaIntrins(),
+                               MmaM16n8k8Intrins()}) {
+      all->insert(all->end(), family.begin(), family.end());
+    }
     return all;
   }();
   return *rows;
@@ -57,10 +65,13 @@ absl::Span<const IntrinText> AllTensorIntrins() { return Rows(); }
 
 schedule::TensorIntrin FindTensorIntrin(std::string_view name) {
   static Cache* const cache = new Cache;
-  for (const IntrinText& row : Rows()) {
-    if (row.name == name) return cache->Get(row);
-  }
-  return {};
+  static const auto* const by_name = [] {
+    auto* index = new absl::flat_hash_map<std::string_view, const IntrinText*>;
+    for (const IntrinText& row : Rows()) HONE_CHECK(index->emplace(row.name, &row).second) << row.name;
+    return index;
+  }();
+  auto it = by_name->find(name);
+  return it == by_name->end() ? schedule::TensorIntrin() : cache->Get(*it->second);
 }
 
 }  // namespace hone

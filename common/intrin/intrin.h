@@ -2,7 +2,9 @@
 // One file a family; the table is in intrin.cc.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "common/schedule/schedule.h"
@@ -11,9 +13,9 @@ namespace hone {
 
 // One row of a family's table: both programs as TVMScript.
 struct IntrinText {
-  std::string_view name;
-  std::string_view description;
-  std::string_view implementation;
+  std::string name;
+  std::string description;
+  std::string implementation;
 };
 
 // The intrinsic `name`, parsed once and kept for the process; null description when there is none. Thread-safe. The

@@ -4,7 +4,7 @@ namespace hone {
 namespace {
 
 // C[i] += A[k] * B[i, k] for 16 x 4, uint8 x int8 -> int32.
-constexpr std::string_view kDot16x4Description = R"(
+constexpr char kDot16x4Description[] = R"(
 @T.prim_func
 def main(a: T.handle, b: T.handle, c: T.handle):
     A = T.match_buffer(a, (4,), "uint8", offset_factor=1)
@@ -21,7 +21,7 @@ def main(a: T.handle, b: T.handle, c: T.handle):
 )";
 
 // Intel SDM, VPDPBUSD: four byte products a 32-bit lane, added to it without saturation.
-constexpr std::string_view kDot16x4Vnni = R"(
+constexpr char kDot16x4Vnni[] = R"(
 @T.prim_func
 def main(a: T.handle, b: T.handle, c: T.handle):
     A = T.match_buffer(a, (4,), "uint8", offset_factor=1)
@@ -39,7 +39,7 @@ def main(a: T.handle, b: T.handle, c: T.handle):
 )";
 
 // Intel SDM, VPMADDUBSW (pairs of byte products, saturated to 16 bits) and VPMADDWD with ones.
-constexpr std::string_view kDot16x4Avx512 = R"(
+constexpr char kDot16x4Avx512[] = R"(
 @T.prim_func
 def main(a: T.handle, b: T.handle, c: T.handle):
     A = T.match_buffer(a, (4,), "uint8", offset_factor=1)
@@ -57,13 +57,13 @@ def main(a: T.handle, b: T.handle, c: T.handle):
         C[0:16] = C[0:16] + T.call_llvm_pure_intrin("int32x16", "llvm.x86.avx512.pmaddw.d.512", T.uint32(2), Red, T.Broadcast(T.int16(1), 32))
 )";
 
-constexpr IntrinText kRows[] = {
-    {"dot_16x4_vnni", kDot16x4Description, kDot16x4Vnni},
-    {"dot_16x4_avx512", kDot16x4Description, kDot16x4Avx512},
-};
-
 }  // namespace
 
-absl::Span<const IntrinText> X86Intrins() { return kRows; }
+std::vector<IntrinText> X86Intrins() {
+  return {
+      {"dot_16x4_vnni", kDot16x4Description, kDot16x4Vnni},
+      {"dot_16x4_avx512", kDot16x4Description, kDot16x4Avx512},
+  };
+}
 
 }  // namespace hone

@@ -1,11 +1,12 @@
 // Dot products of x86: AVX-512 VNNI and AVX-512 BW.
 #pragma once
 
-#include "absl/types/span.h"
+#include <vector>
+
 #include "common/intrin/intrin.h"
 
 namespace hone {
 
-absl::Span<const IntrinText> X86Intrins();
+std::vector<IntrinText> X86Intrins();
 
 }  // namespace hone

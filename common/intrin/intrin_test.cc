@@ -1,0 +1,56 @@
+#include "common/intrin/intrin.h"
+
+#include <gtest/gtest.h>
+
+#include "common/interp/interpreter.h"
+#include "common/script/parser.h"
+#include "common/support/status_matchers.h"
+
+namespace hone {
+namespace {
+
+TEST(IntrinTest, EveryDescriptionAndImplementationParses) {
+  for (const IntrinText& row : AllTensorIntrins()) {
+    for (const std::string& text : {row.description, row.implementation}) {
+      const auto module = script::ParseModule(text);
+      EXPECT_OK(module) << row.name << text;
+    }
+  }
+}
+
+TEST(IntrinTest, IntrinsicsAreFoundByNameAndParsedOnce) {
+  const schedule::TensorIntrin first = FindTensorIntrin("wmma_sync_16x16x16_f16f16f32_trans");
+  ASSERT_NE(first.description, nullptr);
+  EXPECT_EQ(FindTensorIntrin("wmma_sync_16x16x16_f16f16f32_trans").description, first.description);
+  EXPECT_EQ(FindTensorIntrin("no_such_intrinsic").description, nullptr);
+}
+
+TEST(IntrinTest, AllNamesOfTheDefaultListsExist) {
+  for (const char* name :
+       {"dot_16x4_vnni", "dot_16x4_avx512", "dot_4x4_i8i8s32_neon", "dot_4x4_i8i8s32_sdot", "dot_4x4_u8u8u32_udot",
+        "dot_4x4_u8u8i32_hdot", "wmma_fill_16x16x16_f32", "wmma_fill_16x16x16_f16", "wmma_fill_16x16x16_s32",
+        "wmma_load_16x16x16_f16_a_shared_dyn", "wmma_load_16x16x16_f16_b_trans_shared_dyn",
+        "wmma_load_16x16x16_s8_b_shared_dyn", "wmma_sync_16x16x16_s8s8s32_trans",
+        "wmma_store_16x16x16_s32_shared_dyn", "wmma_store_16x16x16_f32_global", "mma_init_m16n8k8_f16",
+        "mma_load_m16n8k8_f16_A_shared_dyn", "mma_sync_m16n8k8_f16f16f32", "mma_store_m16n8k8_f32_global"}) {
+    EXPECT_NE(FindTensorIntrin(name).description, nullptr) << name;
+  }
+}
+
+// On random inputs, values of bytes small enough that no instruction saturates.
+TEST(IntrinTest, DotProductsOfCpusComputeTheirDescriptions) {
+  for (const char* name : {"dot_16x4_vnni", "dot_4x4_i8i8s32_neon", "dot_4x4_i8i8s32_sdot", "dot_4x4_u8u8u32_udot",
+                           "dot_4x4_u8u8i32_hdot"}) {
+    for (const IntrinText& row : AllTensorIntrins()) {
+      if (row.name != name) continue;
+      ASSERT_OK_AND_ASSIGN(const ir::IRModule description, script::ParseModule(row.description));
+      ASSERT_OK_AND_ASSIGN(const ir::IRModule implementation, script::ParseModule(row.implementation));
+      for (int seed = 1; seed <= 5; ++seed) {
+        EXPECT_OK(interp::ExpectSameResults(description, implementation, seed)) << name << " seed " << seed;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hone
