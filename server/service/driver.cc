@@ -125,18 +125,24 @@ class Driver::Impl {
     });
   }
 
-  void Get(const std::string& id, bool with_spec, Done<v1::JobReport> done) {
-    if (core_->FindJob(id) == nullptr) return GetStored(id, with_spec, std::move(done));
+  // The job in memory, when there is one in scope; others are looked for in the store, with the same scope.
+  const JobRun* LiveJob(const JobScope& scope, const std::string& id) const {
+    const JobRun* job = core_->FindJob(id);
+    return job != nullptr && scope.Covers(job->definition()) ? job : nullptr;
+  }
+
+  void Get(const JobScope& scope, const std::string& id, bool with_spec, Done<v1::JobReport> done) {
+    if (LiveJob(scope, id) == nullptr) return GetStored(scope, id, with_spec, std::move(done));
     v1::JobReport report = ReportOf(id);
     if (with_spec) *report.mutable_spec() = ToProto(core_->FindJob(id)->definition());
     done(report);
   }
 
-  void GetStored(const std::string& id, bool with_spec, Done<v1::JobReport> done) {
-    committer_->Run([this, id, with_spec, done] {
+  void GetStored(const JobScope& scope, const std::string& id, bool with_spec, Done<v1::JobReport> done) {
+    committer_->Run([this, scope, id, with_spec, done] {
       absl::StatusOr<std::optional<JobSummary>> summary = store_.FindJob(id);
       if (!summary.ok()) return done(summary.status());
-      if (!*summary) return done(absl::NotFoundError(StrCat("no job \"", id, "\"")));
+      if (!*summary || !scope.Covers((*summary)->definition)) return done(absl::NotFoundError(StrCat("no job \"", id, "\"")));
       v1::JobReport report = StoredReport(**summary);
       if (with_spec) *report.mutable_spec() = ToProto((*summary)->definition);
       done(report);
@@ -153,15 +159,16 @@ class Driver::Impl {
     return report;
   }
 
-  void List(const v1::ListJobsRequest& request, Done<v1::ListJobsResponse> done) {
+  void List(const JobScope& scope, const v1::ListJobsRequest& request, Done<v1::ListJobsResponse> done) {
     int limit = request.limit() == 0 ? 100 : std::min<int>(request.limit(), 1000);
     std::map<std::string, v1::JobReport> live;
     for (const std::string& id : core_->JobIds()) live[id] = ReportOf(id);
-    committer_->Run([this, request, limit, done, live = std::move(live)] {
+    committer_->Run([this, scope, request, limit, done, live = std::move(live)] {
       absl::StatusOr<std::vector<JobSummary>> jobs = store_.ListJobs(request.before(), limit, request.all());
       if (!jobs.ok()) return done(jobs.status());
       v1::ListJobsResponse response;
       for (const JobSummary& job : *jobs) {
+        if (!scope.Covers(job.definition)) continue;
         auto it = live.find(job.definition.id);
         *response.add_jobs() = it != live.end() ? it->second : StoredReport(job);
       }
@@ -169,8 +176,11 @@ class Driver::Impl {
     });
   }
 
-  void Control(absl::Status status, const std::string& id, Done<v1::JobReport> done) {
-    if (absl::IsNotFound(status)) return GetStored(id, false, std::move(done));  // Ended long ago.
+  void Control(const JobScope& scope, const std::string& id, const std::function<absl::Status(Coordinator&)>& command,
+               Done<v1::JobReport> done) {
+    // Not in memory: ended long ago, or not the caller's.
+    if (LiveJob(scope, id) == nullptr) return GetStored(scope, id, false, std::move(done));
+    absl::Status status = command(*core_);
     if (!status.ok()) return done(status);
     Act();  // So that the new state is queued for storing,
     v1::JobReport report = ReportOf(id);
@@ -183,10 +193,10 @@ class Driver::Impl {
   }
 
   // --- Watching.
-  void Watch(const std::string& id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher) {
-    const JobRun* job = core_->FindJob(id);
+  void Watch(const JobScope& scope, const std::string& id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher) {
+    const JobRun* job = LiveJob(scope, id);
     if (job == nullptr) {
-      return GetStored(id, false, [watcher](absl::StatusOr<v1::JobReport> report) {
+      return GetStored(scope, id, false, [watcher](absl::StatusOr<v1::JobReport> report) {
         if (report.ok()) {
           v1::JobEvent event;
           *event.mutable_report() = *report;
@@ -557,20 +567,26 @@ uint64_t Driver::leader_epoch() const { return impl_->leader_epoch(); }
 void Driver::SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done) {
   impl_->Submit(std::move(job), std::move(done));
 }
-void Driver::GetJob(std::string id, bool with_spec, Done<v1::JobReport> done) {
-  impl_->Post([this, id, with_spec, done] { impl_->Get(id, with_spec, done); });
+void Driver::GetJob(JobScope scope, std::string id, bool with_spec, Done<v1::JobReport> done) {
+  impl_->Post([this, scope, id, with_spec, done] { impl_->Get(scope, id, with_spec, done); });
 }
-void Driver::ListJobs(v1::ListJobsRequest request, Done<v1::ListJobsResponse> done) {
-  impl_->Post([this, request, done] { impl_->List(request, done); });
+void Driver::ListJobs(JobScope scope, v1::ListJobsRequest request, Done<v1::ListJobsResponse> done) {
+  impl_->Post([this, scope, request, done] { impl_->List(scope, request, done); });
 }
-void Driver::PauseJob(std::string id, Done<v1::JobReport> done) {
-  impl_->Post([this, id, done] { impl_->Control(impl_->core().PauseJob(id, Now()), id, done); });
+void Driver::PauseJob(JobScope scope, std::string id, Done<v1::JobReport> done) {
+  impl_->Post([this, scope, id, done] {
+    impl_->Control(scope, id, [&id](Coordinator& core) { return core.PauseJob(id, Now()); }, done);
+  });
 }
-void Driver::ResumeJob(std::string id, Done<v1::JobReport> done) {
-  impl_->Post([this, id, done] { impl_->Control(impl_->core().ResumeJob(id, Now()), id, done); });
+void Driver::ResumeJob(JobScope scope, std::string id, Done<v1::JobReport> done) {
+  impl_->Post([this, scope, id, done] {
+    impl_->Control(scope, id, [&id](Coordinator& core) { return core.ResumeJob(id, Now()); }, done);
+  });
 }
-void Driver::CancelJob(std::string id, std::string reason, Done<v1::JobReport> done) {
-  impl_->Post([this, id, reason, done] { impl_->Control(impl_->core().CancelJob(id, reason, Now()), id, done); });
+void Driver::CancelJob(JobScope scope, std::string id, std::string reason, Done<v1::JobReport> done) {
+  impl_->Post([this, scope, id, reason, done] {
+    impl_->Control(scope, id, [&](Coordinator& core) { return core.CancelJob(id, reason, Now()); }, done);
+  });
 }
 void Driver::ListWorkers(Done<v1::ListWorkersResponse> done) {
   impl_->Post([this, done] { done(impl_->Workers()); });
@@ -578,8 +594,8 @@ void Driver::ListWorkers(Done<v1::ListWorkersResponse> done) {
 void Driver::DrainWorker(std::string name, bool undrain, Done<v1::WorkerReport> done) {
   impl_->Post([this, name, undrain, done] { impl_->Drain(name, undrain, done); });
 }
-void Driver::WatchJob(std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher) {
-  impl_->Post([this, id, cursor, watcher] { impl_->Watch(id, cursor, watcher); });
+void Driver::WatchJob(JobScope scope, std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher) {
+  impl_->Post([this, scope, id, cursor, watcher] { impl_->Watch(scope, id, cursor, watcher); });
 }
 void Driver::Unwatch(const std::shared_ptr<JobWatcher>& watcher) {
   impl_->Post([this, watcher] { impl_->job_events().Unwatch(watcher); });

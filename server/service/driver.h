@@ -43,6 +43,13 @@ struct DriverOptions {
   absl::Duration keep_ended = absl::Minutes(5);  // An ended job's details stay in memory that long.
 };
 
+// Whose jobs a caller may see: all, or one tenant's. A job outside of it is NotFound.
+struct JobScope {
+  bool all = true;
+  std::string tenant;
+  bool Covers(const JobDefinition& job) const { return all || job.tenant == tenant; }
+};
+
 // Counters for /metrics.
 struct DriverStats {
   int64_t commits = 0, committed_records = 0, commit_failures = 0, late_messages = 0;
@@ -70,14 +77,14 @@ class Driver {
   using Done = std::function<void(absl::StatusOr<T>)>;
 
   void SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done);
-  void GetJob(std::string id, bool with_spec, Done<v1::JobReport> done);
-  void ListJobs(v1::ListJobsRequest request, Done<v1::ListJobsResponse> done);
-  void PauseJob(std::string id, Done<v1::JobReport> done);
-  void ResumeJob(std::string id, Done<v1::JobReport> done);
-  void CancelJob(std::string id, std::string reason, Done<v1::JobReport> done);
+  void GetJob(JobScope scope, std::string id, bool with_spec, Done<v1::JobReport> done);
+  void ListJobs(JobScope scope, v1::ListJobsRequest request, Done<v1::ListJobsResponse> done);
+  void PauseJob(JobScope scope, std::string id, Done<v1::JobReport> done);
+  void ResumeJob(JobScope scope, std::string id, Done<v1::JobReport> done);
+  void CancelJob(JobScope scope, std::string id, std::string reason, Done<v1::JobReport> done);
   void ListWorkers(Done<v1::ListWorkersResponse> done);
   void DrainWorker(std::string name, bool undrain, Done<v1::WorkerReport> done);
-  void WatchJob(std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher);
+  void WatchJob(JobScope scope, std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher);
   void Unwatch(const std::shared_ptr<JobWatcher>& watcher);
   void Audit(AuditEntry entry);
   void Stats(Done<DriverStats> done);

@@ -13,6 +13,11 @@ namespace {
 
 constexpr size_t kMaxQueuedEvents = 20'000;  // A watcher that reads too slowly is let go.
 
+// Operators see the jobs of all tenants, others their own tenant's.
+JobScope ScopeOf(const Identity& identity) {
+  return {identity.anonymous || identity.roles.contains(Role::kOperator), identity.tenant};
+}
+
 // One WatchJob stream. Kept alive by itself until gRPC is done with it, and by the driver while it watches.
 class WatchStream final : public grpc::ServerWriteReactor<v1::JobEvent>, public JobWatcher {
  public:
@@ -117,7 +122,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::GetJob(grpc::CallbackServerContext*
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/GetJob");
   if (!identity.ok()) return Refuse(context, identity.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.GetJob(request->job_id(), request->with_spec(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
+  driver_.GetJob(ScopeOf(*identity), request->job_id(), request->with_spec(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
     Finish(reactor, response, std::move(result));
   });
   return reactor;
@@ -129,7 +134,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::ListJobs(grpc::CallbackServerContex
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/ListJobs");
   if (!identity.ok()) return Refuse(context, identity.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.ListJobs(*request, [reactor, response](absl::StatusOr<v1::ListJobsResponse> result) {
+  driver_.ListJobs(ScopeOf(*identity), *request, [reactor, response](absl::StatusOr<v1::ListJobsResponse> result) {
     Finish(reactor, response, std::move(result));
   });
   return reactor;
@@ -141,7 +146,7 @@ grpc::ServerWriteReactor<v1::JobEvent>* TuningServiceImpl::WatchJob(grpc::Callba
   if (!identity.ok()) return new RefusedStream(identity.status());
   auto stream = std::make_shared<WatchStream>(driver_);
   stream->KeepAlive(stream);
-  driver_.WatchJob(request->job_id(), request->cursor(), stream);
+  driver_.WatchJob(ScopeOf(*identity), request->job_id(), request->cursor(), stream);
   return stream.get();
 }
 
@@ -151,7 +156,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::PauseJob(grpc::CallbackServerContex
   if (!identity.ok()) return Refuse(context, identity.status());
   Audit(*identity, "PauseJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.PauseJob(request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
+  driver_.PauseJob(ScopeOf(*identity), request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
     Finish(reactor, response, std::move(result));
   });
   return reactor;
@@ -164,7 +169,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::ResumeJob(grpc::CallbackServerConte
   if (!identity.ok()) return Refuse(context, identity.status());
   Audit(*identity, "ResumeJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.ResumeJob(request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
+  driver_.ResumeJob(ScopeOf(*identity), request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
     Finish(reactor, response, std::move(result));
   });
   return reactor;
@@ -177,7 +182,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::CancelJob(grpc::CallbackServerConte
   if (!identity.ok()) return Refuse(context, identity.status());
   Audit(*identity, "CancelJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.CancelJob(request->job_id(), "cancelled by " + identity->name,
+  driver_.CancelJob(ScopeOf(*identity), request->job_id(), "cancelled by " + identity->name,
                     [reactor, response](absl::StatusOr<v1::JobReport> result) {
                       Finish(reactor, response, std::move(result));
                     });

@@ -102,5 +102,49 @@ TEST_F(TlsTest, MutualTlsNeedsTheClientsCertificate) {
   EXPECT_EQ(Call(*server, Tls(false), reader), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(TlsTest, ATenantSeesItsOwnJobsOnly) {
+  auto token_of = [&](const std::string& tenant, const std::string& roles) {
+    absl::StatusOr<NewToken> made = MakeToken("t", tenant, roles, absl::InfiniteFuture());
+    EXPECT_OK(made.status());
+    std::ofstream(Path("tokens"), std::ios::app) << made->line << "\n";
+    return made->token;
+  };
+  std::string mine = token_of("a", "user"), other = token_of("b", "user"), overseer = token_of("ops", "operator");
+  auto server = Start(/*client_certificates=*/false);
+  std::string port = server->address().substr(server->address().rfind(':'));
+  auto stub = v1::TuningService::NewStub(grpc::CreateChannel("127.0.0.1" + port, Tls(false)));
+  v1::SubmitJobRequest submit;
+  submit.mutable_spec()->set_max_trials(8);
+  submit.mutable_spec()->set_target_json(R"({"kind":"llvm"})");
+  submit.mutable_spec()->add_tasks()->mutable_workload()->set_script("w");
+  v1::SubmitJobResponse job;
+  {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + mine);
+    ASSERT_TRUE(stub->SubmitJob(&context, submit, &job).ok());
+  }
+  auto get = [&](const std::string& token) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + token);
+    v1::GetJobRequest request;
+    request.set_job_id(job.job_id());
+    v1::JobReport report;
+    return stub->GetJob(&context, request, &report).error_code();
+  };
+  auto cancel = [&](const std::string& token) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + token);
+    v1::JobControlRequest request;
+    request.set_job_id(job.job_id());
+    v1::JobReport report;
+    return stub->CancelJob(&context, request, &report).error_code();
+  };
+  EXPECT_EQ(get(mine), grpc::StatusCode::OK);
+  EXPECT_EQ(get(other), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(get(overseer), grpc::StatusCode::OK);
+  EXPECT_EQ(cancel(other), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(cancel(mine), grpc::StatusCode::OK);
+}
+
 }  // namespace
 }  // namespace hone
