@@ -207,10 +207,7 @@ void Coordinator::LoseLease(uint64_t id, const std::string& cause, bool charge, 
   if (lease.role == WorkerRole::kSearch) {
     int task = job->searching->task;
     job->searching.reset();
-    if (charge && ++job->search_attempts >= options_.max_attempts) {
-      job->search_attempts = 0;
-      job->run->FailTask(task, StrCat("searching failed ", options_.max_attempts, " times: ", text));
-    }
+    if (charge && ++job->search_losses >= options_.max_search_losses) FailSearch(*job, task, text);
     CheckComplete(*job, now);
     return;
   }
@@ -222,6 +219,11 @@ void Coordinator::LoseLease(uint64_t id, const std::string& cause, bool charge, 
   } else {
     job->run->Requeue(lease.ref, rebuild);
   }
+}
+
+void Coordinator::FailSearch(JobEntry& job, int task, const std::string& cause) {
+  job.run->FailTask(task, StrCat("searching failed ", job.search_attempts + job.search_losses, " times: ", cause));
+  job.search_attempts = job.search_losses = 0;
 }
 
 void Coordinator::Quarantine(JobEntry& job, const Lease& lease, absl::Time now) {
@@ -259,7 +261,7 @@ void Coordinator::SearchDone(std::string_view worker, const LeaseToken& token, S
   workers_.Find(worker)->faults_in_a_row = 0;
   JobEntry& job = *Entry(lease.job_id);
   JobRun::SearchOrder order = *std::exchange(job.searching, std::nullopt);
-  job.search_attempts = 0;
+  job.search_attempts = job.search_losses = 0;
   if (!round.log.empty()) actions_.push_back(NotifyLog{lease.job_id, std::move(round.log)});
   if (std::optional<RoundPlan> plan = job.run->AddRound(order, std::move(round))) {
     actions_.push_back(SaveRound{lease.job_id, *std::move(plan)});
@@ -275,7 +277,11 @@ void Coordinator::SearchFailed(std::string_view worker, const LeaseToken& token,
   actions_.push_back(SendAck{std::string(worker), {token.lease}});
   workers_.Find(worker)->failed++;
   if (retry) {
-    LoseLease(token.lease, error, /*charge=*/true, /*rebuild=*/false, now);
+    JobEntry& job = *Entry(FindLease(worker, token)->job_id);
+    int task = job.searching->task;
+    LoseLease(token.lease, error, /*charge=*/false, /*rebuild=*/false, now);
+    if (++job.search_attempts >= options_.max_attempts) FailSearch(job, task, error);
+    CheckComplete(job, now);
   } else {
     Lease lease = EndLease(token.lease, now);
     JobEntry& job = *Entry(lease.job_id);

@@ -33,6 +33,7 @@ struct CoordinatorOptions {
   absl::Duration lease_slack = absl::Seconds(60);     // A lease ends at the latest its time-out + slack after grant.
   absl::Duration search_deadline = absl::Minutes(30);
   int max_attempts = 3;
+  int max_search_losses = 10;      // A search runs long: its worker may be restarted for reasons of its own.
   int max_returns = 20;            // Leases given back without fault, per slot.
   int max_faults_in_a_row = 5;     // Then the worker gets nothing for `quarantine`.
   absl::Duration quarantine = absl::Seconds(30);
@@ -108,7 +109,8 @@ class Coordinator {
   struct JobEntry {
     std::unique_ptr<JobRun> run;
     std::optional<JobRun::SearchOrder> searching;
-    int search_attempts = 0;
+    int search_attempts = 0;    // Of the current round: searches that ended with trouble,
+    int search_losses = 0;      // and searches whose worker was lost.
     std::string search_worker;  // Of the last search: it has the session.
     int leases = 0;
     struct Ack {
@@ -136,6 +138,7 @@ class Coordinator {
   void LoseLease(uint64_t id, const std::string& cause, bool charge, bool rebuild, absl::Time now);
   void LoseAll(WorkerState& worker, const std::string& cause, absl::Time now);
   void FinishSlot(const Lease& lease, Outcome outcome, absl::Time now);
+  void FailSearch(JobEntry& job, int task, const std::string& cause);
   void Quarantine(JobEntry& job, const Lease& lease, absl::Time now);
   void EndJob(JobEntry& job, JobState state, std::string reason, absl::Time now);
   void CheckComplete(JobEntry& job, absl::Time now);

@@ -384,6 +384,10 @@ class Farm {
     }
     if (trials != static_cast<int64_t>(planned)) Violation("the job ended with trials that are not done");
     if (trials > job_.max_trials) Violation("more trials than asked for");
+    if (core_) {
+      JobReport report = *core_->Report("job", Now());
+      for (const TaskReport& task : report.tasks) result_.quarantined += !task.error.empty();
+    }
     if (core_ && core_->num_leases() != 0) Violation("leases are left after the end");
     if (core_ && core_->Report("job", Now())->trials != trials) Violation("the report does not agree with the store");
   }
