@@ -115,17 +115,18 @@ FmaPeak MeasureFmaPeak(const std::vector<int>& cpus) {
 }
 
 double MeasureCopyBandwidth(const std::vector<int>& cpus) {
-  constexpr size_t kFloats = size_t{32} << 20;  // 128 MiB an array and CPU.
+  // 128 MiB an array and CPU, on large machines less: 2 GiB in all are beyond any cache.
+  const size_t floats_each = std::min(size_t{32} << 20, (size_t{256} << 20) / std::max<size_t>(1, cpus.size()) / 4096 * 4096);
   std::vector<Array> from, to;
   for (size_t i = 0; i < cpus.size(); ++i) {
-    from.push_back(Allocate(kFloats));
-    to.push_back(Allocate(kFloats));
+    from.push_back(Allocate(floats_each));
+    to.push_back(Allocate(floats_each));
   }
   double best = 0;
   for (auto* copy : {CopyPlain, CopyPastCaches}) {
     for (int attempt = 0; attempt < 4; ++attempt) {
-      const double seconds = RunOnCpus(cpus, [&](size_t i) { copy(to[i].get(), from[i].get(), kFloats); });
-      const double bytes = 2.0 * sizeof(float) * static_cast<double>(kFloats) * static_cast<double>(cpus.size());
+      const double seconds = RunOnCpus(cpus, [&](size_t i) { copy(to[i].get(), from[i].get(), floats_each); });
+      const double bytes = 2.0 * sizeof(float) * static_cast<double>(floats_each) * static_cast<double>(cpus.size());
       best = std::max(best, bytes / seconds * 1e-9);
     }
   }
