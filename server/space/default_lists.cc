@@ -1,5 +1,7 @@
 #include "server/space/default_lists.h"
 
+#include <tuple>
+
 #include "common/support/strings.h"
 #include "common/target/rule_kind.h"
 #include "server/space/mutator/compute_location.h"
@@ -21,6 +23,7 @@
 #include "server/space/rule/cross_thread_reduction.h"
 #include "server/space/rule/inline_constant_scalars.h"
 #include "server/space/rule/multi_level_tiling.h"
+#include "server/space/rule/multi_level_tiling_tensor_core.h"
 #include "server/space/rule/multi_level_tiling_wide_vector.h"
 #include "server/space/rule/multi_level_tiling_with_intrin.h"
 #include "server/space/rule/parallelize_vectorize_unroll.h"
@@ -108,6 +111,61 @@ ScheduleRules HexagonRules() {
   return rules;
 }
 
+// Six groups: float32, float16 and int32 accumulators, each with B as it is and with B transposed.
+std::vector<TensorCoreGroup> WmmaGroups() {
+  std::vector<TensorCoreGroup> groups;
+  for (const auto& [out, in, sync] : {std::tuple{"f32", "f16", "f16f16f32"}, {"f16", "f16", "f16f16f16"},
+                                      {"s32", "s8", "s8s8s32"}}) {
+    for (const char* trans : {"", "_trans"}) {
+      groups.push_back({StrCat("wmma_fill_16x16x16_", out), StrCat("wmma_load_16x16x16_", in, "_a_shared_dyn"),
+                        StrCat("wmma_load_16x16x16_", in, "_b", trans, "_shared_dyn"),
+                        StrCat("wmma_sync_16x16x16_", sync, trans),
+                        StrCat("wmma_store_16x16x16_", out, "_shared_dyn")});
+    }
+  }
+  return groups;
+}
+
+std::vector<TensorCoreGroup> MmaGroups() {
+  std::vector<TensorCoreGroup> groups;
+  for (const char* out : {"f16", "f32"}) {
+    groups.push_back({StrCat("mma_init_m16n8k8_", out), "mma_load_m16n8k8_f16_A_shared_dyn",
+                      "mma_load_m16n8k8_f16_B_shared_dyn", StrCat("mma_sync_m16n8k8_f16f16", out),
+                      StrCat("mma_store_m16n8k8_", out, "_global")});
+  }
+  return groups;
+}
+
+ScheduleRules TensorCoreRules() {
+  MultiLevelTilingConfig config;
+  config.structure = "SSSRRSRS";
+  config.tile_binds = {"blockIdx.y", "blockIdx.x", "threadIdx.y"};
+  config.max_innermost_factor = 4;
+  config.vector_load_lens = {1, 2, 3, 4, 8, 16};
+  config.reuse_read = {ReuseConfig::Requirement::kMust, {4}, "shared.dyn"};
+  config.reuse_write = {ReuseConfig::Requirement::kMust, {2}, "shared.dyn"};
+  ScheduleRules rules;
+  Add(rules, ApplyCustomRule());
+  Add(rules, MultiLevelTilingTensorCore(WmmaGroups(), config, /*use_software_pipeline=*/false));
+  config.reuse_write.requirement = ReuseConfig::Requirement::kNo;
+  Add(rules, MultiLevelTilingTensorCore(MmaGroups(), config, /*use_software_pipeline=*/true));
+  AddCudaRules(rules);
+  return rules;
+}
+
+ScheduleRules ArmRules(std::initializer_list<const char*> intrins) {
+  ScheduleRules rules;
+  Add(rules, ApplyCustomRule());
+  Add(rules, InlineConstantScalars());
+  Add(rules, AutoInline(CpuInline()));
+  Add(rules, AddRFactor(/*max_jobs_per_core=*/8, /*max_innermost_factor=*/32));
+  for (const char* intrin : intrins) Add(rules, MultiLevelTilingWithIntrin(CpuTiling(32), intrin));
+  Add(rules, MultiLevelTiling(CpuTiling(32)));
+  Add(rules, ParallelizeVectorizeUnroll(8, 32, {0, 8, 32, 256}, /*unroll_explicit=*/true));
+  Add(rules, RandomComputeLocation());
+  return rules;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string_view> RuleKindForSpace(const Target& target) {
@@ -120,7 +178,12 @@ absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind) {
   if (kind == "llvm") return LlvmRules();
   if (kind == "vnni") return LlvmRules("dot_16x4_vnni");
   if (kind == "avx512") return LlvmRules("dot_16x4_avx512");
+  if (kind == "asimd") return ArmRules({"dot_4x4_i8i8s32_neon"});
+  if (kind == "dotprod") {
+    return ArmRules({"dot_4x4_i8i8s32_sdot", "dot_4x4_u8u8u32_udot", "dot_4x4_u8u8i32_hdot"});
+  }
   if (kind == "hexagon") return HexagonRules();
+  if (kind == "cuda-tensorcore") return TensorCoreRules();
   if (kind == "cuda") {
     ScheduleRules rules;
     Add(rules, ApplyCustomRule());
@@ -151,6 +214,8 @@ absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
     Add(list, RewriteUnboundBlock(/*max_threadblocks=*/256));
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
+    // After the checks.
+    if (kind == "cuda-tensorcore") Add(list, RewriteTensorize(/*vectorize_init_loop=*/false));
     return list;
   }
   return Unknown(kind);

@@ -1,5 +1,7 @@
 #include "server/space/tensorize_match.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_map.h"
 #include "common/arith/analyzer.h"
 #include "common/ir/ops.h"
@@ -21,6 +23,15 @@ namespace {
 
 class BodyMatcher {
  public:
+  struct Pair {
+    const BufferNode* block = nullptr;
+    const BufferNode* description = nullptr;
+    Array<Expr> block_indices;
+    Array<Expr> description_indices;
+  };
+  // Of all buffers met, in the order of the first meeting.
+  const std::vector<Pair>& pairs() const { return met_; }
+
   bool Match(Stmt a, Stmt b) {
     if (!a || !b) return !a && !b;
     if (a.kind() != b.kind()) return false;
@@ -81,7 +92,10 @@ class BodyMatcher {
     auto [back, new_back] = reverse_.emplace(b.get(), a.get());
     if (!new_back && back->second != a.get()) return false;
     auto [known, first] = indices_.emplace(a.get(), a_indices);
-    if (first) return a_indices.size() >= b_indices.size();
+    if (first) {
+      met_.push_back({a.get(), b.get(), a_indices, b_indices});
+      return a_indices.size() >= b_indices.size();
+    }
     if (known->second.size() != a_indices.size()) return false;
     for (size_t i = 0; i < a_indices.size(); ++i) {
       if (!analyzer_.CanProveEqual(known->second[i], a_indices[i])) return false;
@@ -93,7 +107,26 @@ class BodyMatcher {
   absl::flat_hash_map<const BufferNode*, const BufferNode*> pairs_;
   absl::flat_hash_map<const BufferNode*, const BufferNode*> reverse_;
   absl::flat_hash_map<const BufferNode*, Array<Expr>> indices_;
+  std::vector<Pair> met_;
 };
+
+bool IsTensorizable(const BlockNode* block) {
+  for (IterVar iter : block->iter_vars) {
+    if (iter->iter_type != IterType::kSpatial && iter->iter_type != IterType::kReduce) return false;
+  }
+  return true;
+}
+
+// One bit a pair: set when the variable occurs in its indices.
+uint64_t Occurrences(Var var, const std::vector<BodyMatcher::Pair>& pairs, Array<Expr> BodyMatcher::Pair::*indices) {
+  uint64_t mask = 0;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    for (Expr index : pairs[i].*indices) {
+      if (UsesVar(index, [&](Var v) { return v == var; })) mask |= uint64_t{1} << i;
+    }
+  }
+  return mask;
+}
 
 }  // namespace
 
@@ -111,15 +144,78 @@ IntrinDescription ReadDescription(PrimFunc description) {
 }
 
 bool BodyMatches(const BlockNode* block, const BlockNode* description) {
-  for (const BlockNode* b : {block, description}) {
-    for (IterVar iter : b->iter_vars) {
-      if (iter->iter_type != IterType::kSpatial && iter->iter_type != IterType::kReduce) return false;
-    }
-  }
-  return BodyMatcher().Match(block->body, description->body);
+  return IsTensorizable(block) && IsTensorizable(description) && BodyMatcher().Match(block->body, description->body);
 }
 
-std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, const IntrinDescription& description) {
+std::optional<AutoTensorizeMapping> FindAutoTensorizeMapping(const ScheduleState& state, SrefId block,
+                                                             const IntrinDescription& description) {
+  const ArenaScope scope(state.arena());
+  const BlockNode* node = state.block(block);
+  const BlockNode* wanted = description.realize->block;
+  BodyMatcher matcher;
+  if (!IsTensorizable(node) || !IsTensorizable(wanted) || !matcher.Match(node->body, wanted->body)) return std::nullopt;
+  using Pair = BodyMatcher::Pair;
+  const std::vector<Pair>& pairs = matcher.pairs();
+  if (pairs.size() > 64) return std::nullopt;
+  std::vector<uint64_t> roles;
+  for (IterVar iter : wanted->iter_vars) roles.push_back(Occurrences(iter->var, pairs, &Pair::description_indices));
+
+  AutoTensorizeMapping out;
+  std::vector<Var> initial;
+  std::vector<Expr> final_indices;
+  std::vector<Expr> fused(wanted->iter_vars.size());
+  for (IterVar iter : node->iter_vars) {
+    const Var var = CopyVar(iter->var);
+    initial.push_back(var);
+    const uint64_t mask = Occurrences(iter->var, pairs, &Pair::block_indices);
+    std::optional<size_t> role;
+    for (size_t i = 0; i < roles.size(); ++i) {
+      if (roles[i] != mask || wanted->iter_vars[i]->iter_type != iter->iter_type) continue;
+      if (role.has_value()) return std::nullopt;
+      role = i;
+    }
+    out.is_mapped.push_back(role.has_value());
+    if (!role.has_value()) {
+      final_indices.push_back(var);
+    } else {
+      fused[*role] = fused[*role] ? fused[*role] * iter->dom.extent + Expr(var) : Expr(var);
+    }
+  }
+  out.num_unmapped = final_indices.size();
+  for (Expr e : fused) {
+    if (!e) return std::nullopt;
+    final_indices.push_back(e);
+  }
+  for (const Pair& pair : pairs) {
+    AutoTensorizeMapping::Operand operand{Buffer(pair.block), {}};
+    for (Expr index : pair.description_indices) {
+      for (size_t i = 0; i < wanted->iter_vars.size(); ++i) {
+        if (index == Expr(wanted->iter_vars[i]->var)) operand.iters.push_back(i);
+      }
+    }
+    out.operands.push_back(std::move(operand));
+  }
+  out.map = MakeIndexMap(MakeArray(initial), MakeArray(final_indices));
+  return out;
+}
+
+const IndexMapNode* AutoTensorizeMapping::OfOperand(Buffer buffer, const std::vector<size_t>& iters) const {
+  for (const Operand& operand : operands) {
+    if (operand.buffer != buffer) continue;
+    std::vector<Var> initial;
+    std::vector<Expr> final_indices;
+    for (size_t iter : iters) {
+      initial.push_back(map->initial_indices[iter]);
+      if (!is_mapped[iter]) final_indices.push_back(initial.back());
+    }
+    for (size_t iter : operand.iters) final_indices.push_back(map->final_indices[num_unmapped + iter]);
+    return MakeIndexMap(MakeArray(initial), MakeArray(final_indices));
+  }
+  return nullptr;
+}
+
+std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, const IntrinDescription& description,
+                                    std::vector<int64_t>* padding) {
   const ArenaScope scope(state.arena());
   arith::Analyzer analyzer;
   const BlockNode* node = state.block(block);
@@ -137,7 +233,8 @@ std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, co
     if (inner == nullptr) return std::nullopt;
     while (next >= 0 && node->iter_vars[next]->iter_type != desc_iters[i]->iter_type) --next;
     if (next < 0) return std::nullopt;
-    const Expr bind = realize->iter_values[next--];
+    const size_t iter = static_cast<size_t>(next--);
+    const Expr bind = realize->iter_values[iter];
     // The loop that the binding is, up to what is free of all loops.
     SrefId found = schedule::kNoSref;
     for (SrefId sref : loops) {
@@ -155,7 +252,12 @@ std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, co
     }
     if (found == schedule::kNoSref) return std::nullopt;
     const int64_t* total = ConstInt(state.loop(found)->extent);
-    if (total == nullptr || *total % *inner != 0) return std::nullopt;
+    if (total == nullptr) return std::nullopt;
+    if (*total % *inner != 0) {
+      if (padding == nullptr || !schedule::IsTrivialBinding(state, block)) return std::nullopt;
+      padding->resize(node->iter_vars.size(), 1);
+      (*padding)[iter] = *inner;
+    }
     for (const auto& [sref, loop] : mapping) {
       if (sref == found && loop != desc_loop) return std::nullopt;
     }
@@ -164,13 +266,55 @@ std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, co
   return mapping;
 }
 
+namespace {
+
+bool Contains(const std::vector<SrefId>& list, SrefId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+
+// Pads the block and inlines what copies into and out of padded buffers, except from inputs and to outputs.
+absl::Status PadAndInline(Schedule& sch, schedule::BlockRv block, SrefId sref, const std::vector<int64_t>& padding) {
+  const ScheduleState& state = sch.state();
+  const auto producers_before = schedule::Producers(state, sref);
+  const auto consumers_before = schedule::Consumers(state, sref);
+  const std::vector<SrefId> producers(producers_before.begin(), producers_before.end());
+  const std::vector<SrefId> consumers(consumers_before.begin(), consumers_before.end());
+  HONE_RETURN_IF_ERROR(sch.PadEinsum(block, padding));
+  std::vector<schedule::BlockRv> inlined_producers;
+  std::vector<schedule::BlockRv> inlined_consumers;
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs producers_now, sch.GetProducers(block));
+  for (schedule::BlockRv producer : producers_now) {
+    HONE_ASSIGN_OR_RETURN(const SrefId id, sch.SrefOf(producer));
+    if (Contains(producers, id)) continue;  // Needed no padding.
+    HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs originals, sch.GetProducers(producer));
+    if (originals.size() == 1) inlined_producers.push_back(originals[0]);
+  }
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs consumers_now, sch.GetConsumers(block));
+  for (schedule::BlockRv consumer : consumers_now) {
+    HONE_ASSIGN_OR_RETURN(const SrefId id, sch.SrefOf(consumer));
+    if (Contains(consumers, id)) continue;
+    HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs originals, sch.GetConsumers(consumer));
+    if (originals.size() == 1) inlined_consumers.push_back(consumer);
+  }
+  for (schedule::BlockRv producer : inlined_producers) HONE_RETURN_IF_ERROR(sch.ComputeInline(producer));
+  for (schedule::BlockRv consumer : inlined_consumers) HONE_RETURN_IF_ERROR(sch.ComputeInline(consumer));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<std::optional<LoopRv>> TileWithTensorIntrin(Schedule& sch, schedule::BlockRv block,
-                                                           const schedule::TensorIntrin& intrin) {
+                                                           const schedule::TensorIntrin& intrin, bool allow_padding) {
   const IntrinDescription description = ReadDescription(intrin.description);
-  HONE_ASSIGN_OR_RETURN(const SrefId sref, sch.SrefOf(block));
+  HONE_ASSIGN_OR_RETURN(SrefId sref, sch.SrefOf(block));
   if (description.realize == nullptr) return std::nullopt;
-  const std::optional<LoopMapping> mapping = MapLoops(sch.state(), sref, description);
+  std::vector<int64_t> padding;
+  std::optional<LoopMapping> mapping = MapLoops(sch.state(), sref, description, allow_padding ? &padding : nullptr);
   if (!mapping.has_value()) return std::nullopt;
+  if (!padding.empty()) {
+    HONE_RETURN_IF_ERROR(PadAndInline(sch, block, sref, padding));
+    HONE_ASSIGN_OR_RETURN(sref, sch.SrefOf(block));
+    mapping = MapLoops(sch.state(), sref, description);
+    if (!mapping.has_value()) return std::nullopt;
+  }
   HONE_ASSIGN_OR_RETURN(const LoopRvs before, sch.GetLoops(block));
   std::vector<SrefId> before_srefs;
   for (LoopRv loop : before) {
