@@ -57,25 +57,26 @@ absl::Status BindBlockThreadIdx(Schedule& sch, schedule::BlockRv block, int64_t 
                                 int64_t max_threads_per_block, const ThreadFactor& factor) {
   HONE_ASSIGN_OR_RETURN(const SrefId sref, sch.SrefOf(block));
   if (IsRootBlock(sch.state(), sref) || IsTiled(sch.state(), sref)) return absl::OkStatus();
-  HONE_ASSIGN_OR_RETURN(LoopRvs loops, sch.GetLoops(block));
+  // The scan leaves no instruction: only blocks that are changed have their loops looked up in the trace.
+  const schedule::SrefList srefs = schedule::LoopsAbove(sch.state(), sref);
   int block_idx = -1;
   int thread_idx = -1;
   int multi = -1;
   int spatial = -1;
-  for (int i = 0; i < static_cast<int>(loops.size()); ++i) {
-    HONE_ASSIGN_OR_RETURN(const SrefId loop_sref, sch.SrefOf(loops[i]));
-    const ir::ForNode* loop = sch.state().loop(loop_sref);
+  for (int i = 0; i < static_cast<int>(srefs.size()); ++i) {
+    const ir::ForNode* loop = sch.state().loop(srefs[i]);
     if (loop->thread_binding != nullptr) {
       if (block_idx == -1 && loop->thread_binding->thread_tag.starts_with("blockIdx")) block_idx = i;
       if (thread_idx == -1 && loop->thread_binding->thread_tag.starts_with("threadIdx")) thread_idx = i;
     }
     if (multi == -1 && loop->for_kind != ir::ForKind::kSerial) multi = i;
     if (multi == -1 && !IsSingleStatement(loop->body)) multi = i + 1;
-    if (spatial == i - 1 && schedule::LoopIterType(sch.state(), loop_sref) == ir::IterType::kSpatial) spatial = i;
+    if (spatial == i - 1 && schedule::LoopIterType(sch.state(), srefs[i]) == ir::IterType::kSpatial) spatial = i;
   }
-  if (multi == -1) multi = static_cast<int>(loops.size());
+  if (multi == -1) multi = static_cast<int>(srefs.size());
   if (block_idx != -1 && thread_idx != -1) return absl::OkStatus();
   if (block_idx != -1) return absl::FailedPreconditionError("a block is bound to blockIdx but not to threadIdx");
+  HONE_ASSIGN_OR_RETURN(LoopRvs loops, sch.GetLoops(block));
   if (spatial == -1) {
     LoopRv unit;
     if (loops.empty()) {
