@@ -24,6 +24,7 @@ constexpr Pass kCpuPipeline[] = {
     {"Simplify", Simplify},
     {"VectorizeLoop", VectorizeLoop},
     {"UnrollLoop", UnrollLoop},
+    {"Simplify", Simplify},
     {"RegisterTile", RegisterTile},
     {"RemoveNoOp", RemoveNoOp},
 };

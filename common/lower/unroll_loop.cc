@@ -1,10 +1,11 @@
 // UnrollLoop: loops of kind `unrolled`, and serial ones within the budget of pragma_auto_unroll_max_step, are replaced
-// by copies of their body. Rules and defaults are TVM's; a loop that would give more than kMostStatements is left as a
-// serial loop.
+// by copies of their body. Rules and defaults are TVM's, but short loops that decide conditions are unrolled, too; a
+// loop that would give more than kMostStatements is left as a serial loop.
 #include <algorithm>
 
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 #include "common/lower/passes.h"
 #include "common/lower/renew.h"
 #include "common/support/strings.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int64_t kMostStatements = 4096;
 constexpr int kMostDepth = 8;
+constexpr int64_t kMostDecidedSteps = 64;
 
 class Unroller final : public ir::StmtExprMutator {
  public:
@@ -55,7 +57,7 @@ class Unroller final : public ir::StmtExprMutator {
     }
     bool unroll = asked && extent != nullptr;
     if (loop->for_kind == ir::ForKind::kSerial && extent != nullptr) {
-      unroll = *extent >= 0 && !has_loops_ && depth_ <= kMostDepth && *extent * std::max<int64_t>(1, steps_) <= max_step_;
+      unroll = DecidesConditions(loop, *extent) || (*extent >= 0 && !has_loops_ && depth_ <= kMostDepth && *extent * std::max<int64_t>(1, steps_) <= max_step_);
     }
     if (unroll && *extent * std::max<int64_t>(1, steps_) > kMostStatements) unroll = false;
     ir::Stmt out = visited;
@@ -75,6 +77,17 @@ class Unroller final : public ir::StmtExprMutator {
     has_loops_ |= outer_loops;
     depth_ = std::max(depth_, outer_depth);
     return out;
+  }
+
+  // Whether a short loop's variable stands in conditions inside: its copies decide them, as in `(2 + r) % 2 == 0`.
+  bool DecidesConditions(const ir::ForNode* loop, int64_t extent) const {
+    if (extent < 1 || extent > 8 || has_loops_ || extent * steps_ > kMostDecidedSteps) return false;
+    bool found = false;
+    ir::PostOrderVisitExprs(loop->body, [&](ir::Expr e) {
+      const auto* compare = ir::IsComparison(e.kind()) ? e.as<ir::BinaryNode>() : nullptr;
+      found |= compare != nullptr && compare->a.dtype().is_index() && ir::UsesVar(e, loop->loop_var);
+    });
+    return found;
   }
 
   static ir::Stmt Repeated(const ir::ForNode* loop, int64_t extent) {

@@ -34,7 +34,7 @@ absl::StatusOr<std::string> EmitFile(llvm::Module& module, llvm::TargetMachine& 
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type)) {
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true)) {
     return absl::InternalError("LLVM cannot write this kind of file for the target");
   }
   passes.run(module);

@@ -7,8 +7,8 @@
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
-#include "llvm/Transforms/Utils/Mem2Reg.h"
 
 namespace hone::codegen {
 
@@ -30,7 +30,7 @@ void Optimize(llvm::Module& module, llvm::TargetMachine& machine, OptLevel level
     // The emitter has hoisted addresses, shared loads and laid loops out rotated already; what is left is to put cells
     // into registers, merge constants of branches and move invariant loads and splats out of loops.
     llvm::FunctionPassManager function;
-    function.addPass(llvm::PromotePass());
+    function.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
     function.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
     function.addPass(llvm::SimplifyCFGPass());
     function.addPass(llvm::InstCombinePass());
