@@ -60,6 +60,11 @@ class Solver {
     return -1;
   }
 
+  // Exactly `point` is required.
+  bool Requires(const IntSet& required, Expr point) {
+    return analyzer_.CanProveEqual(required.min(), point) && analyzer_.CanProveEqual(required.max(), point);
+  }
+
   // The indices are a bijective map of the iters: invert it.
   bool AddByInverse(const RegionPair& pair) {
     absl::InlinedVector<Expr, 6> indices;
@@ -84,6 +89,10 @@ class Solver {
     }
     ir::VarMap inverse;
     if (!arith::InverseAffineIterMap(map.indices, outputs, analyzer_, &inverse)) return false;
+    // A constant index provides only itself.
+    for (size_t i = 0; i < indices.size(); ++i) {
+      if (map.indices[i].args.empty() && !Requires(pair.required[i], indices[i])) return false;
+    }
     SolvedDomains solved(iters_.size());
     for (const auto& [var, value] : inverse) {
       const int i = IndexOf(var);
@@ -119,8 +128,11 @@ class Solver {
     for (size_t i = 0; i < pair.provided.size(); ++i) {
       const IntSet& provided = pair.provided[i];
       if (!provided.IsBounded()) return false;
-      if (provided.CanProveSinglePoint(analyzer_) && ir::ConstInt(provided.min()) != nullptr) continue;
       if (!pair.required[i].IsBounded()) return false;
+      if (provided.CanProveSinglePoint(analyzer_) && ir::ConstInt(provided.min()) != nullptr) {
+        if (!Requires(pair.required[i], provided.min())) return false;
+        continue;
+      }
       if (!AddDimension(provided, pair.required[i], WholeDimension(pair.buffer->shape[i]))) return false;
     }
     return true;

@@ -54,6 +54,7 @@ absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_bu
     const SrefList readers = consumers.empty() ? RawReaders(state, scope, writer) : consumers;
     HONE_ASSIGN_OR_RETURN(location, FindStageLocation(state, scope, writer, readers));
     stage.region = RelaxRegion(state, writer, RegionOf(state.block(writer)->writes, buffer), location.at);
+    stage.predicate = OuterPredicate(state, writer, buffer->scope(), location.at);
   } else {
     const ir::BufferRegion declared = RegionOf(state.block(scope)->reads, buffer);
     stage.region = (declared != nullptr ? declared : ir::FullRegion(buffer))->region;

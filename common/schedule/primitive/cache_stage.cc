@@ -4,7 +4,9 @@
 
 #include "common/arith/region.h"
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
+#include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/primitive/inline_rewrite.h"
 #include "common/schedule/primitive/iter_bindings.h"
 #include "common/schedule/primitive/relaxed_loops.h"
@@ -200,6 +202,17 @@ absl::StatusOr<StageLocation> FindStageLocation(const ScheduleState& state, Sref
   return StageLocation{scope, seq != nullptr ? static_cast<int>(seq->seq.size()) : 1};
 }
 
+Expr OuterPredicate(const ScheduleState& state, SrefId block, std::string_view storage_scope, SrefId high) {
+  const Expr predicate = state.at(block).realize->predicate;
+  if (ir::IsTrue(predicate)) return predicate;
+  const LoopDomains relaxed = RelaxedLoops(state, state.parent(block), high, storage_scope);
+  return ConjunctsWhere(predicate, [&](Expr e) {
+    return !ir::UsesVar(e, [&](ir::Var var) {
+      return std::any_of(relaxed.begin(), relaxed.end(), [&](const arith::IterDomain& d) { return d.var == var; });
+    });
+  });
+}
+
 ir::Array<Range> RelaxRegion(const ScheduleState& state, SrefId block, BufferRegion region, SrefId high) {
   const ir::BlockRealizeNode* realize = state.at(block).realize;
   const LoopDomains domains = RelaxedLoops(state, state.parent(block), high, region->buffer->scope());
@@ -296,7 +309,8 @@ Stmt MakeCopyNest(const CopyStage& stage) {
       ir::MakeBlock(ir::MakeArray(iters.data(), rank), ir::MakeArray({ir::PointRegion(stage.source, source)}),
                     ir::MakeArray({ir::PointRegion(stage.target, target)}), ir::CopyString(stage.name),
                     ir::MakeBufferStore(stage.target, ir::MakeBufferLoad(stage.source, source), target));
-  Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), rank), ir::BoolImm(true), block);
+  const Expr predicate = stage.predicate ? stage.predicate : ir::BoolImm(true);
+  Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), rank), predicate, block);
   for (size_t i = rank; i-- > 0;) {
     const Expr extent = stage.region[i].extent;
     nest = ir::MakeFor(loop_vars[i], ir::IntImm(extent.dtype(), 0), extent, ir::ForKind::kSerial, nest);

@@ -32,6 +32,9 @@ struct StageLocation {
 absl::StatusOr<StageLocation> FindStageLocation(const ScheduleState& state, SrefId scope, SrefId writer,
                                                 const SrefList& readers);
 
+// The part of the predicate of `block` that its loops from its parent up to below `high` do not matter for: where it is
+// false, nothing of a region relaxed over them is accessed.
+ir::Expr OuterPredicate(const ScheduleState& state, SrefId block, std::string_view storage_scope, SrefId high);
 // `region` of `block`, relaxed over the loops from its parent up to below `high`, and over thread loops above that share
 // the buffer's storage. A dimension without bounds becomes full; nothing is clipped.
 ir::Array<ir::Range> RelaxRegion(const ScheduleState& state, SrefId block, ir::BufferRegion region, SrefId high);
@@ -58,6 +61,7 @@ struct CopyStage {
   bool full = true;
   bool offset_source = true;  // When not full: the source has the original indices.
   std::string_view name;
+  ir::Expr predicate;  // Null: always.
 };
 ir::Stmt MakeCopyNest(const CopyStage& stage);
 

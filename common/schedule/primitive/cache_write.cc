@@ -53,6 +53,7 @@ absl::StatusOr<SrefId> CacheWrite(ScheduleState& state, SrefId block, int write_
 
   CopyStage stage;
   stage.region = RelaxRegion(state, block, RegionOf(state.block(block)->writes, buffer), location.at);
+  stage.predicate = OuterPredicate(state, block, buffer->scope(), location.at);
   stage.full = location.at != scope;
   stage.source = CacheBuffer(buffer, storage_scope);
   stage.target = buffer;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "common/arith/iter_map.h"
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 #include "common/schedule/affine.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
@@ -159,6 +161,30 @@ void BuildNest(const ir::BlockNode* block, const SolvedDomains& domains, bool pr
   }
 }
 
+// A reduce iter that is bound to loops around the new nest must not take a value twice: the block would add it again.
+bool RepeatsReduction(const ScheduleState& state, SrefId loop, const Move& move) {
+  const LoopDomains outer = DomainsOfPath(state, loop, kNoSref);
+  const ir::BlockRealizeNode* realize = move.realize;
+  bool bound_outside = false;
+  for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+    if (realize->block->iter_vars[i]->iter_type != ir::IterType::kReduce) continue;
+    for (const arith::IterDomain& domain : outer) {
+      bound_outside |= !ir::IsOne(domain.range.extent) && ir::UsesVar(realize->iter_values[i], domain.var);
+    }
+  }
+  if (!bound_outside) return false;
+  LoopDomains all = outer;
+  for (ir::Stmt stmt = move.nest; const auto* node = stmt.as<ir::ForNode>(); stmt = node->body) {
+    all.push_back({node->loop_var, {node->min, node->extent}});
+  }
+  arith::Analyzer analyzer;
+  const auto values = absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size());
+  for (Expr predicate : {realize->predicate, ir::BoolImm(true)}) {
+    if (arith::DetectIterMap(values, all, predicate, arith::IterMapLevel::kBijective, analyzer, false).ok) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index,
                           Direction direction) {
   HONE_ASSIGN_OR_RETURN(const SrefId scope_root, RequireScopeRoot(state, block, /*require_stage_pipeline=*/true));
@@ -182,6 +208,9 @@ absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop,
     return state.Refuse("The domain of the block's iters can not be solved for what is required of it", {block, loop});
   }
   BuildNest(state.block(block), domains, preserve_unit_loops, analyzer, &move);
+  if (RepeatsReduction(state, loop, move)) {
+    return state.Refuse("The block would reduce over the same elements more than once under the loop", {block, loop});
+  }
   return move;
 }
 

@@ -7,6 +7,7 @@
 #include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/primitive/iter_bindings.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
@@ -41,16 +42,6 @@ absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId
     }
   }
   return absl::OkStatus();
-}
-
-// The conjuncts that use none of the variables.
-Expr ConjunctsWithout(Expr predicate, absl::Span<const ir::Var> vars) {
-  if (const auto* both = predicate.as<ir::AndNode>()) {
-    return ir::And(ConjunctsWithout(both->a, vars), ConjunctsWithout(both->b, vars));
-  }
-  const bool uses = ir::UsesVar(
-      predicate, [&](ir::Var var) { return std::find(vars.begin(), vars.end(), var) != vars.end(); });
-  return uses ? ir::BoolImm(true) : predicate;
 }
 
 // The init with its spatial iters under the loops they need.
@@ -88,7 +79,9 @@ ir::Stmt InitNest(const ScheduleState& state, const BlockRealizeNode* realize, S
                                         ir::CopyString(StrCat(block->name, "_init")), renamed.Apply(block->init), {},
                                         {}, {}, block->annotations);
   for (Expr& value : values) value = loop_vars.Apply(value);
-  const Expr predicate = loop_vars.Apply(ConjunctsWithout(realize->predicate, discarded));
+  const Expr predicate = loop_vars.Apply(ConjunctsWhere(realize->predicate, [&](Expr e) {
+    return !ir::UsesVar(e, [&](ir::Var var) { return std::find(discarded.begin(), discarded.end(), var) != discarded.end(); });
+  }));
   ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), predicate, init);
   for (const ForNode* node : chosen) {
     auto* copy = ir::CopyNode(node);

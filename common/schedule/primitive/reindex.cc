@@ -108,15 +108,18 @@ absl::StatusOr<ir::Array<Expr>> CollectIndices(const ScheduleState& state, SrefI
   return ir::MakeArray(out.data(), out.size());
 }
 
-// The loop (or the block itself) directly in the scope, below which there is nothing but the block.
-absl::StatusOr<SrefId> TopOfChain(const ScheduleState& state, SrefId block, SrefId scope) {
+// The loop (or the block itself) directly in the scope. Refused when something else below it needs the order of the copy
+// and the block to be another: a writer of what is read, or a reader of what is written.
+absl::StatusOr<SrefId> TopOfNest(const ScheduleState& state, SrefId block, SrefId scope, Buffer buffer, bool read) {
   SrefId top = block;
-  while (state.parent(top) != scope) {
-    const SrefId parent = state.parent(top);
-    if (!(state.loop(parent)->body == StatementOf(state, top))) {
-      return state.Refuse("The block is required to be the only one below its outermost loop", {block, parent});
-    }
-    top = parent;
+  while (state.parent(top) != scope) top = state.parent(top);
+  if (top == block) return top;
+  for (SrefId other : ChildBlocks(state, top)) {
+    if (other == block) continue;
+    if (!MentionsBuffer(read ? state.block(other)->writes : state.block(other)->reads, buffer)) continue;
+    return state.Refuse(read ? "The buffer is written inside of the nest before which it would be copied"
+                             : "The buffer is read inside of the nest after which it would be copied",
+                        {block, other});
   }
   return top;
 }
@@ -175,7 +178,7 @@ absl::StatusOr<SrefId> ReIndex(ScheduleState& state, SrefId block, int buffer_in
                                                   : NthWriteBuffer(state, block, buffer_index));
   HONE_ASSIGN_OR_RETURN(const SrefId scope, RequireScopeRoot(state, block, /*require_stage_pipeline=*/true));
   HONE_ASSIGN_OR_RETURN(const ir::Array<Expr> indices, CollectIndices(state, block, buffer));
-  HONE_ASSIGN_OR_RETURN(const SrefId top, TopOfChain(state, block, scope));
+  HONE_ASSIGN_OR_RETURN(const SrefId top, TopOfNest(state, block, scope, buffer, read));
 
   absl::InlinedVector<IterVar, 6> covered;
   absl::InlinedVector<Expr, 6> iter_vars;

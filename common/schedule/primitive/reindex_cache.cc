@@ -9,6 +9,7 @@
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
 #include "common/schedule/primitive/cache_stage.h"
+#include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/primitive/inline_rewrite.h"
 #include "common/schedule/primitive/iter_bindings.h"
 #include "common/schedule/schedule.h"
@@ -76,11 +77,19 @@ ir::Stmt MakeStage(const ScheduleState& state, SrefId block, Buffer buffer, cons
   const ir::BlockRealizeNode* realize = state.at(block).realize;
   absl::InlinedVector<const ir::ForNode*, 8> loops;  // Innermost first.
   IterBindings renamed;
+  absl::InlinedVector<ir::Var, 8> left_out;
   for (SrefId id = state.parent(block); id != location && state.loop(id) != nullptr; id = state.parent(id)) {
     const ir::ForNode* loop = state.loop(id);
     const bool used = std::any_of(layout.used.begin(), layout.used.end(),
                                   [&](size_t i) { return ir::UsesVar(realize->iter_values[i], loop->loop_var); });
-    if (!used) continue;
+    if (!used) {
+      if (ir::IsOne(loop->extent)) {
+        renamed.Add(loop->loop_var, loop->min);
+      } else {
+        left_out.push_back(loop->loop_var);
+      }
+      continue;
+    }
     loops.push_back(loop);
     renamed.Add(loop->loop_var, ir::CopyVar(loop->loop_var));
   }
@@ -107,7 +116,10 @@ ir::Stmt MakeStage(const ScheduleState& state, SrefId block, Buffer buffer, cons
       ir::MakeBlock(ir::MakeArray(iters.data(), iters.size()), ir::MakeArray({ir::PointRegion(source, at_source)}),
                     ir::MakeArray({ir::PointRegion(target, at_target)}), layout.cache->name,
                     ir::MakeBufferStore(target, ir::MakeBufferLoad(source, at_source), at_target));
-  ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), ir::BoolImm(true), stage);
+  const Expr predicate = renamed.Apply(ConjunctsWhere(realize->predicate, [&](Expr e) {
+    return !ir::UsesVar(e, [&](ir::Var v) { return std::find(left_out.begin(), left_out.end(), v) != left_out.end(); });
+  }));
+  ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), predicate, stage);
   for (const ir::ForNode* loop : loops) {
     const ir::Var var = static_cast<const ir::VarNode*>(renamed.Find(loop->loop_var).get());
     nest = ir::MakeFor(var, renamed.Apply(loop->min), renamed.Apply(loop->extent), ir::ForKind::kSerial, nest);

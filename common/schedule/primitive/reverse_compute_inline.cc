@@ -34,6 +34,7 @@ struct Merge {
   const BufferStoreNode* consumer_store = nullptr;
   const BufferStoreNode* producer_store = nullptr;
   IterBindings iters;  // Of the consumer, in terms of the producer's variables.
+  Expr fixed = ir::BoolImm(true);  // Holds for the elements that the consumer loads at constant indices.
   Expr condition;      // In terms of the producer's iters; literal true when nothing is to be checked.
 };
 
@@ -104,15 +105,26 @@ bool InvertIters(const BlockNode* consumer, Merge* merge, arith::Analyzer& analy
                                         ir::BoolImm(true), arith::IterMapLevel::kNoCheck, analyzer,
                                         /*simplify_trivial_iterators=*/false);
   if (!map.ok) return false;
-  ir::VarMap inverse;
-  const auto& indices = merge->producer_store->indices;
-  if (!arith::InverseAffineIterMap(map.indices, absl::MakeSpan(indices.data(), indices.size()), analyzer, &inverse)) {
-    return false;
+  absl::InlinedVector<Expr, 6> outputs;
+  IterBindings as_loaded, as_stored;
+  for (size_t i = 0; i < load->indices.size(); ++i) {
+    const ir::Var output = ir::MakeVar("index", load->indices[i].dtype());
+    outputs.push_back(output);
+    as_loaded.Add(output, load->indices[i]);
+    as_stored.Add(output, merge->producer_store->indices[i]);
+    // Only the element at a constant index is used.
+    if (!map.indices[i].args.empty()) continue;
+    merge->fixed = ir::And(merge->fixed, ir::EQ(merge->producer_store->indices[i], map.indices[i].base));
   }
+  ir::VarMap inverse;
+  if (!arith::InverseAffineIterMap(map.indices, outputs, analyzer, &inverse)) return false;
+  for (ir::IterVar iter : consumer->iter_vars) analyzer.Bind(iter->var, iter->dom);
   for (ir::IterVar iter : consumer->iter_vars) {
     auto it = inverse.find(iter->var.get());
     if (it != inverse.end()) {
-      merge->iters.Add(iter->var, it->second);
+      // No two instances of the consumer load the same element.
+      if (!analyzer.CanProveEqual(as_loaded.Apply(it->second), iter->var)) return false;
+      merge->iters.Add(iter->var, as_stored.Apply(it->second));
     } else if (ir::IsOne(iter->dom.extent) && ir::ConstInt(iter->dom.min) != nullptr) {
       merge->iters.Add(iter->var, iter->dom.min);
     } else {
@@ -150,7 +162,7 @@ Expr DomainCondition(const BlockNode* consumer, const BlockNode* producer, const
     if (loop != nullptr) analyzer.Bind(loop->loop_var, ir::Range{loop->min, loop->extent});
     return true;
   });
-  Expr condition = ir::BoolImm(true);
+  Expr condition = merge.fixed;
   for (ir::IterVar iter : consumer->iter_vars) {
     const Expr value = merge.iters.Find(iter->var);
     condition = ir::And(condition, ir::LE(iter->dom.min, value));
