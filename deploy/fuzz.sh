@@ -14,6 +14,10 @@ sources() {
     common/support/check.cc common/support/log.cc common/support/clock.cc 2>/dev/null | grep -v -e _test.cc -e workload_codec.cc -e _benchmark.cc -e _bench.cc
 }
 flags="-std=c++20 -g1 -O1 -I. -fsanitize=address,undefined -fno-sanitize-recover=undefined -fsanitize=fuzzer-no-link -Wno-everything"
+# Objects are older than the newest header: all are compiled again.
+newest=$(ls -t common/*/*.h common/ir/testing/*.h | head -1)
+[ ! -e "$out/headers" ] || [ "$newest" -ot "$out/headers" ] || rm -f "$out"/obj/*.o
+touch "$out/headers"
 objects=""
 for source in $(sources); do
   object="$out/obj/$(echo "$source" | tr / _).o"

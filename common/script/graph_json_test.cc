@@ -92,6 +92,20 @@ TEST(GraphJsonTest, RefusesWhatIsNoProgram) {
   }
 }
 
+TEST(GraphJsonTest, OneNodeCannotBeOfTwoKinds) {
+  // The variable is its own type.
+  const char* text =
+      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": {\"initial_indices\": "
+      "\"2\", \"final_indices\": \"2\", \"inverse_index_map\": \"0\"}}, {\"type_key\": \"Array\", \"data\": [3, 4]}, "
+      "{\"type_key\": \"tir.Var\", \"attrs\": {\"dtype\": \"int32\", \"name\": \"0\", \"type_annotation\": \"0\"}}, "
+      "{\"type_key\": \"tir.Var\", \"attrs\": {\"dtype\": \"int32\", \"name\": \"0\", \"type_annotation\": \"3\"}}]}";
+  ir::Arena arena;
+  const ir::ArenaScope scope(arena);
+  const auto map = LoadIndexMapJson(text);
+  ASSERT_FALSE(map.ok());
+  EXPECT_NE(std::string(map.status().message()).find("another kind"), std::string::npos) << map.status().ToString();
+}
+
 TEST(GraphJsonTest, SharedNodesCannotStandForHugeTrees) {
   std::string json =
       "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": {\"initial_indices\": "

@@ -48,6 +48,10 @@ bool TakeRaw(std::string_view* raw, T* value) {
 
 bool IsIntLike(DataType t) { return t.is_int() || t.is_uint(); }
 
+// Its address stands for the C++ type that a node was read as.
+template <typename T>
+constexpr char kKindOf = 0;
+
 class GraphReader {
  public:
   GraphReader(const GraphLimits& limits, const RenameVar* rename) : limits_(limits), rename_(rename) {}
@@ -85,6 +89,7 @@ class GraphReader {
   Or<T> Memo(int64_t index, F&& read) {
     const size_t at = static_cast<size_t>(index);
     if (memo_[at] != nullptr) {
+      if (kinds_[at] != &kKindOf<T>) return Error(index, "the node is used where another kind is expected");
       tree_ += cost_[at];
       if (tree_ > limits_.max_tree_nodes) return Error(index, "the graph stands for too large a tree");
       return static_cast<T>(memo_[at]);
@@ -103,6 +108,7 @@ class GraphReader {
     tree_ += before;
     if (tree_ > limits_.max_tree_nodes) return Error(index, "the graph stands for too large a tree");
     memo_[at] = *result;
+    kinds_[at] = &kKindOf<T>;
     return result;
   }
 
@@ -148,6 +154,7 @@ class GraphReader {
   int64_t root_ = 0;
   std::vector<std::string_view> keys_;
   std::vector<const void*> memo_;
+  std::vector<const char*> kinds_;
   std::vector<std::string_view> texts_;
   absl::flat_hash_map<int64_t, ir::Array<Expr>> arrays_;  // Shared arrays stay shared.
   std::vector<int64_t> cost_;
@@ -196,6 +203,7 @@ absl::Status GraphReader::Parse(std::string_view text) {
   root_ = root->get<int64_t>();
   if (root_ < 0 || root_ >= Count()) return absl::InvalidArgumentError("the root is no node of the graph");
   memo_.assign(nodes_->size(), nullptr);
+  kinds_.assign(nodes_->size(), nullptr);
   texts_.assign(nodes_->size(), {});
   cost_.assign(nodes_->size(), 0);
   busy_.assign(nodes_->size(), false);
