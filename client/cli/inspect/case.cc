@@ -65,7 +65,9 @@ absl::Status ParseCase(std::string_view line, InspectCase* parsed) {
   json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InvalidArgumentError("the line is not a JSON object");
   if (object.contains("id")) parsed->id_json = object["id"].dump(-1, ' ', false, json::error_handler_t::replace);
-  for (auto [key, value] : {std::pair{"module", &parsed->module}, {"kind", &parsed->kind}, {"emit", &parsed->emit},
+  for (auto [key, value] : {std::pair{"module", &parsed->module},
+                            {"kind", &parsed->kind},
+                            {"emit", &parsed->emit},
                             {"dump_after", &parsed->dump_after}}) {
     if (absl::Status status = ReadText(object, key, value); !status.ok()) return status;
   }

@@ -24,8 +24,7 @@ std::string Listed(const std::vector<std::string_view>& names) {
 absl::StatusOr<InspectAnswer> DumpAfter(const ir::IRModule& module, const Target& target, const std::string& wanted) {
   const std::vector<std::string_view> names = lower::PassNames(target);
   if (wanted != "all" && std::find(names.begin(), names.end(), wanted) == names.end()) {
-    return absl::InvalidArgumentError(
-        StrCat("dump-after \"", wanted, "\" is neither all nor one of ", Listed(names)));
+    return absl::InvalidArgumentError(StrCat("dump-after \"", wanted, "\" is neither all nor one of ", Listed(names)));
   }
   std::string text;
   HONE_RETURN_IF_ERROR(lower::Lower(module, target, [&](std::string_view pass, ir::PrimFunc func) {
