@@ -138,7 +138,7 @@ target="$("$hone" doctor --json | python3 -c 'import json, sys; print(json.dumps
 say "tuning ${#files[@]} programs, $trials trials each, for $target"
 start_secs=$SECONDS
 "$hone" tune "${files[@]}" --target "$target" --max-trials $((trials * ${#files[@]})) --max-trials-per-task "$trials" \
-  --trials-per-iter $((trials < 32 ? trials : 32)) --detach --json >"$work/submitted.json" || exit $?
+  --trials-per-iter $((trials < 16 ? trials : 16)) --detach --json >"$work/submitted.json" || exit $?
 job="$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["id"])' "$work/submitted.json")" || exit 1
 "$hone" jobs watch "$job" </dev/null >"$work/summary.txt" || { cat "$work/summary.txt"; exit 1; }
 "$hone" jobs show "$job" --json >"$work/job.json" || exit 1
