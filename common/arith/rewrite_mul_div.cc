@@ -156,6 +156,33 @@ bool SplitDivisible(Expr sum, int64_t divisor, Expr* divided, Expr* rest) {
   return any;
 }
 
+// Writes `sum` as high * scale + low, where `scale` is the largest one of its addends that divides `divisor` and
+// for which 0 <= low < scale. False when there is none.
+template <typename BoundOf>
+bool SplitByScale(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high, Expr* low, int64_t* scale) {
+  if (sum.kind() != ExprKind::kAdd && sum.kind() != ExprKind::kSub) return false;
+  Addends addends;
+  if (!CollectAddends(sum, false, addends)) return false;
+  int64_t limit = INT64_MAX;  // Scales are tried in descending order.
+  while (true) {
+    int64_t best = 1;
+    for (const Addend& addend : addends) {
+      const auto scaled = MatchScaled(addend.e);
+      if (scaled && scaled->c > best && scaled->c < limit && divisor % scaled->c == 0) best = scaled->c;
+    }
+    if (best == 1) return false;
+    *high = Expr();
+    *low = Expr();
+    SplitDivisible(sum, best, high, low);
+    const ConstIntBound bound = *low ? bound_of(*low) : ConstIntBound::Point(0);
+    if (bound.min_value >= 0 && bound.max_value < best) {
+      *scale = best;
+      return true;
+    }
+    limit = best;
+  }
+}
+
 }  // namespace
 
 // a / divisor for a positive literal.
@@ -198,6 +225,14 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
     if (floor || (NonNegative(divided) && NonNegative(rest))) {
       return Again(ir::Add(divided, Quotient(rest, b, floor)));
     }
+  }
+  // (x * c1 + y) // c2 = x // (c2 / c1) for 0 <= y < c1, c1 dividing c2.
+  int64_t scale = 0;
+  Expr high;
+  Expr low;
+  const auto bound_of = [this](Expr e) { return analyzer_.const_int_bound(e); };
+  if (floor && SplitByScale(a, divisor, bound_of, &high, &low, &scale) && (!low || Pure(low))) {
+    return Again(ir::FloorDiv(high, Int(a, divisor / scale)));
   }
   // min(x * c1, y) // c2 with c2 dividing c1.
   if (floor && (a.kind() == ExprKind::kMin || a.kind() == ExprKind::kMax)) {
