@@ -2,6 +2,8 @@
 // in a `local` buffer with constant indices for the whole loop: loaded before it, stored after it. The code generator
 // keeps such a buffer in registers, whatever LLVM can prove about memory.
 //
+// The same is done for a loop's body when it stores to a cell several times, as copies of a reduction's body do.
+//
 // When inner loops stand in the way (k: i: j: C[i, j] += ...) and their copies are few enough for the register file,
 // they are unrolled. A tile that does not fit is left in memory.
 //
@@ -36,6 +38,7 @@ struct Candidate {
   ir::Buffer buffer;
   bool refused = false;
   bool stored = false;
+  int64_t stores = 0;  // In the text, not at run time.
   std::vector<Cell> cells;
 };
 
@@ -57,9 +60,10 @@ class LoopAccesses final : public ir::StmtExprVisitor {
   absl::flat_hash_map<const ir::VarNode*, Candidate> candidates;
   bool hopeless = false;  // Something inside forbids any change.
 
-  LoopAccesses(LinearContext& context, const ir::ForNode* loop) : context_(context) {
-    inner_vars_.insert(loop->loop_var.get());
-    VisitStmt(loop->body);
+  // Cells must not depend on `var` (may be null), nor on what is defined in `body`.
+  LoopAccesses(LinearContext& context, ir::Stmt body, const ir::VarNode* var) : context_(context) {
+    if (var != nullptr) inner_vars_.insert(var);
+    VisitStmt(body);
   }
 
  private:
@@ -73,6 +77,7 @@ class LoopAccesses final : public ir::StmtExprVisitor {
     }
     if (!candidate.buffer) candidate.buffer = buffer;
     candidate.stored |= is_store;
+    candidate.stores += is_store ? 1 : 0;
     candidate.refused = true;  // Until shown otherwise.
     if (conditions_ > 0 || predicate || indices.size() != 1 || buffer->dtype.lanes != 1 ||
         candidate.buffer->dtype != buffer->dtype) {
@@ -251,6 +256,11 @@ class Tiler final : public LinearMutator {
         if (ir::Stmt done = Promoted(unrolled)) return done;
       }
     }
+    if (ir::Stmt body = PromotedOnce(node->body)) {
+      auto* copy = ir::CopyNode(node);
+      copy->body = body;
+      return copy;
+    }
     return LinearMutator::Mutate(node);
   }
 
@@ -265,7 +275,7 @@ class Tiler final : public LinearMutator {
   // The loop with the cells of every buffer for which it is possible in registers; null when there is none, or when
   // they do not fit.
   ir::Stmt Promoted(const ir::ForNode* loop) {
-    LoopAccesses accesses(context_, loop);
+    LoopAccesses accesses(context_, loop->body, loop->loop_var.get());
     if (accesses.hopeless) return {};
     std::vector<Candidate*> chosen;
     int64_t registers = 0;
@@ -278,10 +288,30 @@ class Tiler final : public LinearMutator {
       chosen.push_back(&candidate);
       registers += RegistersOf(candidate);
     }
+    return Rewritten(loop, chosen, registers);
+  }
+
+  // `stmt` with the cells that it stores to more than once in registers from its begin to its end: copies of a
+  // reduction's body, or an initialisation and the loop behind it. Null when there are none or they do not fit.
+  ir::Stmt PromotedOnce(ir::Stmt stmt) {
+    LoopAccesses accesses(context_, stmt, nullptr);
+    if (accesses.hopeless) return {};
+    std::vector<Candidate*> chosen;
+    int64_t registers = 0;
+    for (auto& [data, candidate] : accesses.candidates) {
+      if (candidate.refused || candidate.stores <= static_cast<int64_t>(candidate.cells.size())) continue;
+      if (candidate.buffer->scope() == "local") continue;
+      chosen.push_back(&candidate);
+      registers += RegistersOf(candidate);
+    }
+    return Rewritten(stmt, chosen, registers);
+  }
+
+  ir::Stmt Rewritten(ir::Stmt stmt, std::vector<Candidate*>& chosen, int64_t registers) {
     if (chosen.empty() || registers > machine_.vector_registers - 2) return {};
     std::sort(chosen.begin(), chosen.end(),
               [](const Candidate* a, const Candidate* b) { return a->buffer->name < b->buffer->name; });
-    ir::Stmt out = loop;
+    ir::Stmt out = stmt;
     for (Candidate* candidate : chosen) out = InRegisters(*candidate, out);
     return out;
   }

@@ -99,6 +99,6 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   return kernel;
 }
 
-std::string CodegenRevision() { return "2"; }
+std::string CodegenRevision() { return "3"; }
 
 }  // namespace hone::codegen
