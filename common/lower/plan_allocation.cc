@@ -124,13 +124,14 @@ class AccessScopes final : public ir::StmtExprVisitor {
     RaiseLoopCarried(node);
   }
 
-  // Regions that depend on an opaque or ordered iter may carry values between iterations: the buffer lives above all
+  // An accumulator is carried by the loops of its reduction. Regions that depend on an opaque or ordered iter may carry values between iterations: the buffer lives above all
   // loops that feed the iter.
   void RaiseLoopCarried(const ir::BlockRealizeNode* realize) {
     const ir::BlockNode* block = realize->block;
     for (size_t i = 0; i < block->iter_vars.size(); ++i) {
       const ir::IterType type = block->iter_vars[i]->iter_type;
-      if (type != ir::IterType::kOpaque && type != ir::IterType::kScan) continue;
+      const bool reduces = type == ir::IterType::kReduce;
+      if (!reduces && type != ir::IterType::kOpaque && type != ir::IterType::kScan) continue;
       Scope* above = nullptr;
       ir::UsesVar(realize->iter_values[i], [&](ir::Var var) {
         if (auto it = loop_scope_.find(var.get()); it != loop_scope_.end()) {
@@ -139,6 +140,11 @@ class AccessScopes final : public ir::StmtExprVisitor {
         return false;
       });
       if (above == nullptr) continue;
+      if (reduces) {
+        // What is accumulated lives on from one iteration of the reduction to the next.
+        for (ir::BufferRegion region : block->writes) TouchAt(region->buffer, above);
+        continue;
+      }
       const ir::Var var = block->iter_vars[i]->var;
       for (const auto& regions : {block->reads, block->writes}) {
         for (ir::BufferRegion region : regions) {
