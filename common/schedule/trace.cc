@@ -217,6 +217,7 @@ absl::Status Trace::Apply(Schedule& schedule, bool remove_postproc, const Decisi
   const ir::ArenaScope scope(schedule.state().arena());
   RvMap map(96);
   absl::InlinedVector<Value, 16> inputs;
+  absl::InlinedVector<Value, 4> attrs;  // With index maps copied, so that the schedule does not need this trace's arena.
   Call call;
   for (size_t i = 0; i < instructions_.size(); ++i) {
     const Instruction& instruction = instructions_[i];
@@ -234,6 +235,14 @@ absl::Status Trace::Apply(Schedule& schedule, bool remove_postproc, const Decisi
     }
     call.inputs = inputs;
     call.attrs = absl::MakeConstSpan(instruction.attrs.data(), instruction.attrs.size());
+    if (std::any_of(call.attrs.begin(), call.attrs.end(),
+                    [](const Value& attr) { return attr.is(Value::Kind::kIndexMap); })) {
+      attrs.clear();
+      for (const Value& attr : call.attrs) {
+        attrs.push_back(attr.is(Value::Kind::kIndexMap) ? Value::IndexMap(CopyIndexMap(attr.index_map(), map)) : attr);
+      }
+      call.attrs = attrs;
+    }
     call.decision = provider != nullptr ? (*provider)(i, instruction) : instruction.decision;
     call.outputs.clear();
     absl::Status status = instruction.row->apply(schedule, call);

@@ -169,14 +169,16 @@ class LocationFinder {
   }
 
   void VisitSeq(const ir::SeqNode* seq) {
-    const bool seen_before = seen_writer_;
+    const bool seen_writer_before = seen_writer_;
+    const bool seen_reader_before = seen_reader_;
     seen_writer_ = seen_reader_ = false;
     int position = -1;
     for (size_t i = 0; i < seq->seq.size() && position_ == -1; ++i) {
       Visit(seq->seq[i]);
       if (seen_writer_ && seen_reader_ && position == -1) position = static_cast<int>(i);
     }
-    seen_writer_ = seen_writer_ || seen_before;
+    seen_writer_ = seen_writer_ || seen_writer_before;
+    seen_reader_ = seen_reader_ || seen_reader_before;
     if (seen_writer_ && seen_reader_ && position_ == -1) position_ = position;
   }
 
