@@ -20,7 +20,10 @@ while [ $# -gt 0 ]; do
     --keep) keep=1 ;;
     -h | --help) sed -n '2,9s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "deploy/quickstart.sh: unknown option $1" 2 ;;
-    *) files+=("$(cd "$invoked_from" && realpath "$1")") ;;
+    *)
+      file="$(cd "$invoked_from" && realpath -e "$1" 2>/dev/null)" || die "deploy/quickstart.sh: there is no file $1" 2
+      files+=("$file")
+      ;;
   esac
   shift
 done
