@@ -960,7 +960,10 @@ class Compiler {
     access->dtype = buffer->dtype;
     access->pointer_slot = PointerSlot(buffer->data);
     for (Expr dim : buffer->shape) access->shape.push_back(Expression(dim));
-    for (Expr stride : buffer->strides) access->strides.push_back(Expression(stride));
+    // The peer's cache_index makes buffers of any rank with one stride; they are taken as compact.
+    if (buffer->strides.size() == buffer->shape.size()) {
+      for (Expr stride : buffer->strides) access->strides.push_back(Expression(stride));
+    }
     access->elem_offset = Expression(buffer->elem_offset);
     return access;
   }

@@ -161,6 +161,23 @@ void BuildNest(const ir::BlockNode* block, const SolvedDomains& domains, bool pr
   }
 }
 
+// Whether all that the block reads of the buffers is inside of them. Where it is not (guarded by a condition in the block),
+// instances that read nothing would not be visited under a producer's loop.
+bool ReadsInside(const ScheduleState& state, SrefId block, const RegionPairs& regions, arith::Analyzer& analyzer) {
+  arith::DomMap domains;
+  for (ir::IterVar iter : state.block(block)->iter_vars) domains.Set(iter->var, iter->dom);
+  for (const RegionPair& pair : regions) {
+    if (pair.required.empty()) continue;
+    const arith::NDIntSet all = arith::EvalNDIntSet(pair.provided, domains, analyzer);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const Expr zero = ir::ConstOf(pair.buffer->shape[i].dtype(), 0);
+      if (all[i].min() && analyzer.CanProve(ir::LT(all[i].min(), zero))) return false;
+      if (all[i].max() && analyzer.CanProve(ir::GE(all[i].max(), pair.buffer->shape[i]))) return false;
+    }
+  }
+  return true;
+}
+
 // A reduce iter that is bound to loops around the new nest must not take a value twice: the block would add it again.
 bool RepeatsReduction(const ScheduleState& state, SrefId loop, const Move& move) {
   const LoopDomains outer = DomainsOfPath(state, loop, kNoSref);
@@ -203,6 +220,9 @@ absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop,
   }
   const RegionPairs regions = CollectRegions(
       state, block, loop, direction == Direction::kForward ? consumers : producers, direction, analyzer);
+  if (direction == Direction::kReverse && !ReadsInside(state, block, regions, analyzer)) {
+    return state.Refuse("The block reads beyond its producers' buffers, guarded by a condition", {block, loop});
+  }
   SolvedDomains domains;
   if (!SolveBlockDomains(state.block(block)->iter_vars, regions, analyzer, &domains)) {
     return state.Refuse("The domain of the block's iters can not be solved for what is required of it", {block, loop});
