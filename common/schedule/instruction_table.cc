@@ -23,10 +23,12 @@
 #include "common/schedule/primitive/reorder.h"
 #include "common/schedule/primitive/reverse_compute_inline.h"
 #include "common/schedule/primitive/rfactor.h"
+#include "common/schedule/primitive/rolling_buffer.h"
 #include "common/schedule/primitive/sample.h"
 #include "common/schedule/primitive/set_scope.h"
 #include "common/schedule/primitive/split.h"
 #include "common/schedule/primitive/storage_align.h"
+#include "common/schedule/primitive/tensorize.h"
 #include "common/schedule/primitive/transform_block_layout.h"
 #include "common/schedule/primitive/transform_layout.h"
 
@@ -75,6 +77,7 @@ constexpr const InstructionRow* kRows[] = {
     &kSetScopeRow,
     &kUnsafeSetDTypeRow,
     &kBlockizeRow,
+    &kTensorizeRow,
     &kAnnotateRow,
     &kUnannotateRow,
     &kTransformLayoutRow,
@@ -84,6 +87,7 @@ constexpr const InstructionRow* kRows[] = {
     &kUnsafeHideBufferAccessRow,
     &kDecomposePaddingRow,
     &kPadEinsumRow,
+    &kRollingBufferRow,
     &kEnterPostprocRow,
 };
 

@@ -165,7 +165,9 @@ Stmt OuterInit(Stmt init, const BlockRealizeNode* inner, const std::vector<const
     iters.push_back(copy);
     values.push_back(inner->iter_values[i]);
   }
-  const std::vector<Expr> bindings = values;
+  // A loop is needed for the bindings, and for the predicate even where no binding uses it (the peer forgets that).
+  std::vector<Expr> bindings = values;
+  bindings.push_back(inner->predicate);
   Stmt stmt = ir::MakeBlockRealize(
       ir::MakeArray(values), inner->predicate,
       ir::MakeBlock(ir::MakeArray(iters), {}, inner->block->writes, name, init));

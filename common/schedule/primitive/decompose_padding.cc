@@ -192,21 +192,19 @@ absl::StatusOr<SrefId> DecomposePadding(ScheduleState& state, SrefId block, Sref
     return state.Refuse("The loop is not an ancestor of the block", {loop, block});
   }
   std::vector<const ForNode*> to_loop;  // Innermost first, up to `loop`.
-  // Up to the first loop that has more below it than the block.
-  SrefId inside_top = kNoSref;
+  // Of these, the innermost ones that hold nothing but the block: the inside's nest takes their place.
   std::vector<const ForNode*> inside_loops;
+  SrefId inside_top = block;
+  bool alone = true;
   for (size_t i = above.size(); i-- > 0;) {
     const ForNode* node = state.loop(above[i]);
     to_loop.push_back(node);
-    if (inside_top == kNoSref) {
+    alone = alone && (node->body.kind() == ir::StmtKind::kFor || node->body.kind() == ir::StmtKind::kBlockRealize);
+    if (alone) {
       inside_loops.push_back(node);
-      const bool single = node->body.kind() == ir::StmtKind::kFor || node->body.kind() == ir::StmtKind::kBlockRealize;
-      if (above[i] == loop || !single) inside_top = above[i];
+      inside_top = above[i];
     }
     if (above[i] == loop) break;
-  }
-  if (inside_top != loop) {
-    return state.Refuse("The block must be the only one below the loop", {loop, block});
   }
   const LoopDomains domains = DomainsAbove(state, block);
   arith::Analyzer analyzer;
@@ -219,7 +217,12 @@ absl::StatusOr<SrefId> DecomposePadding(ScheduleState& state, SrefId block, Sref
   const ir::BlockNode* inside = nullptr;
   const Stmt constant_nest = ConstantNest(realize, padding, to_loop, analyzer, &constant);
   const Stmt inside_nest = InsideNest(realize, padding, inside_loops, analyzer, &inside);
-  state.Replace(loop, ir::MakeSeq({constant_nest, inside_nest}), {{old, inside}});
+  if (inside_top == loop) {
+    state.Replace(loop, ir::MakeSeq({constant_nest, inside_nest}), {{old, inside}});
+  } else {
+    state.Replace(inside_top, inside_nest, {{old, inside}});
+    state.Replace(loop, ir::MakeSeq({constant_nest, StatementOf(state, loop)}));
+  }
   const SrefId out = state.Find(constant, scope);
   state.SetFlags(out, true, true, true);
   return out;

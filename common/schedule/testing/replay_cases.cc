@@ -4,6 +4,7 @@
 #include <iostream>
 #include <string>
 
+#include "common/intrin/intrin.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
@@ -19,6 +20,7 @@ absl::Status Replay(const nlohmann::json& question, nlohmann::json& answer) {
   HONE_ASSIGN_OR_RETURN(const ir::IRModule module, script::ParseModule(question["module"].get<std::string>()));
   ScheduleOptions options;
   options.seed = 42;
+  options.intrinsics = FindTensorIntrin;
   HONE_ASSIGN_OR_RETURN(Schedule schedule, Schedule::Create(module, options));
   HONE_RETURN_IF_ERROR(ApplyTraceJson(schedule, question["trace"].dump()));
   schedule.state().VerifyTree();

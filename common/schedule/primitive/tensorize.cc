@@ -1,0 +1,130 @@
+#include "common/schedule/primitive/tensorize.h"
+
+#include <string>
+#include <vector>
+
+#include "common/ir/ops.h"
+#include "common/schedule/analysis.h"
+#include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/blockize.h"
+#include "common/schedule/primitive/intrin_match.h"
+#include "common/schedule/renew.h"
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+
+namespace hone::schedule {
+namespace {
+
+using ir::Buffer;
+
+const ir::BlockNode* RootBlock(ir::PrimFunc func) {
+  const auto* realize = func->body.as<ir::BlockRealizeNode>();
+  return realize != nullptr ? realize->block : nullptr;
+}
+
+// The region that the implementation declares for one of its parameters; null when there is none.
+ir::BufferRegion DeclaredRegion(const ir::BlockNode* block, Buffer buffer) {
+  for (const auto& regions : {block->reads, block->writes}) {
+    for (ir::BufferRegion region : regions) {
+      if (region->buffer == buffer) return region;
+    }
+  }
+  return nullptr;
+}
+
+// One view a parameter of the implementation, on the region that the description's parameter stands for.
+absl::StatusOr<std::vector<ir::MatchBufferRegion>> Views(const ScheduleState& state, SrefId block,
+                                                         const TensorIntrin& intrinsic, const IntrinMatcher& match) {
+  std::vector<ir::MatchBufferRegion> out;
+  const ir::BlockNode* implementation = RootBlock(intrinsic.implementation);
+  for (size_t i = 0; i < intrinsic.implementation->params.size(); ++i) {
+    const Buffer to = intrinsic.implementation->BufferOf(intrinsic.implementation->params[i]);
+    const Buffer described = intrinsic.description->BufferOf(intrinsic.description->params[i]);
+    const Buffer current = described ? match.BufferOf(described) : Buffer();
+    const ir::BufferRegion declared = to ? DeclaredRegion(implementation, to) : nullptr;
+    const std::vector<ir::Expr>* base = current ? match.BaseOf(current) : nullptr;
+    if (base == nullptr || declared == nullptr || base->size() < declared->region.size()) {
+      return state.Refuse("A parameter of the tensor intrinsic has no region in the block", {block});
+    }
+    const size_t offset = base->size() - declared->region.size();
+    std::vector<ir::Range> ranges;
+    for (size_t d = 0; d < base->size(); ++d) {
+      const ir::Expr min = (*base)[d];
+      ranges.push_back({min, d < offset ? ir::IntImm(min.dtype(), 1)
+                                        : ir::Cast(min.dtype(), declared->region[d - offset].extent)});
+    }
+    out.push_back(ir::MakeMatchBufferRegion(to, ir::MakeBufferRegion(current, ir::MakeArray(ranges))));
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::Status Tensorize(ScheduleState& state, SrefId id, const TensorIntrin& intrinsic, bool preserve_unit_iters) {
+  const ir::BlockNode* description = RootBlock(intrinsic.description);
+  const ir::BlockNode* implementation = RootBlock(intrinsic.implementation);
+  if (description == nullptr || implementation == nullptr ||
+      intrinsic.description->params.size() != intrinsic.implementation->params.size()) {
+    return absl::InvalidArgumentError("tensorize: an intrinsic needs root blocks and the same parameters in both");
+  }
+  // Blockizing is tried on a copy, so that a refusal leaves nothing behind.
+  SrefId block = id;
+  ScheduleState trial(state);
+  const ir::ArenaScope scope(trial.arena());
+  if (state.loop(id) != nullptr) {
+    const absl::StatusOr<SrefId> blockized = BlockizeLoop(trial, id, preserve_unit_iters);
+    if (!blockized.ok()) return state.Refuse("The loop cannot be blockized for the tensor intrinsic", {id});
+    block = *blockized;
+  }
+  IntrinMatcher match;
+  if (!match.Match(trial.block(block), description)) {
+    return state.Refuse("The stmt doesn't match the tensor intrin", {id}, std::string(match.mismatch()));
+  }
+  HONE_RETURN_IF_ERROR(Views(state, id, intrinsic, match).status());
+  const ir::ArenaScope own(state.arena());
+  if (state.loop(id) != nullptr) {
+    HONE_ASSIGN_OR_RETURN(block, BlockizeLoop(state, id, preserve_unit_iters));
+  }
+  IntrinMatcher again;
+  again.Match(state.block(block), description);
+  HONE_ASSIGN_OR_RETURN(const std::vector<ir::MatchBufferRegion> views, Views(state, block, intrinsic, again));
+  auto* shell = ir::CopyNode(implementation);
+  shell->match_buffers = ir::MakeArray(views);
+  shell->reads = {};
+  shell->writes = {};
+  const auto* fresh = RenewDefinitions(shell).as<ir::BlockNode>();
+  const ir::BlockNode* old = state.block(block);
+  auto* copy = ir::CopyNode(old);
+  copy->body = fresh->body;
+  copy->match_buffers = fresh->match_buffers;
+  for (const ir::Attr& attr : implementation->annotations) {
+    if (!copy->annotations.Has(attr.key)) copy->annotations = copy->annotations.With(attr.key, attr.value);
+  }
+  state.ReplaceBlock(block, copy);
+  return absl::OkStatus();
+}
+
+absl::Status Schedule::Tensorize(BlockOrLoopRv block_or_loop, std::string_view tensor_intrin,
+                                 bool preserve_unit_iters) {
+  const PrimitiveScope scope(*this, kTensorizeRow);
+  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block_or_loop));
+  const TensorIntrin intrinsic = options_.intrinsics != nullptr ? options_.intrinsics(tensor_intrin) : TensorIntrin{};
+  if (intrinsic.description == nullptr || intrinsic.implementation == nullptr) {
+    return absl::InvalidArgumentError(StrCat("tensor intrinsic \"", tensor_intrin, "\": not known"));
+  }
+  state_.arena()->KeepAlive(intrinsic.arena);
+  HONE_RETURN_IF_ERROR(schedule::Tensorize(state_, id, intrinsic, preserve_unit_iters));
+  Record(kTensorizeRow, {Value::OfRv(block_or_loop)}, {Value::String(tensor_intrin), Value::Bool(preserve_unit_iters)},
+         {});
+  return absl::OkStatus();
+}
+
+const InstructionRow kTensorizeRow = {
+    .name = "Tensorize", .pure = false, .inputs = "x", .attrs = "sn", .outputs = Outputs::kNone, .output_kind = ' ',
+    .method = "tensorize", .arguments = "block_or_loop,tensor_intrin,preserve_unit_iters",
+    .apply = [](Schedule& s, Call& c) {
+      return s.Tensorize(BlockOrLoopOf(c, 0), c.attrs[0].text(), BoolOf(c.attrs[1]));
+    },
+    .bool_attrs = 2};
+
+}  // namespace hone::schedule
