@@ -92,7 +92,14 @@ absl::Status Tensorize(ScheduleState& state, SrefId id, const TensorIntrin& intr
   shell->match_buffers = ir::MakeArray(views);
   shell->reads = {};
   shell->writes = {};
-  const auto* fresh = RenewDefinitions(shell).as<ir::BlockNode>();
+  ir::VarMap strides;  // Called after their buffer, as the peer prints them.
+  for (ir::MatchBufferRegion view : views) {
+    for (size_t i = 0; i < view->buffer->strides.size(); ++i) {
+      const auto* var = view->buffer->strides[i].as<ir::VarNode>();
+      if (var != nullptr) strides[var] = ir::MakeVar(StrCat(view->buffer->name, "_s", i), var->dtype);
+    }
+  }
+  const auto* fresh = RenewDefinitions(shell, {}, strides).as<ir::BlockNode>();
   const ir::BlockNode* old = state.block(block);
   auto* copy = ir::CopyNode(old);
   copy->body = fresh->body;
