@@ -53,6 +53,8 @@ bool CoveredUnder(const ScheduleState& state, SrefId consumer, absl::Span<const 
   const ir::BlockRealizeNode* realize = state.at(consumer).realize;
   for (ir::BufferRegion read : realize->block->reads) {
     arith::Analyzer analyzer;
+    // Loops around both: a unit loop may occur in the indices of one only.
+    for (const arith::IterDomain& domain : DomainsOfPath(state, lca, kNoSref)) analyzer.Bind(domain.var, domain.range);
     std::vector<NDIntSet> produced;
     for (SrefId producer : producers) {
       for (ir::BufferRegion write : state.block(producer)->writes) {
