@@ -1,5 +1,5 @@
-// Compiles TVMScript programs for this machine and reports, for each: seconds to lower and to compile, GFLOP/s, and what
-// the inner loop does with the stack.
+// Compiles TVMScript programs for this machine and reports, for each: seconds to lower and to compile, GFLOP/s, and
+// what the inner loop does with the stack.
 //
 //   kernel_lab FILE.py...            programs, one function each
 //   kernel_lab --matmul M N K MR NR KC MC PACK_A PARALLEL
@@ -7,10 +7,10 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <string>

@@ -62,10 +62,9 @@ constexpr char kPackA[] = R"(
 std::string PackedMatmulScript(const PackedMatmul& shape) {
   const auto number = [](int64_t n) { return std::to_string(n); };
   std::string text = kProgram;
-  text = absl::StrReplaceAll(
-      text, {{"$ALLOC_A", shape.pack_a ? "    Ap = T.alloc_buffer(($M // $MR, $K, $MR))" : ""},
-             {"$PACK_A", shape.pack_a ? kPackA : ""},
-             {"$A_PLACE", shape.pack_a ? "Ap[vi // $MR, vk, vi % $MR]" : "A[vi, vk]"}});
+  text = absl::StrReplaceAll(text, {{"$ALLOC_A", shape.pack_a ? "    Ap = T.alloc_buffer(($M // $MR, $K, $MR))" : ""},
+                                    {"$PACK_A", shape.pack_a ? kPackA : ""},
+                                    {"$A_PLACE", shape.pack_a ? "Ap[vi // $MR, vk, vi % $MR]" : "A[vi, vk]"}});
   return absl::StrReplaceAll(text, {{"$PARALLEL", shape.parallel ? "T.parallel" : "T.serial"},
                                     {"$MC", number(shape.mc)},
                                     {"$MR", number(shape.mr)},

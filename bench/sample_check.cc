@@ -95,9 +95,11 @@ absl::StatusOr<std::vector<interp::Tensor>> Compute(const ir::IRModule& module, 
 
 void Print(const char* name, const Totals& t) {
   const double n = std::max(1, t.built);
-  std::printf("%-10s built %d, failed %d, wrong %d; lower %.3f ms, compile %.2f ms (slowest %.1f), %.0f bytes; run geomean %.1f us\n",
-              name, t.built, t.failed, t.wrong, t.lower_seconds / n * 1e3, t.compile_seconds / n * 1e3, t.slowest * 1e3,
-              t.bytes / n, std::exp(t.log_run / n) * 1e6);
+  std::printf(
+      "%-10s built %d, failed %d, wrong %d; lower %.3f ms, compile %.2f ms (slowest %.1f), %.0f bytes; run geomean "
+      "%.1f us\n",
+      name, t.built, t.failed, t.wrong, t.lower_seconds / n * 1e3, t.compile_seconds / n * 1e3, t.slowest * 1e3,
+      t.bytes / n, std::exp(t.log_run / n) * 1e6);
 }
 
 int Check(const char* path, const std::string& kind, const std::string& workload) {

@@ -130,8 +130,7 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     VisitExpr(node->min);
     VisitExpr(node->extent);
     context.BindLoop(node->loop_var, node->min, node->extent);
-    loops_.push_back(
-        {node->loop_var.get(), node->thread_binding != nullptr ? node->thread_binding->thread_tag : ""});
+    loops_.push_back({node->loop_var.get(), node->thread_binding != nullptr ? node->thread_binding->thread_tag : ""});
     VisitStmt(node->body);
     loops_.pop_back();
   }
@@ -268,8 +267,7 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     for (const auto& term : index.terms) {
       Linear single;
       single.terms.push_back(term);
-      const bool inner =
-          context.Mentions(single, [&](ir::Var var) { return IsInner(var.get(), allocation); });
+      const bool inner = context.Mentions(single, [&](ir::Var var) { return IsInner(var.get(), allocation); });
       if (!inner) {
         out.min = out.min + single;
         continue;
@@ -291,8 +289,7 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     if (atom.kind == LinearContext::AtomKind::kDiv) {
       if (std::optional<Hull> inner = Relax(atom.a, allocation); inner && !inner->min.is_const()) {
         // floor((m + w) / c) <= floor(m / c) + ceil(w / c).
-        return Hull{context.FloorDiv(inner->min, atom.divisor),
-                    (inner->width + atom.divisor - 1) / atom.divisor};
+        return Hull{context.FloorDiv(inner->min, atom.divisor), (inner->width + atom.divisor - 1) / atom.divisor};
       }
     }
     const Bounds bounds = context.BoundsOf(self);
@@ -407,8 +404,7 @@ std::optional<Compacted> Compact(LinearContext& context, const Allocation& alloc
     const int64_t extent = dim.hull.width + 1;
     const bool shrinks = dim.touched && !dim.full && (old_number == nullptr || extent < *old_number);
     changed |= shrinks;
-    out.mins.push_back(shrinks ? context.ToExpr(dim.hull.min, old_extent.dtype())
-                               : ir::IntImm(old_extent.dtype(), 0));
+    out.mins.push_back(shrinks ? context.ToExpr(dim.hull.min, old_extent.dtype()) : ir::IntImm(old_extent.dtype(), 0));
     shape.push_back(shrinks ? ir::IntImm(old_extent.dtype(), extent) : old_extent);
     extents.push_back(shrinks ? extent : old_number != nullptr ? *old_number : -1);
   }

@@ -95,8 +95,7 @@ class Flattener final : public LinearMutator {
     const auto* store = visited.as<ir::BufferStoreNode>();
     ir::Expr value = store->value;
     if (node->buffer->dtype.is_bool()) value = ir::MakeCast(StorageOf(value.dtype()), value);
-    return ir::MakeBufferStore(Flat(node->buffer), value, FlatIndices(node->buffer, store->indices),
-                               store->predicate);
+    return ir::MakeBufferStore(Flat(node->buffer), value, FlatIndices(node->buffer, store->indices), store->predicate);
   }
 
   ir::Stmt Mutate(const ir::DeclBufferNode* node) override { return MutateStmt(node->body); }

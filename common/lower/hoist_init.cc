@@ -17,16 +17,15 @@ class InitHoister final : public LinearMutator {
   ir::Stmt Mutate(const ir::ForNode* node) override {
     const ir::Stmt visited = LinearMutator::Mutate(node);
     const auto* loop = visited.as<ir::ForNode>();
-    if (loop == nullptr || loop->for_kind == ir::ForKind::kThreadBinding ||
-        loop->for_kind == ir::ForKind::kParallel || loop->for_kind == ir::ForKind::kVectorized) {
+    if (loop == nullptr || loop->for_kind == ir::ForKind::kThreadBinding || loop->for_kind == ir::ForKind::kParallel ||
+        loop->for_kind == ir::ForKind::kVectorized) {
       return visited;
     }
     const auto* seq = loop->body.as<ir::SeqNode>();
     if (seq == nullptr || context_.BoundsOf(loop->extent).lo < 1) return visited;
     const auto* branch = seq->seq[0].as<ir::IfThenElseNode>();
-    if (branch == nullptr || branch->else_case || ir::UsesVar(branch->then_case, [&](ir::Var v) {
-          return v == loop->loop_var;
-        })) {
+    if (branch == nullptr || branch->else_case ||
+        ir::UsesVar(branch->then_case, [&](ir::Var v) { return v == loop->loop_var; })) {
       return visited;
     }
     std::vector<ir::Expr> rest;

@@ -1,6 +1,6 @@
 // BF16ComputeLegalize and FP8ComputeLegalize: arithmetic on bfloat16 and float8 is done in float32 (the peer promotes
-// float8 to float16 only); loads are widened, what is stored or cast to a narrow type is rounded to it. Memory keeps its
-// types. FP8 runs through the same rewrite.
+// float8 to float16 only); loads are widened, what is stored or cast to a narrow type is rounded to it. Memory keeps
+// its types. FP8 runs through the same rewrite.
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
@@ -42,8 +42,8 @@ class Legalizer final : public ir::StmtExprMutator {
   ir::Expr Mutate(const ir::CallNode* node) override {
     using ir::Builtin;
     if (node->Is(Builtin::reinterpret)) return Reinterpreted(node);
-    const bool keeps = node->Is(Builtin::address_of) || node->Is(Builtin::tvm_access_ptr) ||
-                       node->Is(Builtin::type_annotation);
+    const bool keeps =
+        node->Is(Builtin::address_of) || node->Is(Builtin::tvm_access_ptr) || node->Is(Builtin::type_annotation);
     if (keeps) return node;
     const ir::Expr visited = ir::StmtExprMutator::Mutate(node);
     if (!IsNarrow(node->dtype)) return visited;

@@ -555,12 +555,23 @@ void LinearContext::Assume(Expr condition, bool positive) {
   ExprKind kind = binary->kind;
   if (!positive) {
     switch (kind) {
-      case ExprKind::kLT: kind = ExprKind::kGE; break;
-      case ExprKind::kLE: kind = ExprKind::kGT; break;
-      case ExprKind::kGT: kind = ExprKind::kLE; break;
-      case ExprKind::kGE: kind = ExprKind::kLT; break;
-      case ExprKind::kNE: kind = ExprKind::kEQ; break;
-      default: return;
+      case ExprKind::kLT:
+        kind = ExprKind::kGE;
+        break;
+      case ExprKind::kLE:
+        kind = ExprKind::kGT;
+        break;
+      case ExprKind::kGT:
+        kind = ExprKind::kLE;
+        break;
+      case ExprKind::kGE:
+        kind = ExprKind::kLT;
+        break;
+      case ExprKind::kNE:
+        kind = ExprKind::kEQ;
+        break;
+      default:
+        return;
     }
   }
   const Linear difference = Of(binary->a) - Of(binary->b);

@@ -1,6 +1,6 @@
-// Integer expressions as sums of constants times atoms, with constant bounds: the fast reasoning that lowering needs for
-// loop indices of kernels, where nearly everything is affine with constant extents. It knows floordiv and floormod by
-// constants, recombines (x // c) * c + x % c, and decides comparisons by intervals and by the conditions in scope.
+// Integer expressions as sums of constants times atoms, with constant bounds: the fast reasoning that lowering needs
+// for loop indices of kernels, where nearly everything is affine with constant extents. It knows floordiv and floormod
+// by constants, recombines (x // c) * c + x % c, and decides comparisons by intervals and by the conditions in scope.
 // Signed 32 and 64 bit scalars only, taken not to overflow; everything else is an opaque atom.
 #pragma once
 

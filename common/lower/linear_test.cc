@@ -68,13 +68,21 @@ TEST_F(LinearTest, SimplifyingKeepsTheValueOfRandomExpressions) {
     if (depth == 0) return next(3) == 0 ? ir::Int32(next(20) - 8) : next(2) == 0 ? Expr(x) : Expr(y);
     const Expr a = make(depth - 1);
     switch (next(8)) {
-      case 0: case 1: return ir::MakeBinary(ir::ExprKind::kAdd, a, make(depth - 1));
-      case 2: return ir::MakeBinary(ir::ExprKind::kSub, a, make(depth - 1));
-      case 3: return ir::MakeBinary(ir::ExprKind::kMul, a, ir::Int32(next(9) - 3));
-      case 4: return ir::MakeBinary(ir::ExprKind::kFloorDiv, a, ir::Int32(1 + next(12)));
-      case 5: return ir::MakeBinary(ir::ExprKind::kFloorMod, a, ir::Int32(1 + next(12)));
-      case 6: return ir::MakeBinary(ir::ExprKind::kMin, a, make(depth - 1));
-      default: return ir::MakeBinary(ir::ExprKind::kMax, a, make(depth - 1));
+      case 0:
+      case 1:
+        return ir::MakeBinary(ir::ExprKind::kAdd, a, make(depth - 1));
+      case 2:
+        return ir::MakeBinary(ir::ExprKind::kSub, a, make(depth - 1));
+      case 3:
+        return ir::MakeBinary(ir::ExprKind::kMul, a, ir::Int32(next(9) - 3));
+      case 4:
+        return ir::MakeBinary(ir::ExprKind::kFloorDiv, a, ir::Int32(1 + next(12)));
+      case 5:
+        return ir::MakeBinary(ir::ExprKind::kFloorMod, a, ir::Int32(1 + next(12)));
+      case 6:
+        return ir::MakeBinary(ir::ExprKind::kMin, a, make(depth - 1));
+      default:
+        return ir::MakeBinary(ir::ExprKind::kMax, a, make(depth - 1));
     }
   };
   const auto evaluate = [&](Expr e, int64_t at_x, int64_t at_y) {

@@ -17,8 +17,7 @@ MachineTraits TraitsOf(const Target& target) {
   return traits;
 }
 
-absl::StatusOr<ir::IRModule> LowerFor(const ir::IRModule& module, const MachineTraits& machine,
-                                      PassObserver observer) {
+absl::StatusOr<ir::IRModule> LowerFor(const ir::IRModule& module, const MachineTraits& machine, PassObserver observer) {
   const ir::ModuleEntry* entry = module.Entry();
   if (entry == nullptr) return absl::InvalidArgumentError("the module has no entry function");
   const auto* func = ir::As<ir::PrimFuncNode>(entry->function);

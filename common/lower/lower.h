@@ -1,4 +1,5 @@
-// From a scheduled module to what a code generator takes: no blocks, one-dimensional buffers, vectors of machine length.
+// From a scheduled module to what a code generator takes: no blocks, one-dimensional buffers, vectors of machine
+// length.
 #pragma once
 
 #include <string>

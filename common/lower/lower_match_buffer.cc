@@ -74,8 +74,8 @@ class MatchLowerer final : public ir::StmtExprMutator {
                          "\" has ", base->scope()));
     }
     if (view->dtype != base->dtype) {
-      return Fail(StrCat("match_buffer \"", view->name, "\" is ", view->dtype.ToString(), ", its source \"",
-                         base->name, "\" is ", base->dtype.ToString()));
+      return Fail(StrCat("match_buffer \"", view->name, "\" is ", view->dtype.ToString(), ", its source \"", base->name,
+                         "\" is ", base->dtype.ToString()));
     }
     const View entry{base, region, region.size() - view->shape.size()};
     views_[view.get()] = entry;
@@ -87,8 +87,8 @@ class MatchLowerer final : public ir::StmtExprMutator {
     if (view->offset_factor > 1) {
       const Linear rest = context_.FloorMod(context_.Of(offset), view->offset_factor);
       if (!rest.is_const() || rest.constant != 0) {
-        return Fail(StrCat("match_buffer \"", view->name, "\" needs an offset that is a multiple of ",
-                           view->offset_factor));
+        return Fail(
+            StrCat("match_buffer \"", view->name, "\" needs an offset that is a multiple of ", view->offset_factor));
       }
     }
     if (view->elem_offset.as<ir::VarNode>() != nullptr) Bind(view->elem_offset, offset, view);
@@ -147,8 +147,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
   static ir::Array<ir::Expr> Shifted(const View& view, ir::Array<ir::Expr> indices) {
     std::vector<ir::Expr> out;
     for (size_t d = 0; d < view.region.size(); ++d) {
-      out.push_back(d < view.leading ? view.region[d].min
-                                     : ShiftIndex(indices[d - view.leading], view.region[d].min));
+      out.push_back(d < view.leading ? view.region[d].min : ShiftIndex(indices[d - view.leading], view.region[d].min));
     }
     return ir::MakeArray(out);
   }
@@ -167,8 +166,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
     if (it == views_.end()) return visited;
     const auto* store = visited.as<ir::BufferStoreNode>();
     CheckRows(node->buffer, it->second, store->indices);
-    return ir::MakeBufferStore(it->second.source, store->value, Shifted(it->second, store->indices),
-                               store->predicate);
+    return ir::MakeBufferStore(it->second.source, store->value, Shifted(it->second, store->indices), store->predicate);
   }
 
   LinearContext context_;

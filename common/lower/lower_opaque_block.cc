@@ -57,8 +57,7 @@ class OpaqueLowerer final : public ir::StmtExprMutator {
       const ir::Stmt body = MutateStmt(node->body);
       const std::string_view tag = node->thread_binding->thread_tag;
       const std::string_view key = tag.substr(0, 7) == "vthread" ? "virtual_thread" : "thread_extent";
-      const ir::IterVar iter =
-          ir::MakeIterVar({min, extent}, node->loop_var, ir::IterType::kThreadIndex, tag);
+      const ir::IterVar iter = ir::MakeIterVar({min, extent}, node->loop_var, ir::IterType::kThreadIndex, tag);
       return WithPragmas(node->annotations, node->loop_var.get(), ir::MakeAttrStmt(iter, key, extent, body));
     }
     if (ir::IsOne(extent) && node->annotations.empty()) {
@@ -66,8 +65,8 @@ class OpaqueLowerer final : public ir::StmtExprMutator {
       return MutateStmt(node->body);
     }
     ir::Stmt body = MutateStmt(node->body);
-    const ir::Stmt loop = ir::MakeFor(node->loop_var, min, extent, node->for_kind, body, nullptr,
-                                      WithoutPragmas(node->annotations));
+    const ir::Stmt loop =
+        ir::MakeFor(node->loop_var, min, extent, node->for_kind, body, nullptr, WithoutPragmas(node->annotations));
     return WithPragmas(node->annotations, node->loop_var.get(), loop);
   }
 

@@ -11,8 +11,8 @@ namespace hone::lower {
 // What passes need to know of the machine; see TraitsOf in lower.h.
 struct MachineTraits {
   std::string kind = "llvm";
-  int vector_bits = 128;      // Widest vector register.
-  int vector_registers = 16;  // How many there are.
+  int vector_bits = 128;        // Widest vector register.
+  int vector_registers = 16;    // How many there are.
   bool masked_vectors = false;  // Loads and stores under a mask are as cheap as plain ones.
 };
 

@@ -20,9 +20,8 @@ inline std::vector<MachineTraits> TestMachines() {
 
 inline void ExpectEveryPassKeeps(const ir::IRModule& module, const MachineTraits& machine, uint64_t seed) {
   std::vector<std::pair<std::string, ir::PrimFunc>> stages;
-  const auto lowered = LowerFor(module, machine, [&](std::string_view pass, ir::PrimFunc func) {
-    stages.emplace_back(pass, func);
-  });
+  const auto lowered =
+      LowerFor(module, machine, [&](std::string_view pass, ir::PrimFunc func) { stages.emplace_back(pass, func); });
   ASSERT_TRUE(lowered.ok()) << lowered.status();
   const auto check = [&](ir::PrimFunc func) {
     auto arena = std::make_shared<ir::Arena>();

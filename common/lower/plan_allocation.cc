@@ -124,8 +124,8 @@ class AccessScopes final : public ir::StmtExprVisitor {
     RaiseLoopCarried(node);
   }
 
-  // An accumulator is carried by the loops of its reduction. Regions that depend on an opaque or ordered iter may carry values between iterations: the buffer lives above all
-  // loops that feed the iter.
+  // An accumulator is carried by the loops of its reduction. Regions that depend on an opaque or ordered iter may carry
+  // values between iterations: the buffer lives above all loops that feed the iter.
   void RaiseLoopCarried(const ir::BlockRealizeNode* realize) {
     const ir::BlockNode* block = realize->block;
     for (size_t i = 0; i < block->iter_vars.size(); ++i) {

@@ -194,8 +194,8 @@ class FullUnroller final : public ir::StmtExprMutator {
     const ir::Stmt body = MutateStmt(node->body);
     std::vector<ir::Stmt> copies;
     for (int64_t i = 0; i < *ir::ConstInt(node->extent); ++i) {
-      copies.push_back(ir::Substitute(
-          body, {{node->loop_var.get(), ir::Add(node->min, ir::IntImm(node->loop_var.dtype(), i))}}));
+      copies.push_back(
+          ir::Substitute(body, {{node->loop_var.get(), ir::Add(node->min, ir::IntImm(node->loop_var.dtype(), i))}}));
     }
     return ir::MakeSeq(copies);
   }
@@ -322,9 +322,9 @@ class Tiler final : public LinearMutator {
       cell.at = elements;
       elements += cell.lanes;
     }
-    const ir::Buffer local = ir::MakeBuffer(StrCat(candidate.buffer->name, "_reg"),
-                                            ir::MakeArray<ir::Expr>({ir::Int32(elements)}), candidate.buffer->dtype,
-                                            "local");
+    const ir::Buffer local =
+        ir::MakeBuffer(StrCat(candidate.buffer->name, "_reg"), ir::MakeArray<ir::Expr>({ir::Int32(elements)}),
+                       candidate.buffer->dtype, "local");
     std::vector<ir::Stmt> seq;
     std::vector<ir::Stmt> after;
     const ir::DataType index_type = candidate.buffer->index_dtype();

@@ -52,12 +52,13 @@ class Unroller final : public ir::StmtExprMutator {
     const int64_t* extent = ir::ConstInt(loop->extent);
     const bool asked = loop->for_kind == ir::ForKind::kUnrolled;
     if (asked && extent == nullptr) {
-      status = absl::InvalidArgumentError(
-          StrCat("unrolled loop \"", loop->loop_var.name(), "\" needs a constant extent"));
+      status =
+          absl::InvalidArgumentError(StrCat("unrolled loop \"", loop->loop_var.name(), "\" needs a constant extent"));
     }
     bool unroll = asked && extent != nullptr;
     if (loop->for_kind == ir::ForKind::kSerial && extent != nullptr) {
-      unroll = DecidesConditions(loop, *extent) || (*extent >= 0 && !has_loops_ && depth_ <= kMostDepth && *extent * std::max<int64_t>(1, steps_) <= max_step_);
+      unroll = DecidesConditions(loop, *extent) || (*extent >= 0 && !has_loops_ && depth_ <= kMostDepth &&
+                                                    *extent * std::max<int64_t>(1, steps_) <= max_step_);
     }
     if (unroll && *extent * std::max<int64_t>(1, steps_) > kMostStatements) unroll = false;
     ir::Stmt out = visited;

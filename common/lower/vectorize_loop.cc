@@ -41,9 +41,7 @@ class Vectorizer final : public ir::StmtExprMutator {
   bool Varies(ir::Stmt s) const {
     return ir::UsesVar(s, [this](ir::Var v) { return v == var_ || vector_lets_.contains(v.get()); });
   }
-  ir::Expr Widened(ir::Expr e) const {
-    return e.dtype().lanes == lanes_ ? e : ir::MakeBroadcast(e, lanes_);
-  }
+  ir::Expr Widened(ir::Expr e) const { return e.dtype().lanes == lanes_ ? e : ir::MakeBroadcast(e, lanes_); }
 
   // ---- expressions
 
@@ -106,8 +104,8 @@ class Vectorizer final : public ir::StmtExprMutator {
       return Choice(node, condition, node->args[0], node->args[1], node->args[2], /*lazy=*/true);
     }
     if (!Varies(ir::Expr(node))) return node;
-    const bool has_vectors = std::any_of(node->args.begin(), node->args.end(),
-                                         [](ir::Expr arg) { return arg.dtype().lanes > 1; });
+    const bool has_vectors =
+        std::any_of(node->args.begin(), node->args.end(), [](ir::Expr arg) { return arg.dtype().lanes > 1; });
     if (node->function != nullptr || !IsElementwise(node->op) || node->dtype.lanes != 1 || has_vectors) {
       widening_.failed = true;
       return node;
@@ -179,8 +177,8 @@ class Vectorizer final : public ir::StmtExprMutator {
       base.terms.erase(base.terms.begin() + i);
       break;
     }
-    const bool still = context_.Mentions(
-        base, [this](ir::Var v) { return v == var_ || vector_lets_.contains(v.get()); });
+    const bool still =
+        context_.Mentions(base, [this](ir::Var v) { return v == var_ || vector_lets_.contains(v.get()); });
     if (still) return {};
     const ir::Expr start = context_.ToExpr(base, index.dtype());
     if (stride == 0) return start;

@@ -25,7 +25,8 @@ absl::Status Agrees(const RandomCandidate& candidate, const Target& target, uint
   if (!got.ok()) return got.status();
   std::vector<interp::Tensor> expected = *got;
   if (absl::Status status = function->Run(absl::MakeSpan(*got)); !status.ok()) return status;
-  if (absl::Status status = interp::Interpret(candidate.original, absl::MakeSpan(expected)); !status.ok()) return status;
+  if (absl::Status status = interp::Interpret(candidate.original, absl::MakeSpan(expected)); !status.ok())
+    return status;
   for (size_t i = 0; i < expected.size(); ++i) {
     const double tolerance = 4 * interp::Tolerance(expected[i].dtype, 256);
     const interp::Difference difference = interp::Compare((*got)[i], expected[i], tolerance, tolerance);

@@ -55,8 +55,7 @@ llvm::Value* FunctionEmitter::FloatToBfloat16(Value* value) {
   const auto number = [&](uint64_t n) { return llvm::ConstantInt::get(i32, n); };
   Value* bits = builder_.CreateBitCast(value, i32);
   Value* odd = builder_.CreateAnd(builder_.CreateLShr(bits, number(16)), number(1));
-  Value* rounded = builder_.CreateLShr(
-      builder_.CreateAdd(bits, builder_.CreateAdd(odd, number(0x7fff))), number(16));
+  Value* rounded = builder_.CreateLShr(builder_.CreateAdd(bits, builder_.CreateAdd(odd, number(0x7fff))), number(16));
   Value* is_nan = builder_.CreateFCmpUNO(value, value);
   Value* quiet = builder_.CreateOr(builder_.CreateLShr(bits, number(16)), number(0x40));
   return builder_.CreateTrunc(builder_.CreateSelect(is_nan, quiet, rounded), i32->getWithNewBitWidth(16));

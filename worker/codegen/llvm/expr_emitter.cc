@@ -137,51 +137,77 @@ llvm::Value* FunctionEmitter::EmitCompare(ExprKind kind, DataType dtype, Value* 
   using P = llvm::CmpInst::Predicate;
   if (dtype.is_float()) {
     switch (kind) {
-      case ExprKind::kEQ: return builder_.CreateFCmp(P::FCMP_OEQ, a, b);
-      case ExprKind::kNE: return builder_.CreateFCmp(P::FCMP_UNE, a, b);
-      case ExprKind::kLT: return builder_.CreateFCmp(P::FCMP_OLT, a, b);
-      case ExprKind::kLE: return builder_.CreateFCmp(P::FCMP_OLE, a, b);
-      case ExprKind::kGT: return builder_.CreateFCmp(P::FCMP_OGT, a, b);
-      default: return builder_.CreateFCmp(P::FCMP_OGE, a, b);
+      case ExprKind::kEQ:
+        return builder_.CreateFCmp(P::FCMP_OEQ, a, b);
+      case ExprKind::kNE:
+        return builder_.CreateFCmp(P::FCMP_UNE, a, b);
+      case ExprKind::kLT:
+        return builder_.CreateFCmp(P::FCMP_OLT, a, b);
+      case ExprKind::kLE:
+        return builder_.CreateFCmp(P::FCMP_OLE, a, b);
+      case ExprKind::kGT:
+        return builder_.CreateFCmp(P::FCMP_OGT, a, b);
+      default:
+        return builder_.CreateFCmp(P::FCMP_OGE, a, b);
     }
   }
   const bool is_signed = IsSigned(dtype);
   switch (kind) {
-    case ExprKind::kEQ: return builder_.CreateICmpEQ(a, b);
-    case ExprKind::kNE: return builder_.CreateICmpNE(a, b);
-    case ExprKind::kLT: return is_signed ? builder_.CreateICmpSLT(a, b) : builder_.CreateICmpULT(a, b);
-    case ExprKind::kLE: return is_signed ? builder_.CreateICmpSLE(a, b) : builder_.CreateICmpULE(a, b);
-    case ExprKind::kGT: return is_signed ? builder_.CreateICmpSGT(a, b) : builder_.CreateICmpUGT(a, b);
-    default: return is_signed ? builder_.CreateICmpSGE(a, b) : builder_.CreateICmpUGE(a, b);
+    case ExprKind::kEQ:
+      return builder_.CreateICmpEQ(a, b);
+    case ExprKind::kNE:
+      return builder_.CreateICmpNE(a, b);
+    case ExprKind::kLT:
+      return is_signed ? builder_.CreateICmpSLT(a, b) : builder_.CreateICmpULT(a, b);
+    case ExprKind::kLE:
+      return is_signed ? builder_.CreateICmpSLE(a, b) : builder_.CreateICmpULE(a, b);
+    case ExprKind::kGT:
+      return is_signed ? builder_.CreateICmpSGT(a, b) : builder_.CreateICmpUGT(a, b);
+    default:
+      return is_signed ? builder_.CreateICmpSGE(a, b) : builder_.CreateICmpUGE(a, b);
   }
 }
 
 llvm::Value* FunctionEmitter::EmitArithmetic(ExprKind kind, DataType dtype, Value* a, Value* b, bool non_negative) {
   if (dtype.is_float()) {
     switch (kind) {
-      case ExprKind::kAdd: return builder_.CreateFAdd(a, b);
-      case ExprKind::kSub: return builder_.CreateFSub(a, b);
-      case ExprKind::kMul: return builder_.CreateFMul(a, b);
-      case ExprKind::kDiv: return builder_.CreateFDiv(a, b);
-      case ExprKind::kMod: return CallLibm("fmod", dtype, {a, b});
-      case ExprKind::kFloorDiv: return builder_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, builder_.CreateFDiv(a, b));
+      case ExprKind::kAdd:
+        return builder_.CreateFAdd(a, b);
+      case ExprKind::kSub:
+        return builder_.CreateFSub(a, b);
+      case ExprKind::kMul:
+        return builder_.CreateFMul(a, b);
+      case ExprKind::kDiv:
+        return builder_.CreateFDiv(a, b);
+      case ExprKind::kMod:
+        return CallLibm("fmod", dtype, {a, b});
+      case ExprKind::kFloorDiv:
+        return builder_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, builder_.CreateFDiv(a, b));
       case ExprKind::kFloorMod: {
         Value* quotient = builder_.CreateUnaryIntrinsic(llvm::Intrinsic::floor, builder_.CreateFDiv(a, b));
         return builder_.CreateFSub(a, builder_.CreateFMul(b, quotient));
       }
       // The form of the maxps and minps instructions.
-      case ExprKind::kMin: return builder_.CreateSelect(builder_.CreateFCmpOLT(a, b), a, b);
-      case ExprKind::kMax: return builder_.CreateSelect(builder_.CreateFCmpOGT(a, b), a, b);
-      default: break;
+      case ExprKind::kMin:
+        return builder_.CreateSelect(builder_.CreateFCmpOLT(a, b), a, b);
+      case ExprKind::kMax:
+        return builder_.CreateSelect(builder_.CreateFCmpOGT(a, b), a, b);
+      default:
+        break;
     }
   } else if (!dtype.is_bfloat16() && !dtype.is_float8()) {
     const bool is_signed = IsSigned(dtype) && !non_negative;
     switch (kind) {
-      case ExprKind::kAdd: return builder_.CreateAdd(a, b);
-      case ExprKind::kSub: return builder_.CreateSub(a, b);
-      case ExprKind::kMul: return builder_.CreateMul(a, b);
-      case ExprKind::kDiv: return is_signed ? builder_.CreateSDiv(a, b) : builder_.CreateUDiv(a, b);
-      case ExprKind::kMod: return is_signed ? builder_.CreateSRem(a, b) : builder_.CreateURem(a, b);
+      case ExprKind::kAdd:
+        return builder_.CreateAdd(a, b);
+      case ExprKind::kSub:
+        return builder_.CreateSub(a, b);
+      case ExprKind::kMul:
+        return builder_.CreateMul(a, b);
+      case ExprKind::kDiv:
+        return is_signed ? builder_.CreateSDiv(a, b) : builder_.CreateUDiv(a, b);
+      case ExprKind::kMod:
+        return is_signed ? builder_.CreateSRem(a, b) : builder_.CreateURem(a, b);
       case ExprKind::kFloorDiv:
       case ExprKind::kFloorMod: {
         const bool is_div = kind == ExprKind::kFloorDiv;
@@ -199,7 +225,8 @@ llvm::Value* FunctionEmitter::EmitArithmetic(ExprKind kind, DataType dtype, Valu
         return builder_.CreateBinaryIntrinsic(IsSigned(dtype) ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, a, b);
       case ExprKind::kMax:
         return builder_.CreateBinaryIntrinsic(IsSigned(dtype) ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
-      default: break;
+      default:
+        break;
     }
   }
   state_.Fail(StrCat("no arithmetic on ", dtype.ToString(), ": it has to be legalised before"));
@@ -207,7 +234,8 @@ llvm::Value* FunctionEmitter::EmitArithmetic(ExprKind kind, DataType dtype, Valu
 }
 
 // Whether evaluating `e` needlessly costs little and cannot fault.
-static bool IsCheapAndSafe(Expr e) {
+bool FunctionEmitter::IsCheapAndSafe(Expr e) {
+  if (const auto* load = e.as<ir::BufferLoadNode>()) return SurelyInside(load);
   int nodes = 0;
   bool safe = true;
   ir::PostOrderVisitExprs(e, [&](Expr node) {
@@ -215,6 +243,18 @@ static bool IsCheapAndSafe(Expr e) {
     safe &= node.kind() != ExprKind::kBufferLoad && node.kind() != ExprKind::kCall && node.kind() != ExprKind::kLet;
   });
   return safe && nodes <= 8;
+}
+
+// Whether the place lies in the buffer even where the condition around the load does not hold.
+bool FunctionEmitter::SurelyInside(const ir::BufferLoadNode* load) {
+  if (load->predicate || load->indices.size() != 1 || load->buffer->shape.size() != 1) return false;
+  const auto* ramp = load->indices[0].as<ir::RampNode>();
+  const ir::Expr index = ramp != nullptr ? ramp->base : load->indices[0];
+  const int64_t* extent = ir::ConstInt(load->buffer->shape[0]);
+  if (extent == nullptr || !index.dtype().is_index() || (ramp != nullptr && !ir::IsOne(ramp->stride))) return false;
+  const lower::Linear place = context_.Of(index);
+  const lower::Bounds bounds = context_.BoundsOf(place);
+  return !HasOpaque(place) && bounds.lo >= 0 && bounds.hi + load->dtype.lanes <= *extent;
 }
 
 llvm::Value* FunctionEmitter::EmitIfThenElse(const ir::CallNode* node) {
@@ -279,8 +319,7 @@ llvm::Value* FunctionEmitter::EmitPointer(const ir::CallNode* node) {
   } else if (node->args.size() >= 3) {
     const auto* data = node->args[1].as<ir::VarNode>();
     if (data != nullptr) {
-      Value* offset =
-          builder_.CreateMul(EmitIndex(node->args[2]), builder_.getInt64(node->args[0].dtype().bytes()));
+      Value* offset = builder_.CreateMul(EmitIndex(node->args[2]), builder_.getInt64(node->args[0].dtype().bytes()));
       return builder_.CreatePtrAdd(PointerOf(ir::Var(data)), offset);
     }
   }
@@ -315,10 +354,8 @@ llvm::Value* FunctionEmitter::EmitLlvmIntrinsic(const ir::CallNode* node) {
     return Poison(node->dtype);
   }
   std::vector<Value*> args;
-  const size_t first = node->args.size() > 1 && node->args[1].as<ir::IntImmNode>() != nullptr &&
-                               node->args[1].dtype().is_uint()
-                           ? 2
-                           : 1;
+  const size_t first =
+      node->args.size() > 1 && node->args[1].as<ir::IntImmNode>() != nullptr && node->args[1].dtype().is_uint() ? 2 : 1;
   for (size_t i = first; i < node->args.size(); ++i) args.push_back(EmitExpr(node->args[i]));
   if (!llvm::Intrinsic::isOverloaded(id)) {
     // Versions of LLVM differ in how they cut the bits of vector operands.
@@ -397,8 +434,8 @@ llvm::Value* FunctionEmitter::EmitCall(const ir::CallNode* node) {
         Value* vector = builder_.CreateBitCast(value, bytes);
         return is_signed ? builder_.CreateSExt(vector, words) : builder_.CreateZExt(vector, words);
       };
-      Value* products = builder_.CreateMul(widen(a, IsSigned(node->args[0].dtype())),
-                                           widen(b, IsSigned(node->args[1].dtype())));
+      Value* products =
+          builder_.CreateMul(widen(a, IsSigned(node->args[0].dtype())), widen(b, IsSigned(node->args[1].dtype())));
       return builder_.CreateAdd(sum, builder_.CreateAddReduce(products));
     }
     case Builtin::vectorlow:

@@ -31,10 +31,10 @@ class FunctionEmitter {
   // What is behind a data pointer.
   struct Memory {
     Value* pointer = nullptr;
-    int64_t alignment = 1;      // Bytes, of the pointer.
+    int64_t alignment = 1;                                     // Bytes, of the pointer.
     std::vector<std::pair<int64_t, llvm::AllocaInst*>> cells;  // By element; then pointer is null.
     bool in_cells = false;
-    int64_t version = 0;        // Counts stores.
+    int64_t version = 0;  // Counts stores.
     int64_t id = 0;
   };
 
@@ -66,6 +66,8 @@ class FunctionEmitter {
   Value* EmitArithmetic(ir::ExprKind kind, ir::DataType dtype, Value* a, Value* b, bool non_negative);
   Value* EmitCompare(ir::ExprKind kind, ir::DataType dtype, Value* a, Value* b);
   Value* EmitIfThenElse(const ir::CallNode* node);
+  bool IsCheapAndSafe(ir::Expr e);
+  bool SurelyInside(const ir::BufferLoadNode* load);
   Value* EmitCall(const ir::CallNode* node);
   Value* EmitExternCall(const ir::CallNode* node);
   Value* EmitLlvmIntrinsic(const ir::CallNode* node);
@@ -152,11 +154,11 @@ class FunctionEmitter {
   ModuleState& state_;
   llvm::Function* function_;
   llvm::IRBuilder<> builder_;
-  llvm::BasicBlock* entry_;       // Holds allocas and hoisted allocations; falls into the body.
-  llvm::Instruction* entry_end_;  // Its terminator.
-  llvm::BasicBlock* exit_;        // Frees and returns.
-  llvm::AllocaInst* error_;       // i32, set before jumping to exit_.
-  Value* error_flag_ = nullptr;   // In a task: where the kernel looks for errors.
+  llvm::BasicBlock* entry_;                 // Holds allocas and hoisted allocations; falls into the body.
+  llvm::Instruction* entry_end_;            // Its terminator.
+  llvm::BasicBlock* exit_;                  // Frees and returns.
+  llvm::AllocaInst* error_;                 // i32, set before jumping to exit_.
+  Value* error_flag_ = nullptr;             // In a task: where the kernel looks for errors.
   std::vector<llvm::AllocaInst*> to_free_;  // Slots of heap memory.
   int64_t stack_bytes_ = 0;
   lower::LinearContext context_;

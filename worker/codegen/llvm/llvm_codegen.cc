@@ -29,8 +29,7 @@ std::vector<ir::Var> DataPointers(ir::PrimFunc func) {
   return out;
 }
 
-absl::StatusOr<std::string> EmitFile(llvm::Module& module, llvm::TargetMachine& machine,
-                                     llvm::CodeGenFileType type) {
+absl::StatusOr<std::string> EmitFile(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
@@ -79,7 +78,8 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   if (!state.status.ok()) return state.status;
   std::string problem;
   llvm::raw_string_ostream stream(problem);
-  if (llvm::verifyModule(module, &stream)) return absl::InternalError(StrCat("the code generator made bad LLVM IR: ", problem));
+  if (llvm::verifyModule(module, &stream))
+    return absl::InternalError(StrCat("the code generator made bad LLVM IR: ", problem));
 
   Optimize(module, *machine, options.opt);
   CompiledKernel kernel;
@@ -99,6 +99,6 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   return kernel;
 }
 
-std::string CodegenRevision() { return "3"; }
+std::string CodegenRevision() { return "4"; }
 
 }  // namespace hone::codegen

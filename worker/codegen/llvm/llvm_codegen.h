@@ -20,13 +20,13 @@ struct CompileOptions {
   std::string entry;  // Symbol; empty = "hone_" + the function's global_symbol.
   OptLevel opt = OptLevel::kFast;
   bool object = true;
-  bool llvm_ir = false;    // Text after optimisation.
+  bool llvm_ir = false;  // Text after optimisation.
   bool assembly = false;
 };
 
 struct CompiledKernel {
-  std::string object;    // ELF, position independent; undefined symbols of libc, libm and libgomp only.
-  std::string entry;     // int32_t entry(void** buffers); 0 on success.
+  std::string object;  // ELF, position independent; undefined symbols of libc, libm and libgomp only.
+  std::string entry;   // int32_t entry(void** buffers); 0 on success.
   std::string llvm_ir;
   std::string assembly;
 };

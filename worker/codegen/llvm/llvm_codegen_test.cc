@@ -54,7 +54,8 @@ def main(A: T.Buffer((40,), "bfloat16"), B: T.Buffer((40,), "e4m3_float8"), C: T
 )";
   ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScript));
   for (const Target& target : RunnableTargets()) {
-    for (uint64_t seed = 1; seed < 6; ++seed) EXPECT_OK(ExpectCompiledAgrees(module, target, seed)) << target.ToString();
+    for (uint64_t seed = 1; seed < 6; ++seed)
+      EXPECT_OK(ExpectCompiledAgrees(module, target, seed)) << target.ToString();
   }
 }
 

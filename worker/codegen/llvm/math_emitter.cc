@@ -20,8 +20,8 @@ llvm::Value* FunctionEmitter::CallLibm(const std::string& name, DataType dtype, 
   }
   llvm::Type* element = TypeOf(dtype.element());
   const std::vector<llvm::Type*> types(args.size(), element);
-  llvm::FunctionCallee callee = state_.module.getOrInsertFunction(
-      dtype.bits == 32 ? name + "f" : name, llvm::FunctionType::get(element, types, false));
+  llvm::FunctionCallee callee = state_.module.getOrInsertFunction(dtype.bits == 32 ? name + "f" : name,
+                                                                  llvm::FunctionType::get(element, types, false));
   if (auto* function = llvm::dyn_cast<llvm::Function>(callee.getCallee())) {
     function->setDoesNotThrow();
     function->setDoesNotAccessMemory();
@@ -98,8 +98,8 @@ llvm::Value* FunctionEmitter::EmitMath(const ir::CallNode* node) {
       Value* zero = llvm::Constant::getNullValue(wide);
       Value* shift = extend(s);
       Value* left = builder_.CreateBinaryIntrinsic(I::smax, shift, zero);
-      Value* right = builder_.CreateAdd(
-          extend(q), builder_.CreateBinaryIntrinsic(I::smax, builder_.CreateNeg(shift), zero));
+      Value* right =
+          builder_.CreateAdd(extend(q), builder_.CreateBinaryIntrinsic(I::smax, builder_.CreateNeg(shift), zero));
       Value* product = builder_.CreateMul(builder_.CreateShl(extend(x), left), extend(y));
       Value* one = llvm::ConstantInt::get(wide, 1);
       Value* half = builder_.CreateShl(one, builder_.CreateSub(right, one));
@@ -125,8 +125,7 @@ llvm::Value* FunctionEmitter::EmitMath(const ir::CallNode* node) {
     case Builtin::cosh:
     case Builtin::asinh:
     case Builtin::acosh:
-    case Builtin::atanh:
-    {
+    case Builtin::atanh: {
       if (!is_float) return nullptr;
       Value* x = arg(0);
       if (Value* ours = EmitVectorMath(node->op, dtype, x)) return ours;

@@ -180,7 +180,8 @@ llvm::Value* FunctionEmitter::EmitTerms(Value* base, const Linear& linear, int64
     Value* sum = nullptr;
     for (size_t i = 0; i < atoms.size(); ++i) {
       const int64_t factor = inner.terms[i].coef * scale;
-      Value* product = factor == 1 ? atoms[i] : builder_.CreateMul(atoms[i], builder_.getInt64(factor), "", false, true);
+      Value* product =
+          factor == 1 ? atoms[i] : builder_.CreateMul(atoms[i], builder_.getInt64(factor), "", false, true);
       sum = sum == nullptr ? product : builder_.CreateAdd(sum, product, "", false, true);
     }
     if (prefix == nullptr) return sum;
@@ -307,9 +308,9 @@ llvm::Value* FunctionEmitter::EmitVectorLoad(const ir::BufferLoadNode* node, Val
   for (int lane = 0; lane < lanes; ++lane) {
     Linear at = place;
     at.constant += lane * *stride;
-    llvm::Instruction* element = Tag(builder_.CreateAlignedLoad(type->getElementType(), EmitAddress(node->buffer, at),
-                                                               AlignOf(node->buffer, at)),
-                                     node->buffer);
+    llvm::Instruction* element = Tag(
+        builder_.CreateAlignedLoad(type->getElementType(), EmitAddress(node->buffer, at), AlignOf(node->buffer, at)),
+        node->buffer);
     out = builder_.CreateInsertElement(out, element, lane);
   }
   return out;
@@ -378,9 +379,9 @@ void FunctionEmitter::EmitVectorStore(const ir::BufferStoreNode* node, Value* va
     const Linear place = context_.Of(ramp->base);
     Value* pointer = EmitAddress(node->buffer, place);
     const llvm::Align align = AlignOf(node->buffer, place);
-    llvm::Instruction* store =
-        mask == nullptr ? static_cast<llvm::Instruction*>(builder_.CreateAlignedStore(value, pointer, align))
-                        : builder_.CreateMaskedStore(value, pointer, align, mask);
+    llvm::Instruction* store = mask == nullptr
+                                   ? static_cast<llvm::Instruction*>(builder_.CreateAlignedStore(value, pointer, align))
+                                   : builder_.CreateMaskedStore(value, pointer, align, mask);
     Tag(store, node->buffer);
     return;
   }

@@ -9,7 +9,8 @@ void ModuleState::DefineAliasScopes(const std::vector<ir::Var>& pointers) {
   llvm::MDNode* domain = md.createAnonymousAliasScopeDomain("buffers");
   std::vector<llvm::Metadata*> scopes;
   for (ir::Var pointer : pointers) {
-    scopes.push_back(md.createAnonymousAliasScope(domain, llvm::StringRef(pointer.name().data(), pointer.name().size())));
+    scopes.push_back(
+        md.createAnonymousAliasScope(domain, llvm::StringRef(pointer.name().data(), pointer.name().size())));
   }
   for (size_t i = 0; i < pointers.size(); ++i) {
     std::vector<llvm::Metadata*> others;

@@ -146,8 +146,8 @@ void FunctionEmitter::EmitTask(const ir::ForNode* node, const std::vector<ir::Va
   context_.BindLoop(node->loop_var, node->min, node->extent);
   Value* min = EmitIndex(node->min);
   Value* extent = EmitIndex(node->extent);
-  Value* step = builder_.CreateUDiv(
-      builder_.CreateSub(builder_.CreateAdd(extent, threads), builder_.getInt64(1)), threads, "step");
+  Value* step = builder_.CreateUDiv(builder_.CreateSub(builder_.CreateAdd(extent, threads), builder_.getInt64(1)),
+                                    threads, "step");
   const auto bounded = [&](Value* at) {
     return builder_.CreateAdd(min, builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, extent));
   };

@@ -54,7 +54,8 @@ bool OnlyLiteralPlaces(ir::Stmt body, ir::Var data, std::vector<std::pair<int64_
     }
     void Visit(const ir::ForNode* node) override {
       // A parallel body runs in another function.
-      if (node->for_kind == ir::ForKind::kParallel) ok &= !ir::UsesVar(node->body, [&](ir::Var v) { return v == data_; });
+      if (node->for_kind == ir::ForKind::kParallel)
+        ok &= !ir::UsesVar(node->body, [&](ir::Var v) { return v == data_; });
       ir::StmtExprVisitor::Visit(node);
     }
     const ir::Var data_;
@@ -103,8 +104,8 @@ void FunctionEmitter::EmitKernel(ir::PrimFunc func) {
     if (buffer) {
       // Unaligned vector accesses cost nothing on these machines, so no more is taken for granted of what the caller
       // passes than the alignment of an element.
-      memory_[buffer->data.get()] = {pointer, std::max<int64_t>(1, buffer->dtype.bytes()), {}, false, 0,
-                                     static_cast<int64_t>(memory_.size())};
+      memory_[buffer->data.get()] = {pointer, std::max<int64_t>(1, buffer->dtype.bytes()), {}, false,
+                                     0,       static_cast<int64_t>(memory_.size())};
       continue;
     }
     Value* value = builder_.CreateLoad(TypeOf(param.dtype()), pointer);
@@ -232,8 +233,7 @@ void FunctionEmitter::EmitIf(const ir::IfThenElseNode* node) {
   Value* condition = EmitExpr(node->condition);
   llvm::BasicBlock* then_block = llvm::BasicBlock::Create(state_.context, "then", function_);
   llvm::BasicBlock* after = llvm::BasicBlock::Create(state_.context, "endif", function_);
-  llvm::BasicBlock* else_block =
-      node->else_case ? llvm::BasicBlock::Create(state_.context, "else", function_) : after;
+  llvm::BasicBlock* else_block = node->else_case ? llvm::BasicBlock::Create(state_.context, "else", function_) : after;
   llvm::Instruction* branch = builder_.CreateCondBr(condition, then_block, else_block);
   const auto emit = [&](llvm::BasicBlock* block, ir::Stmt stmt, ir::Expr assumed) {
     builder_.SetInsertPoint(block);
@@ -303,8 +303,8 @@ void FunctionEmitter::EmitAllocate(const ir::AllocateNode* node) {
     }
   } else if (bytes <= kMostStackBytes && stack_bytes_ + bytes <= kMostStackBytesTogether) {
     stack_bytes_ += bytes;
-    llvm::AllocaInst* array = EntryAlloca(
-        llvm::ArrayType::get(TypeOf(node->dtype), static_cast<uint64_t>(elements)), node->buffer_var.name());
+    llvm::AllocaInst* array = EntryAlloca(llvm::ArrayType::get(TypeOf(node->dtype), static_cast<uint64_t>(elements)),
+                                          node->buffer_var.name());
     array->setAlignment(llvm::Align(kHeapAlignment));
     memory.pointer = array;
     memory.alignment = kHeapAlignment;
@@ -378,8 +378,7 @@ void FunctionEmitter::EmitDynamicAllocate(const ir::AllocateNode* node, Memory m
 }
 
 void FunctionEmitter::EmitAllocateConst(const ir::AllocateConstNode* node) {
-  llvm::Constant* data = llvm::ConstantDataArray::getString(
-      state_.context, Ref(node->data->bytes), /*AddNull=*/false);
+  llvm::Constant* data = llvm::ConstantDataArray::getString(state_.context, Ref(node->data->bytes), /*AddNull=*/false);
   auto* global = new llvm::GlobalVariable(state_.module, data->getType(), /*isConstant=*/true,
                                           llvm::GlobalValue::PrivateLinkage, data, Ref(node->buffer_var.name()));
   global->setAlignment(llvm::Align(kHeapAlignment));

@@ -2,8 +2,8 @@
 //
 // Method: reduction to a short interval, there a polynomial close to the minimax one (Chebyshev fit, coefficients
 // rounded to float), reconstruction. Largest errors seen over all exponents, against double precision (vector_math_test
-// measures them), in ulp: exp, exp2 1.07; log 0.75; log2 1.69; log10 1.99; tanh 1.25; sigmoid 2.32; erf 1.40. Infinities, NaN
-// and subnormal results are as in the C library; the sign of zero is kept.
+// measures them), in ulp: exp, exp2 1.07; log 0.75; log2 1.69; log10 1.99; tanh 1.25; sigmoid 2.32; erf 1.40.
+// Infinities, NaN and subnormal results are as in the C library; the sign of zero is kept.
 #include <cmath>
 
 #include "llvm/IR/Constants.h"
@@ -62,8 +62,8 @@ llvm::Value* FunctionEmitter::EmitScaledExp(Value* r, Value* rounded) {
   const auto number = [&](int64_t n) { return llvm::ConstantInt::get(i32, static_cast<uint64_t>(n), true); };
   Value* square = builder_.CreateFMul(r, r);
   Value* y = builder_.CreateFAdd(MulAdd(square, Polynomial(r, kExp), r), FloatConst(r, 1.0));
-  Value* n = builder_.CreateSub(builder_.CreateBitCast(rounded, i32),
-                                builder_.CreateBitCast(FloatConst(r, kRound), i32));
+  Value* n =
+      builder_.CreateSub(builder_.CreateBitCast(rounded, i32), builder_.CreateBitCast(FloatConst(r, kRound), i32));
   // In two steps, so that subnormal results are rounded once and the largest do not overflow early.
   Value* half = builder_.CreateAShr(n, number(1));
   const auto power = [&](Value* exponent) {
@@ -108,8 +108,8 @@ llvm::Value* FunctionEmitter::EmitLog(Value* x) {
   // Exponent such that the mantissa lies in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) first.
   Value* shifted = builder_.CreateSub(bits, number(0x3f3504f3));
   Value* exponent = builder_.CreateAShr(shifted, number(23));
-  Value* mantissa = builder_.CreateBitCast(builder_.CreateSub(bits, builder_.CreateShl(exponent, number(23))),
-                                           x->getType());
+  Value* mantissa =
+      builder_.CreateBitCast(builder_.CreateSub(bits, builder_.CreateShl(exponent, number(23))), x->getType());
   exponent = builder_.CreateSub(exponent, builder_.CreateSelect(subnormal, number(23), number(0)));
   Value* e = builder_.CreateSIToFP(exponent, x->getType());
   Value* f = builder_.CreateFSub(mantissa, FloatConst(x, 1.0));
@@ -168,15 +168,24 @@ llvm::Value* FunctionEmitter::EmitVectorMath(ir::Builtin op, ir::DataType dtype,
     return y != nullptr ? EmitCast(y, wide, dtype) : nullptr;
   }
   switch (op) {
-    case ir::Builtin::exp: return EmitExp(x);
-    case ir::Builtin::exp2: return EmitExp2(x);
-    case ir::Builtin::log: return EmitLog(x);
-    case ir::Builtin::log2: return builder_.CreateFMul(EmitLog(x), FloatConst(x, kLog2E));
-    case ir::Builtin::log10: return builder_.CreateFMul(EmitLog(x), FloatConst(x, 0.4342944819032518));
-    case ir::Builtin::tanh: return EmitTanh(x);
-    case ir::Builtin::sigmoid: return EmitSigmoid(x);
-    case ir::Builtin::erf: return EmitErf(x);
-    default: return nullptr;
+    case ir::Builtin::exp:
+      return EmitExp(x);
+    case ir::Builtin::exp2:
+      return EmitExp2(x);
+    case ir::Builtin::log:
+      return EmitLog(x);
+    case ir::Builtin::log2:
+      return builder_.CreateFMul(EmitLog(x), FloatConst(x, kLog2E));
+    case ir::Builtin::log10:
+      return builder_.CreateFMul(EmitLog(x), FloatConst(x, 0.4342944819032518));
+    case ir::Builtin::tanh:
+      return EmitTanh(x);
+    case ir::Builtin::sigmoid:
+      return EmitSigmoid(x);
+    case ir::Builtin::erf:
+      return EmitErf(x);
+    default:
+      return nullptr;
   }
 }
 

@@ -83,13 +83,13 @@ TEST_P(VectorMathTest, StaysWithinItsErrorBound) {
 
 double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-INSTANTIATE_TEST_SUITE_P(All, VectorMathTest,
-                         ::testing::Values(Case{ir::Builtin::exp, std::exp, 1.5}, Case{ir::Builtin::exp2, std::exp2, 1.5},
-                                           Case{ir::Builtin::log, std::log, 1.5}, Case{ir::Builtin::log2, std::log2, 2.5},
-                                           Case{ir::Builtin::log10, std::log10, 2.5},
-                                           Case{ir::Builtin::tanh, std::tanh, 2.5}, Case{ir::Builtin::sigmoid, Sigmoid, 2.5},
-                                           Case{ir::Builtin::erf, std::erf, 1.5}),
-                         [](const auto& info) { return std::string(ir::InfoOf(info.param.op).name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, VectorMathTest,
+    ::testing::Values(Case{ir::Builtin::exp, std::exp, 1.5}, Case{ir::Builtin::exp2, std::exp2, 1.5},
+                      Case{ir::Builtin::log, std::log, 1.5}, Case{ir::Builtin::log2, std::log2, 2.5},
+                      Case{ir::Builtin::log10, std::log10, 2.5}, Case{ir::Builtin::tanh, std::tanh, 2.5},
+                      Case{ir::Builtin::sigmoid, Sigmoid, 2.5}, Case{ir::Builtin::erf, std::erf, 1.5}),
+    [](const auto& info) { return std::string(ir::InfoOf(info.param.op).name); });
 
 }  // namespace
 }  // namespace hone::codegen

@@ -85,9 +85,9 @@ absl::Status ExpectCompiledAgrees(const ir::IRModule& module, const Target& targ
     const double tolerance = interp::Tolerance(got[i].dtype, reduction_length);
     const interp::Difference difference = interp::Compare(got[i], expected[i], tolerance, tolerance);
     if (!difference.close) {
-      return absl::FailedPreconditionError(StrCat("parameter ", i, ", element ", difference.worst, ": the kernel gives ",
-                                                  difference.got, ", the interpreter ", difference.expected,
-                                                  " (seed ", seed, ")"));
+      return absl::FailedPreconditionError(StrCat("parameter ", i, ", element ", difference.worst,
+                                                  ": the kernel gives ", difference.got, ", the interpreter ",
+                                                  difference.expected, " (seed ", seed, ")"));
     }
   }
   return absl::OkStatus();

@@ -59,14 +59,16 @@ ir::IRModule Convolution(Dice& dice) {
   const ir::Buffer x = b.Input("X", {h, w, ci}, ir::kFloat32);
   const ir::Buffer f = b.Input("W", {3, 3, ci, co}, ir::kFloat32);
   const ir::Buffer pad = b.Compute("Pad", {{"y", h + 2}, {"x", w + 2}, {"c", ci}}, [&](const Vars& v) {
-    const auto inside = [](ir::Expr i, int64_t n) { return ir::And(ir::GE(i, ir::Int32(1)), ir::LT(i, ir::Int32(n + 1))); };
+    const auto inside = [](ir::Expr i, int64_t n) {
+      return ir::And(ir::GE(i, ir::Int32(1)), ir::LT(i, ir::Int32(n + 1)));
+    };
     return ir::IfThenElse(ir::And(inside(v[0], h), inside(v[1], w)), Load(x, {v[0] - 1, v[1] - 1, v[2]}),
                           ir::FloatImm(ir::kFloat32, 0));
   });
-  const ir::Buffer y = b.Reduce("Y", Reducer::kSum, {{"y", h}, {"x", w}, {"o", co}}, {{"ry", 3}, {"rx", 3}, {"c", ci}},
-                                [&](const Vars& v) {
-                                  return ir::Mul(Load(pad, {v[0] + v[3], v[1] + v[4], v[5]}), Load(f, {v[3], v[4], v[5], v[2]}));
-                                });
+  const ir::Buffer y = b.Reduce(
+      "Y", Reducer::kSum, {{"y", h}, {"x", w}, {"o", co}}, {{"ry", 3}, {"rx", 3}, {"c", ci}}, [&](const Vars& v) {
+        return ir::Mul(Load(pad, {v[0] + v[3], v[1] + v[4], v[5]}), Load(f, {v[3], v[4], v[5], v[2]}));
+      });
   return b.Finish({y});
 }
 
@@ -74,15 +76,18 @@ ir::IRModule Softmax(Dice& dice) {
   const int64_t m = dice.Between(1, 12), n = dice.Between(1, 50);
   FunctionBuilder b;
   const ir::Buffer x = b.Input("X", {m, n}, ir::kFloat32);
-  const ir::Buffer top = b.Reduce("Top", Reducer::kMax, {{"i", m}}, {{"k", n}},
-                                  [&](const Vars& v) { return Load(x, {v[0], v[1]}); });
+  const ir::Buffer top = b.Reduce("Top", Reducer::kMax, {{"i", m}}, {{"k", n}}, [&](const Vars& v) {
+    return Load(x, {v[0], v[1]});
+  });
   const ir::Buffer e = b.Compute("E", {{"i", m}, {"j", n}}, [&](const Vars& v) {
     return ir::MakeCall(ir::kFloat32, ir::Builtin::exp, {ir::Sub(Load(x, {v[0], v[1]}), Load(top, {v[0]}))});
   });
-  const ir::Buffer sum = b.Reduce("Sum", Reducer::kSum, {{"i", m}}, {{"k", n}},
-                                  [&](const Vars& v) { return Load(e, {v[0], v[1]}); });
-  const ir::Buffer y = b.Compute("Y", {{"i", m}, {"j", n}},
-                                 [&](const Vars& v) { return ir::Div(Load(e, {v[0], v[1]}), Load(sum, {v[0]})); });
+  const ir::Buffer sum = b.Reduce("Sum", Reducer::kSum, {{"i", m}}, {{"k", n}}, [&](const Vars& v) {
+    return Load(e, {v[0], v[1]});
+  });
+  const ir::Buffer y = b.Compute("Y", {{"i", m}, {"j", n}}, [&](const Vars& v) {
+    return ir::Div(Load(e, {v[0], v[1]}), Load(sum, {v[0]}));
+  });
   return b.Finish({y});
 }
 
@@ -96,17 +101,26 @@ ir::IRModule Shuffles(Dice& dice) {
   });
   const ir::Buffer y = b.Compute("Y", {{"i", r * q}, {"j", p}}, [&](const Vars& v) {
     const ir::Expr value = Load(t, {ir::FloorDiv(v[0], q), v[1] * q + ir::FloorMod(v[0], q)});
-    return ir::MakeSelect(ir::GT(value, ir::FloatImm(ir::kFloat32, 0)), value, ir::Mul(value, ir::FloatImm(ir::kFloat32, 0.5)));
+    return ir::MakeSelect(ir::GT(value, ir::FloatImm(ir::kFloat32, 0)), value,
+                          ir::Mul(value, ir::FloatImm(ir::kFloat32, 0.5)));
   });
   return b.Finish({y});
 }
 
 ir::IRModule RandomWorkload(Dice& dice, std::string& name) {
   switch (dice.Below(4)) {
-    case 0: name = "matmul"; return MatmulChain(dice);
-    case 1: name = "conv"; return Convolution(dice);
-    case 2: name = "softmax"; return Softmax(dice);
-    default: name = "shuffles"; return Shuffles(dice);
+    case 0:
+      name = "matmul";
+      return MatmulChain(dice);
+    case 1:
+      name = "conv";
+      return Convolution(dice);
+    case 2:
+      name = "softmax";
+      return Softmax(dice);
+    default:
+      name = "shuffles";
+      return Shuffles(dice);
   }
 }
 
@@ -157,11 +171,15 @@ std::string Step(schedule::Schedule& s, Dice& dice) {
       const schedule::LoopRv a = loop(), b = loop();
       return took(s.Reorder({a, b}), "reorder");
     }
-    case 6: return took(s.Parallel(loop()), "parallel");
+    case 6:
+      return took(s.Parallel(loop()), "parallel");
     case 7:
-    case 8: return took(s.Vectorize(dice.Chance(60) ? loops->back() : loop()), "vectorize");
-    case 9: return took(s.Unroll(loop()), "unroll");
-    case 10: return took(s.DecomposeReduction(*block, loop()).status(), "decompose");
+    case 8:
+      return took(s.Vectorize(dice.Chance(60) ? loops->back() : loop()), "vectorize");
+    case 9:
+      return took(s.Unroll(loop()), "unroll");
+    case 10:
+      return took(s.DecomposeReduction(*block, loop()).status(), "decompose");
     case 11: {
       const auto other = other_block();
       if (!other.ok()) return "";
@@ -171,14 +189,18 @@ std::string Step(schedule::Schedule& s, Dice& dice) {
       return dice.Chance(50) ? took(s.ComputeAt(*block, at), "compute_at")
                              : took(s.ReverseComputeAt(*block, at), "reverse_compute_at");
     }
-    case 12: return took(s.ComputeInline(*block), "inline");
-    case 13: return took(s.CacheRead(*block, 0, "global").status(), "cache_read");
-    case 14: return took(s.CacheWrite(*block, 0, "global").status(), "cache_write");
+    case 12:
+      return took(s.ComputeInline(*block), "inline");
+    case 13:
+      return took(s.CacheRead(*block, 0, "global").status(), "cache_read");
+    case 14:
+      return took(s.CacheWrite(*block, 0, "global").status(), "cache_write");
     default: {
       const auto root = s.GetBlock("root");
       if (!root.ok() || count == 0) return "";
       const schedule::LoopRv at = loops->front();
-      const absl::Status status = s.Annotate(at, "pragma_auto_unroll_max_step", schedule::Value::Int(dice.Chance(50) ? 16 : 64));
+      const absl::Status status =
+          s.Annotate(at, "pragma_auto_unroll_max_step", schedule::Value::Int(dice.Chance(50) ? 16 : 64));
       if (status.ok()) (void)s.Annotate(at, "pragma_unroll_explicit", schedule::Value::Int(1));
       return took(status, "auto_unroll");
     }
