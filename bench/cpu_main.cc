@@ -26,17 +26,17 @@ namespace hone::bench {
 namespace {
 
 struct Row {
-  std::string workload;               // As workload_spec.h has it.
-  std::string plain;                  // Unscheduled program, for the check; empty = the schedule is its own reference.
-  std::vector<std::string> schedules; // One thread; the best counts.
-  std::vector<std::string> parallel;  // All threads.
+  std::string workload;                // As workload_spec.h has it.
+  std::string plain;                   // Unscheduled program, for the check; empty = the schedule is its own reference.
+  std::vector<std::string> schedules;  // One thread; the best counts.
+  std::vector<std::string> parallel;   // All threads.
 };
 
 std::string PlainMatmul(int64_t m, int64_t n, int64_t k) {
   return StrCat("@T.prim_func\ndef main(A: T.Buffer((", m, ", ", k, "), \"float32\"), B: T.Buffer((", k, ", ", n,
                 "), \"float32\"), C: T.Buffer((", m, ", ", n,
-                "), \"float32\")):\n    T.func_attr({\"tir.noalias\": T.bool(True)})\n    for i, k, j in T.grid(", m, ", ", k,
-                ", ", n,
+                "), \"float32\")):\n    T.func_attr({\"tir.noalias\": T.bool(True)})\n    for i, k, j in T.grid(", m,
+                ", ", k, ", ", n,
                 "):\n        with T.block(\"C\"):\n            vi, vk, vj = T.axis.remap(\"SRS\", [i, k, j])\n"
                 "            T.reads(A[vi, vk], B[vk, vj])\n            T.writes(C[vi, vj])\n"
                 "            with T.init():\n                C[vi, vj] = T.float32(0)\n"
@@ -77,9 +77,7 @@ Row ConvRow() {
   row.workload = "conv2d_nhwc:1,56,56,64,64,3,3,1,1";
   DirectConv shape;
   row.plain = PlainConvScript(shape);
-  const struct {
-    int64_t wr, cr;
-  } tiles[] = {{14, 32}, {7, 64}, {8, 32}, {28, 16}};
+  const struct { int64_t wr, cr; } tiles[] = {{14, 32}, {7, 64}, {8, 32}, {28, 16}};
   for (const auto& tile : tiles) {
     shape.wr = tile.wr;
     shape.cr = tile.cr;
@@ -103,8 +101,8 @@ std::vector<Row> Rows(bool quick) {
 }
 
 struct Best {
-  double seconds = 0;   // 0 = none.
-  std::string note;     // Of the first failure.
+  double seconds = 0;  // 0 = none.
+  std::string note;    // Of the first failure.
 };
 
 // Finds the best schedule with few samples each, then measures it well.
@@ -163,10 +161,14 @@ nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
   std::fflush(stdout);
   nlohmann::json all = nlohmann::json::array();
   for (const PeerTiming& peer : peers) all.push_back({{"library", peer.library}, {"seconds", peer.median_seconds}});
-  return {{"workload", row.workload},      {"threads", threads},
-          {"seconds", best.seconds},       {"gflops", ours},
-          {"share_of_peak", ours / peak},  {"peak_before_gflops", before.gflops},
-          {"peak_after_gflops", after.gflops}, {"libraries", all},
+  return {{"workload", row.workload},
+          {"threads", threads},
+          {"seconds", best.seconds},
+          {"gflops", ours},
+          {"share_of_peak", ours / peak},
+          {"peak_before_gflops", before.gflops},
+          {"peak_after_gflops", after.gflops},
+          {"libraries", all},
           {"note", best.note}};
 }
 
@@ -180,8 +182,8 @@ int Main(int argc, char** argv) {
   }
   SetLogLevel(LogLevel::kWarning);
   nlohmann::json results = nlohmann::json::array();
-  std::printf("%-36s %2s  %8s %7s  %8s  %8s  %15s\n", "workload (GFLOP/s)", "th", "hone", "of peak", "OpenBLAS", "oneDNN",
-              "peak bef., aft.");
+  std::printf("%-36s %2s  %8s %7s  %8s  %8s  %15s\n", "workload (GFLOP/s)", "th", "hone", "of peak", "OpenBLAS",
+              "oneDNN", "peak bef., aft.");
   for (int threads : {1, 2}) {
     const std::vector<int> cpus = BenchCpus(threads);
     if (static_cast<int>(cpus.size()) < threads) break;

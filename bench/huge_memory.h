@@ -1,4 +1,5 @@
-// Memory as the runner gives it to kernels, so that libraries are timed on the same: aligned, in huge pages where large.
+// Memory as the runner gives it to kernels, so that libraries are timed on the same: aligned, in huge pages where
+// large.
 #pragma once
 
 #include <sys/mman.h>

@@ -14,7 +14,8 @@
 namespace hone::bench {
 namespace {
 
-// Enough independent chains to cover the latency of all FMA units (4 or 5 cycles on 2); 32 registers hold 24, 16 hold 12.
+// Enough independent chains to cover the latency of all FMA units (4 or 5 cycles on 2); 32 registers hold 24, 16
+// hold 12.
 constexpr int kChains = 24;
 constexpr int kChains16 = 12;
 volatile float g_sink;
@@ -75,7 +76,8 @@ struct FmaKernel {
 FmaKernel ChooseKernel() {
   const CpuIdentity cpu = ReadCpuIdentity();
   if (cpu.features.count("avx512f") > 0) return {"avx512f", FmaAvx512, kChains * 16 * 2.0};
-  if (cpu.features.count("fma") > 0 && cpu.features.count("avx2") > 0) return {"avx2+fma", FmaAvx2, kChains16 * 8 * 2.0};
+  if (cpu.features.count("fma") > 0 && cpu.features.count("avx2") > 0)
+    return {"avx2+fma", FmaAvx2, kChains16 * 8 * 2.0};
   return {"sse2", MultiplyAddSse, kChains16 * 4 * 2.0};
 }
 
@@ -116,7 +118,8 @@ FmaPeak MeasureFmaPeak(const std::vector<int>& cpus) {
 
 double MeasureCopyBandwidth(const std::vector<int>& cpus) {
   // 128 MiB an array and CPU, on large machines less: 2 GiB in all are beyond any cache.
-  const size_t floats_each = std::min(size_t{32} << 20, (size_t{256} << 20) / std::max<size_t>(1, cpus.size()) / 4096 * 4096);
+  const size_t floats_each =
+      std::min(size_t{32} << 20, (size_t{256} << 20) / std::max<size_t>(1, cpus.size()) / 4096 * 4096);
   std::vector<Array> from, to;
   for (size_t i = 0; i < cpus.size(); ++i) {
     from.push_back(Allocate(floats_each));

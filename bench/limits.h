@@ -7,8 +7,8 @@
 namespace hone::bench {
 
 struct FmaPeak {
-  double gflops = 0;        // float32 multiply-adds count as two operations.
-  std::string isa;          // "avx512f", "avx2+fma" or "sse2".
+  double gflops = 0;  // float32 multiply-adds count as two operations.
+  std::string isa;    // "avx512f", "avx2+fma" or "sse2".
 };
 
 // Independent fused multiply-adds in registers on all of `cpus` at once, the best of several tries of ~20 ms.

@@ -9,11 +9,11 @@ namespace hone::bench {
 // C[m, n] = A[m, k] x B[k, n], float32.
 struct PackedMatmul {
   int64_t m = 1024, n = 1024, k = 1024;
-  int64_t mr = 8, nr = 32;    // Register tile.
-  int64_t kc = 256;           // Depth of a packed panel of B; divides k.
-  int64_t mc = 256;           // Rows of A between two changes of the panel; divides m, a multiple of mr.
+  int64_t mr = 8, nr = 32;  // Register tile.
+  int64_t kc = 256;         // Depth of a packed panel of B; divides k.
+  int64_t mc = 256;         // Rows of A between two changes of the panel; divides m, a multiple of mr.
   bool pack_a = false;
-  bool parallel = false;      // Over blocks of rows.
+  bool parallel = false;  // Over blocks of rows.
   bool operator==(const PackedMatmul&) const = default;
 };
 

@@ -2,7 +2,8 @@
 //   measurement [--seconds S] [--json FILE]
 // Cases:
 //   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
-//   repeatability  one kernel measured again and again over S seconds (default 30; the full form is 600) on CPU 0, while
+//   repeatability  one kernel measured again and again over S seconds (default 30; the full form is 600) on CPU 0,
+//   while
 //                  another CPU does nothing, multiply-adds, or a streaming copy: (p90 - p10) / median of the reported
 //                  medians, for a compute-bound, an L3-resident and a DRAM-bound kernel
 //   ranking        the same compute-bound kernel with 5 % more iterations: share of pairs that are ranked right
@@ -54,13 +55,15 @@ std::string Compute(int rounds) {
 }
 
 std::string Sum(int64_t floats) {
-  return StrCat("int32_t kernel(void** b) { float *x = b[0], *y = b[1]; float s[64] = {0}; for (long i = 0; i < ", floats,
-                "; i += 64) for (int j = 0; j < 64; ++j) s[j] += x[i + j]; ",
+  return StrCat("int32_t kernel(void** b) { float *x = b[0], *y = b[1]; float s[64] = {0}; for (long i = 0; i < ",
+                floats, "; i += 64) for (int j = 0; j < 64; ++j) s[j] += x[i + j]; ",
                 "for (int j = 0; j < 64; ++j) y[j] = s[j]; return 0; }");
 }
 
 Kernel MakeCompute() { return {"compute", Compute(20'000), {{"float32", {64}}, {"float32", {64}}}}; }
-Kernel MakeSum(const char* name, int64_t floats) { return {name, Sum(floats), {{"float32", {floats}}, {"float32", {64}}}}; }
+Kernel MakeSum(const char* name, int64_t floats) {
+  return {name, Sum(floats), {{"float32", {floats}}, {"float32", {64}}}};
+}
 
 constexpr char kFlags[] = "-O3 -march=native -ffast-math";
 
@@ -71,9 +74,9 @@ class Bench {
     options.measure_cpus = {0};
     options.pause_others = false;
     options.references = runner::MakeCachingReferenceProvider(
-        std::make_shared<runner::BuiltReferenceProvider>(
-            std::make_shared<CBuilder>(kernel.args),
-            std::make_shared<runner::SandboxExecutor>(std::vector<int>{0}), nullptr),
+        std::make_shared<runner::BuiltReferenceProvider>(std::make_shared<CBuilder>(kernel.args),
+                                                         std::make_shared<runner::SandboxExecutor>(std::vector<int>{0}),
+                                                         nullptr),
         "", uint64_t{1} << 30);
     auto created = LocalRunner::Create(options);
     HONE_CHECK_OK(created.status());
@@ -149,7 +152,8 @@ class Noise {
 };
 
 nlohmann::json Overhead() {
-  const Kernel empty = {"empty", "int32_t kernel(void** b) { ((float*)b[1])[0] = ((float*)b[0])[0]; return 0; }",
+  const Kernel empty = {"empty",
+                        "int32_t kernel(void** b) { ((float*)b[1])[0] = ((float*)b[0])[0]; return 0; }",
                         {{"float32", {1}}, {"float32", {1}}}};
   Bench bench(empty);
   RunRequest request = bench.request();
@@ -187,8 +191,11 @@ nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind
   std::printf("repeatability  %-8s beside %-6s  median %9.2f us  (p90-p10)/median %5.2f %%  disturbed %d of %d\n",
               kernel.name.c_str(), noise_kind.c_str(), runner::Median(medians) * 1e6, spread * 100, disturbed,
               kMeasurements);
-  return {{"kernel", kernel.name}, {"noise", noise_kind}, {"median_s", runner::Median(medians)},
-          {"spread", spread},      {"disturbed", disturbed}};
+  return {{"kernel", kernel.name},
+          {"noise", noise_kind},
+          {"median_s", runner::Median(medians)},
+          {"spread", spread},
+          {"disturbed", disturbed}};
 }
 
 nlohmann::json Ranking(const std::string& noise_kind) {
@@ -213,7 +220,8 @@ nlohmann::json Aftermath() {
   const std::string bad[] = {
       "int32_t kernel(void** b) { *(volatile int*)8 = 1; return 0; }",
       "int fork(void); int32_t kernel(void** b) { for (;;) fork(); }",
-      "void* malloc(size_t); int32_t kernel(void** b) { volatile char* p = malloc(20000000000ull); p[0] = 1; return 0; }",
+      "void* malloc(size_t); int32_t kernel(void** b) { volatile char* p = malloc(20000000000ull); p[0] = 1; return 0; "
+      "}",
       "void exit(int); int32_t kernel(void** b) { exit(0); }",
       "int32_t kernel(void** b) { for (;;) { __asm__ volatile(\"\"); } }",
   };

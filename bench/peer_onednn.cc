@@ -1,7 +1,7 @@
-#include <dnnl.hpp>
 #include <omp.h>
 
 #include <cstring>
+#include <dnnl.hpp>
 #include <list>
 #include <unordered_map>
 
@@ -24,14 +24,22 @@ memory::data_type TypeOf(const std::string& dtype) {
 
 std::string IsaName() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41: return "sse41";
-    case dnnl::cpu_isa::avx: return "avx";
-    case dnnl::cpu_isa::avx2: return "avx2";
-    case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
-    case dnnl::cpu_isa::avx512_core: return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    default: return "other";
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    default:
+      return "other";
   }
 }
 
@@ -96,7 +104,8 @@ class Peer {
   double Conv2dPacked(const std::vector<int64_t>& s, memory& x, memory& w, memory& y) {
     const memory::desc any({s[4], s[3], s[5], s[6]}, memory::data_type::f32, memory::format_tag::any);
     const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_auto,
-                                               x.get_desc(), any, y.get_desc(), {s[7], s[7]}, {s[8], s[8]}, {s[8], s[8]});
+                                               x.get_desc(), any, y.get_desc(), {s[7], s[7]}, {s[8], s[8]},
+                                               {s[8], s[8]});
     const dnnl::convolution_forward::primitive_desc primitive(desc, engine_);
     memory packed(primitive.weights_desc(), engine_);
     dnnl::reorder reorder(w, packed);
@@ -139,10 +148,14 @@ class Peer {
 
 double TimeSpec(Peer& peer, const WorkloadSpec& spec) {
   switch (spec.kind) {
-    case WorkloadKind::kMatmul: return peer.Matmul(spec, false);
-    case WorkloadKind::kMatmulBiasRelu: return peer.Matmul(spec, true);
-    case WorkloadKind::kConv2dNhwc: return peer.Conv2d(spec);
-    case WorkloadKind::kSoftmax: return peer.Softmax(spec);
+    case WorkloadKind::kMatmul:
+      return peer.Matmul(spec, false);
+    case WorkloadKind::kMatmulBiasRelu:
+      return peer.Matmul(spec, true);
+    case WorkloadKind::kConv2dNhwc:
+      return peer.Conv2d(spec);
+    case WorkloadKind::kSoftmax:
+      return peer.Softmax(spec);
   }
   return 0;
 }

@@ -28,7 +28,8 @@ void AddBiasRelu(float* rows, const float* bias, int64_t m, int64_t n) {
 absl::StatusOr<PeerTiming> TimeOpenBlas(const WorkloadSpec& spec, int threads) {
   const bool matmul = spec.kind == WorkloadKind::kMatmul || spec.kind == WorkloadKind::kMatmulBiasRelu;
   if (!matmul || spec.dtype != "float32") return absl::UnimplementedError("OpenBLAS has no such function");
-  const int m = static_cast<int>(spec.sizes[0]), n = static_cast<int>(spec.sizes[1]), k = static_cast<int>(spec.sizes[2]);
+  const int m = static_cast<int>(spec.sizes[0]), n = static_cast<int>(spec.sizes[1]),
+            k = static_cast<int>(spec.sizes[2]);
   const HugeVector<float> a = Values(spec.sizes[0] * k), b = Values(spec.sizes[2] * n), bias = Values(n);
   HugeVector<float> c(static_cast<size_t>(spec.sizes[0] * n));
   openblas_set_num_threads(threads);

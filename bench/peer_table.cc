@@ -22,8 +22,8 @@ void AddFromChild(const std::string& library, const std::string& core_type, cons
   char self[4096] = {};
   if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0) return;
   const std::string setting = core_type.empty() ? "" : StrCat("OPENBLAS_CORETYPE=", core_type, " ");
-  const std::string command = StrCat(setting, "'", self, "' ", kChildFlag, " ", library, " ", threads, " '", workload,
-                                     "' 2>/dev/null");
+  const std::string command =
+      StrCat(setting, "'", self, "' ", kChildFlag, " ", library, " ", threads, " '", workload, "' 2>/dev/null");
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return;
   char line[256];

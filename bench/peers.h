@@ -11,7 +11,7 @@
 namespace hone::bench {
 
 struct PeerTiming {
-  std::string library;      // "OpenBLAS (Cooperlake)", "oneDNN (avx512_core)".
+  std::string library;  // "OpenBLAS (Cooperlake)", "oneDNN (avx512_core)".
   double median_seconds = 0;
 };
 

@@ -1,7 +1,8 @@
 // How many recorded traces a core replays a second, by workload: the traces of kind llvm in a corpus folder's
 // samples.jsonl, in turn.
 //
-//   replay/W       a full replay from the workload: a fresh schedule of the prepared workload, every instruction applied
+//   replay/W       a full replay from the workload: a fresh schedule of the prepared workload, every instruction
+//   applied
 //                  with its decision and recorded anew, the resulting module built. The workload's schedule (with the
 //                  flags of its blocks) and the traces are prepared once, as a search prepares them.
 //   replay_cold/W  the same with nothing prepared: from the parsed module and the trace's JSON text.

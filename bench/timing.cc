@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <climits>
+#include <cmath>
 #include <thread>
 
 #include "worker/runner/local_runner.h"
@@ -16,9 +16,7 @@
 namespace hone::bench {
 namespace {
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double TimeCalls(const std::function<void()>& body, int64_t calls) {
   const double start = Now();

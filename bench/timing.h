@@ -7,8 +7,8 @@
 namespace hone::bench {
 
 struct Timing {
-  double median_seconds = 0;         // Per call.
-  std::vector<double> samples;       // Per call.
+  double median_seconds = 0;    // Per call.
+  std::vector<double> samples;  // Per call.
 };
 
 // Calls `body` once untimed, then takes `samples` samples of as many calls as fill `min_sample_seconds`.

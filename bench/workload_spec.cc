@@ -21,7 +21,9 @@ constexpr Form kForms[] = {
     {"softmax", WorkloadKind::kSoftmax, 2, "softmax:ROWS,COLUMNS"},
 };
 
-int64_t OutExtent(int64_t in, int64_t kernel, int64_t stride, int64_t pad) { return (in + 2 * pad - kernel) / stride + 1; }
+int64_t OutExtent(int64_t in, int64_t kernel, int64_t stride, int64_t pad) {
+  return (in + 2 * pad - kernel) / stride + 1;
+}
 
 }  // namespace
 
@@ -56,12 +58,15 @@ double OperationsOf(const WorkloadSpec& spec) {
     return p;
   };
   switch (spec.kind) {
-    case WorkloadKind::kMatmul: return 2 * product({s[0], s[1], s[2]});
-    case WorkloadKind::kMatmulBiasRelu: return 2 * product({s[0], s[1], s[2]}) + 2 * product({s[0], s[1]});
+    case WorkloadKind::kMatmul:
+      return 2 * product({s[0], s[1], s[2]});
+    case WorkloadKind::kMatmulBiasRelu:
+      return 2 * product({s[0], s[1], s[2]}) + 2 * product({s[0], s[1]});
     case WorkloadKind::kConv2dNhwc:
       return 2 * product({s[0], OutExtent(s[1], s[5], s[7], s[8]), OutExtent(s[2], s[6], s[7], s[8]), s[3], s[4], s[5],
                           s[6]});
-    case WorkloadKind::kSoftmax: return 5 * product({s[0], s[1]});
+    case WorkloadKind::kSoftmax:
+      return 5 * product({s[0], s[1]});
   }
   return 0;
 }
@@ -71,13 +76,15 @@ double BytesOf(const WorkloadSpec& spec) {
   auto d = [](int64_t v) { return static_cast<double>(v); };
   const double in = spec.dtype == "bfloat16" ? 2 : spec.dtype == "uint8" ? 1 : 4;
   switch (spec.kind) {
-    case WorkloadKind::kMatmul: return in * (d(s[0]) * d(s[2]) + d(s[2]) * d(s[1])) + 4 * d(s[0]) * d(s[1]);
+    case WorkloadKind::kMatmul:
+      return in * (d(s[0]) * d(s[2]) + d(s[2]) * d(s[1])) + 4 * d(s[0]) * d(s[1]);
     case WorkloadKind::kMatmulBiasRelu:
       return 4 * (d(s[0]) * d(s[2]) + d(s[2]) * d(s[1]) + d(s[1]) + d(s[0]) * d(s[1]));
     case WorkloadKind::kConv2dNhwc:
       return 4 * (d(s[0]) * d(s[1]) * d(s[2]) * d(s[3]) + d(s[5]) * d(s[6]) * d(s[3]) * d(s[4]) +
                   d(s[0]) * d(OutExtent(s[1], s[5], s[7], s[8])) * d(OutExtent(s[2], s[6], s[7], s[8])) * d(s[4]));
-    case WorkloadKind::kSoftmax: return 8 * d(s[0]) * d(s[1]);
+    case WorkloadKind::kSoftmax:
+      return 8 * d(s[0]) * d(s[1]);
   }
   return 0;
 }

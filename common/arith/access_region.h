@@ -17,8 +17,9 @@ struct BlockAccess {
 // The buffer seen for a data variable; null when its accesses are of no interest (buffers local to the block).
 using BufferOfVar = absl::FunctionRef<ir::Buffer(ir::Var data)>;
 
-// Regions in the order of first appearance; see the reference on access-region inference for the traversal. Buffers that
-// are accessed opaquely (their data variable mentioned as an expression) are in `opaques` with their full region, too.
+// Regions in the order of first appearance; see the reference on access-region inference for the traversal. Buffers
+// that are accessed opaquely (their data variable mentioned as an expression) are in `opaques` with their full region,
+// too.
 BlockAccess GetBlockAccessRegion(const ir::BlockNode* block, BufferOfVar buffer_of);
 
 struct BlockReadWrite {

@@ -39,24 +39,42 @@ inline int64_t Eval(ir::Expr e, const Point& point) {
   const int64_t a = Eval(op->a, point);
   const int64_t b = Eval(op->b, point);
   switch (op->kind) {
-    case ExprKind::kAdd: return a + b;
-    case ExprKind::kSub: return a - b;
-    case ExprKind::kMul: return a * b;
-    case ExprKind::kDiv: return a / b;
-    case ExprKind::kMod: return a % b;
-    case ExprKind::kFloorDiv: return ir::FloorDivInt(a, b);
-    case ExprKind::kFloorMod: return ir::FloorModInt(a, b);
-    case ExprKind::kMin: return a < b ? a : b;
-    case ExprKind::kMax: return a > b ? a : b;
-    case ExprKind::kEQ: return a == b;
-    case ExprKind::kNE: return a != b;
-    case ExprKind::kLT: return a < b;
-    case ExprKind::kLE: return a <= b;
-    case ExprKind::kGT: return a > b;
-    case ExprKind::kGE: return a >= b;
-    case ExprKind::kAnd: return a != 0 && b != 0;
-    case ExprKind::kOr: return a != 0 || b != 0;
-    default: HONE_CHECK(false) << "unexpected expression kind " << static_cast<int>(e.kind());
+    case ExprKind::kAdd:
+      return a + b;
+    case ExprKind::kSub:
+      return a - b;
+    case ExprKind::kMul:
+      return a * b;
+    case ExprKind::kDiv:
+      return a / b;
+    case ExprKind::kMod:
+      return a % b;
+    case ExprKind::kFloorDiv:
+      return ir::FloorDivInt(a, b);
+    case ExprKind::kFloorMod:
+      return ir::FloorModInt(a, b);
+    case ExprKind::kMin:
+      return a < b ? a : b;
+    case ExprKind::kMax:
+      return a > b ? a : b;
+    case ExprKind::kEQ:
+      return a == b;
+    case ExprKind::kNE:
+      return a != b;
+    case ExprKind::kLT:
+      return a < b;
+    case ExprKind::kLE:
+      return a <= b;
+    case ExprKind::kGT:
+      return a > b;
+    case ExprKind::kGE:
+      return a >= b;
+    case ExprKind::kAnd:
+      return a != 0 && b != 0;
+    case ExprKind::kOr:
+      return a != 0 || b != 0;
+    default:
+      HONE_CHECK(false) << "unexpected expression kind " << static_cast<int>(e.kind());
   }
   return 0;
 }
@@ -65,7 +83,8 @@ inline int64_t Eval(ir::Expr e, const Point& point) {
 inline std::string Text(ir::Expr e) {
   if (const auto* imm = e.as<ir::IntImmNode>()) return std::to_string(imm->value);
   if (const auto* var = e.as<ir::VarNode>()) return std::string(var->name);
-  static constexpr const char* kOps[] = {"+", "-", "*", "/", "rem", "//", "%", "min", "max", "==", "!=", "<", "<=", ">", ">=", "and", "or"};
+  static constexpr const char* kOps[] = {"+",  "-",  "*", "/",  "rem", "//", "%",   "min", "max",
+                                         "==", "!=", "<", "<=", ">",   ">=", "and", "or"};
   if (const auto* op = e.as<ir::BinaryNode>()) {
     const int at = static_cast<int>(op->kind) - static_cast<int>(ir::ExprKind::kAdd);
     return "(" + Text(op->a) + " " + kOps[at] + " " + Text(op->b) + ")";

@@ -26,8 +26,8 @@ absl::InlinedVector<IterDomain, 8> DomainsOf(const IndexMapNode* map, absl::Span
 absl::StatusOr<NonSurjectiveInverseMap> Invert(const IndexMapNode* map, absl::Span<const Range> ranges,
                                                IterMapLevel level, Analyzer& analyzer) {
   if (map->initial_indices.size() != ranges.size()) {
-    return absl::InvalidArgumentError(StrCat("the index map has ", map->initial_indices.size(),
-                                             " inputs, expected ", ranges.size()));
+    return absl::InvalidArgumentError(
+        StrCat("the index map has ", map->initial_indices.size(), " inputs, expected ", ranges.size()));
   }
   if (map->inverse != nullptr) return NonSurjectiveInverseMap{map->inverse, ir::BoolImm(false)};
   const auto domains = DomainsOf(map, ranges);

@@ -19,8 +19,8 @@ std::vector<ir::Expr> MapShape(const ir::IndexMapNode* map, absl::Span<const ir:
 
 // The inverse over `ranges`, from variables axis0, axis1, ...; the map's own `inverse` if it has one. InvalidArgument
 // when the map is not bijective there.
-absl::StatusOr<const ir::IndexMapNode*> InverseIndexMap(const ir::IndexMapNode* map,
-                                                        absl::Span<const ir::Range> ranges, Analyzer& analyzer);
+absl::StatusOr<const ir::IndexMapNode*> InverseIndexMap(const ir::IndexMapNode* map, absl::Span<const ir::Range> ranges,
+                                                        Analyzer& analyzer);
 
 struct NonSurjectiveInverseMap {
   const ir::IndexMapNode* inverse;

@@ -180,8 +180,8 @@ IterMapResult DetectIterMap(absl::Span<const Expr> indices, IterDomains iters, E
   return result;
 }
 
-std::vector<Expr> IterMapSimplify(absl::Span<const Expr> indices, IterDomains iters, Expr predicate,
-                                  IterMapLevel level, Analyzer& analyzer, bool simplify_trivial_iterators) {
+std::vector<Expr> IterMapSimplify(absl::Span<const Expr> indices, IterDomains iters, Expr predicate, IterMapLevel level,
+                                  Analyzer& analyzer, bool simplify_trivial_iterators) {
   const bool has_predicate = predicate && !ir::IsTrue(predicate);
   IterMapResult map = DetectIterMap(indices, iters, predicate, level, analyzer, simplify_trivial_iterators);
   if (!map.ok && has_predicate && level != IterMapLevel::kBijective) {

@@ -38,7 +38,7 @@ struct IterSum {
 };
 
 enum class IterMapLevel {
-  kBijective,   // Every iterator is used fully and exactly once; no padding.
+  kBijective,  // Every iterator is used fully and exactly once; no padding.
   // The indices are independent and each is dense; iterators may stay unused, the terms of a sum may overlap
   // (h * 2 + r with r in [0, 3)), and padding is allowed.
   kSurjective,
@@ -63,8 +63,8 @@ struct IterMapResult {
 };
 
 // Rewrites `indices` over `iters`. The predicate's conjuncts of the form <expression of iters> < / <= / > / >= / ==
-// <expression free of them> narrow the iterators; another form fails. The range of no iterator may mention another. With
-// `simplify_trivial_iterators`, iterators of extent 1 become constants.
+// <expression free of them> narrow the iterators; another form fails. The range of no iterator may mention another.
+// With `simplify_trivial_iterators`, iterators of extent 1 become constants.
 IterMapResult DetectIterMap(absl::Span<const ir::Expr> indices, IterDomains iters, ir::Expr predicate,
                             IterMapLevel level, Analyzer& analyzer, bool simplify_trivial_iterators = true);
 
@@ -77,8 +77,8 @@ std::vector<ir::Expr> IterMapSimplify(absl::Span<const ir::Expr> indices, IterDo
 ir::Expr NormalizeIterMapToExpr(const IterSum& sum, Analyzer& analyzer);
 ir::Expr NormalizeIterMapToExpr(const IterSplit& split, Analyzer& analyzer);
 
-// Each source variable of a bijective map as an expression of `outputs` (one a sum), simplified. False when a sum is not
-// compact (scales of a fused sum not the products of the extents) or a source is no variable.
+// Each source variable of a bijective map as an expression of `outputs` (one a sum), simplified. False when a sum is
+// not compact (scales of a fused sum not the products of the extents) or a source is no variable.
 bool InverseAffineIterMap(absl::Span<const IterSum> sums, absl::Span<const ir::Expr> outputs, Analyzer& analyzer,
                           ir::VarMap* inverse);
 
@@ -97,8 +97,8 @@ struct SubspaceDivision {
   ir::Expr inner_predicate;
 };
 
-// Divides each binding into a part free of `inner_vars` and one of them only. Fails (ok = false) when the bindings are no
-// iter map at `level`, or a split or the predicate crosses the boundary.
+// Divides each binding into a part free of `inner_vars` and one of them only. Fails (ok = false) when the bindings are
+// no iter map at `level`, or a split or the predicate crosses the boundary.
 SubspaceDivision SubspaceDivide(absl::Span<const ir::Expr> bindings, IterDomains iters,
                                 absl::Span<const ir::Var> inner_vars, ir::Expr predicate, IterMapLevel level,
                                 Analyzer& analyzer, bool simplify_trivial_iterators = false);

@@ -64,8 +64,8 @@ class Inverter {
     const Expr input = value - sum.base;
     if (sum.args.size() == 1) {
       const int64_t* scale = ir::ConstInt(sum.args[0].scale);
-      const bool unit = scale != nullptr ? (*scale == 1 || *scale == -1)
-                                         : prove_.Equal(sum.args[0].scale, ConstOf(value.dtype(), 1));
+      const bool unit =
+          scale != nullptr ? (*scale == 1 || *scale == -1) : prove_.Equal(sum.args[0].scale, ConstOf(value.dtype(), 1));
       if (!unit) return false;
       PushSplit(sum.args[0], input * sum.args[0].scale);
       return true;

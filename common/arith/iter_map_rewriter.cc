@@ -425,8 +425,8 @@ int IterMapRewriter::FindScale(const Splits& args, const absl::InlinedVector<boo
   return found;
 }
 
-int IterMapRewriter::FindSmallerScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip,
-                                      Expr scale, Expr base_scale) const {
+int IterMapRewriter::FindSmallerScale(const Splits& args, const absl::InlinedVector<bool, 8>& skip, Expr scale,
+                                      Expr base_scale) const {
   int found = -1;
   for (int i = static_cast<int>(args.size()) - 1; i >= 0; --i) {
     if (skip[i]) continue;
@@ -577,7 +577,8 @@ bool IterMapRewriter::TryFuse(IterSumBuilder* sum, bool allow_early_exit) {
 bool IterMapRewriter::Normalize(IterSumBuilder& sum, IterSum* out) {
   // Without constraints a single split is normal already.
   const bool normal = sum.args.empty() || (sum.args.size() == 1 && constrained_.empty());
-  if (!normal && !TryFuse(&sum, /*allow_early_exit=*/true)) return Fail("could not normalize the iterators of an index");
+  if (!normal && !TryFuse(&sum, /*allow_early_exit=*/true))
+    return Fail("could not normalize the iterators of an index");
   *out = {ir::MakeArray(sum.args.data(), sum.args.size()), sum.base};
   return true;
 }

@@ -27,8 +27,8 @@ class IterMapRewriter {
 
   // `e` as at most one split of one (maybe fused) iterator plus a base.
   bool Rewrite(ir::Expr e, IterSum* out);
-  // First pass for levels with padding: notes which divisors each iterator has to be padded for. The result is final when
-  // requires_padding() stays false.
+  // First pass for levels with padding: notes which divisors each iterator has to be padded for. The result is final
+  // when requires_padding() stays false.
   bool RewriteAndNotePadding(ir::Expr e, IterSum* out);
   bool requires_padding() const { return requires_padding_; }
   ir::Expr padding_predicate() const { return padding_predicate_; }

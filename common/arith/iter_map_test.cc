@@ -47,7 +47,8 @@ class IterMapTest : public ::testing::Test {
   std::string Describe(absl::Span<const Expr> indices, Expr predicate) {
     std::string out;
     for (const IterDomain& iter : iters_) {
-      out += " " + std::string(iter.var.name()) + " in " + testing::Text(iter.range.min) + "+" + testing::Text(iter.range.extent);
+      out += " " + std::string(iter.var.name()) + " in " + testing::Text(iter.range.min) + "+" +
+             testing::Text(iter.range.extent);
     }
     for (Expr index : indices) out += " | " + testing::Text(index);
     return out + " | where " + testing::Text(predicate);
@@ -172,8 +173,8 @@ TEST_F(IterMapTest, AnOffsetBeforeADivisionPadsBothSides) {
 TEST_F(IterMapTest, SubspaceDivisionSplitsATiledIndex) {
   const Var i0 = Iter("i0", 4);
   const Var i1 = Iter("i1", 8);
-  const SubspaceDivision division = SubspaceDivide({i0 * 8 + i1}, iters_, {i1}, ir::BoolImm(true),
-                                                   IterMapLevel::kSurjective, analyzer_);
+  const SubspaceDivision division =
+      SubspaceDivide({i0 * 8 + i1}, iters_, {i1}, ir::BoolImm(true), IterMapLevel::kSurjective, analyzer_);
   ASSERT_TRUE(division.ok);
   EXPECT_EQ(*ir::ConstInt(division.indices[0].inner_extent), 8);
   EXPECT_TRUE(NormalizeIterMapToExpr(division.indices[0].outer, analyzer_).same_as(i0));
@@ -211,12 +212,18 @@ class RandomIterMapTest : public IterMapTest, public ::testing::WithParamInterfa
     const Expr a = RandomExpr(depth - 1);
     const int64_t c = random_.Between(1, 6);
     switch (random_.Below(6)) {
-      case 0: return FloorDiv(a, c);
-      case 1: return FloorMod(a, c);
-      case 2: return a * c;
-      case 3: return a + (c - 3);
-      case 4: return a - RandomExpr(depth - 1);
-      default: return a * c + RandomExpr(depth - 1);
+      case 0:
+        return FloorDiv(a, c);
+      case 1:
+        return FloorMod(a, c);
+      case 2:
+        return a * c;
+      case 3:
+        return a + (c - 3);
+      case 4:
+        return a - RandomExpr(depth - 1);
+      default:
+        return a * c + RandomExpr(depth - 1);
     }
   }
 };
@@ -284,7 +291,8 @@ TEST_P(RandomIterMapTest, WhateverIsDetectedHoldsAtEveryPoint) {
       if (random_.Below(2) == 0) indices[0] = fused;
     }
     const auto image = Image(indices, predicate);
-    const std::string where = "seed " + std::to_string(GetParam()) + " round " + std::to_string(round) + Describe(indices, predicate);
+    const std::string where =
+        "seed " + std::to_string(GetParam()) + " round " + std::to_string(round) + Describe(indices, predicate);
     for (IterMapLevel level : {IterMapLevel::kBijective, IterMapLevel::kSurjective, IterMapLevel::kNoCheck}) {
       const IterMapResult map = Detect(indices, level, predicate);
       if (!map.ok) continue;
@@ -332,8 +340,8 @@ TEST_P(RandomIterMapTest, SubspaceDivisionKeepsValues) {
         SubspaceDivide(indices, iters_, inner, predicate, IterMapLevel::kSurjective, analyzer_);
     if (!division.ok) continue;
     ++divided;
-    SCOPED_TRACE("seed " + std::to_string(GetParam()) + " round " + std::to_string(round) + Describe(indices, predicate) +
-                 " inner from " + std::to_string(first));
+    SCOPED_TRACE("seed " + std::to_string(GetParam()) + " round " + std::to_string(round) +
+                 Describe(indices, predicate) + " inner from " + std::to_string(first));
     auto is_inner = [&](Var var) { return std::find(inner.begin(), inner.end(), var) != inner.end(); };
     auto is_outer = [&](Var var) { return !is_inner(var); };
     EXPECT_FALSE(ir::UsesVar(division.outer_predicate, is_inner));

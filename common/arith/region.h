@@ -13,10 +13,10 @@ namespace hone::arith {
 NDIntSet EstimateRegionUpperBound(ir::Array<ir::Range> region, IterDomains domains, ir::Expr predicate,
                                   Analyzer& analyzer);
 
-// Exactly the touched region; nullopt when it cannot be shown to be a box: an extent that is no literal, dimensions that
-// depend on each other, a stride greater than the extent.
-std::optional<NDIntSet> EstimateRegionStrictBound(ir::Array<ir::Range> region, IterDomains domains,
-                                                  ir::Expr predicate, Analyzer& analyzer);
+// Exactly the touched region; nullopt when it cannot be shown to be a box: an extent that is no literal, dimensions
+// that depend on each other, a stride greater than the extent.
+std::optional<NDIntSet> EstimateRegionStrictBound(ir::Array<ir::Range> region, IterDomains domains, ir::Expr predicate,
+                                                  Analyzer& analyzer);
 
 // At most the touched region; nullopt when nothing is known.
 std::optional<NDIntSet> EstimateRegionLowerBound(ir::Array<ir::Range> region, IterDomains domains, ir::Expr predicate,

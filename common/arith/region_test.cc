@@ -70,7 +70,8 @@ TEST_F(RegionTest, RandomRegionsContainWhatIsTouched) {
     const int count = static_cast<int>(random.Between(1, 3));
     for (int i = 0; i < count; ++i) {
       const char* names[] = {"a", "b", "c"};
-      domains.push_back({ir::MakeVar(names[i], ir::kInt32), {Int32(random.Between(-1, 2)), Int32(random.Between(1, 6))}});
+      domains.push_back(
+          {ir::MakeVar(names[i], ir::kInt32), {Int32(random.Between(-1, 2)), Int32(random.Between(1, 6))}});
     }
     auto random_index = [&] {
       Expr e = domains[random.Below(domains.size())].var * random.Between(1, 4);
@@ -238,8 +239,8 @@ class IndexMapTest : public RegionTest {
 TEST_F(IndexMapTest, TilingsInvertWithAndWithoutPadding) {
   const Var i = ir::MakeVar("i", ir::kInt32);
   const Var j = ir::MakeVar("j", ir::kInt32);
-  const auto* tiled = ir::MakeIndexMap(MakeArray<Var>({i, j}),
-                                       MakeArray<Expr>({FloorDiv(i, 4), FloorDiv(j, 8), FloorMod(i, 4), FloorMod(j, 8)}));
+  const auto* tiled = ir::MakeIndexMap(
+      MakeArray<Var>({i, j}), MakeArray<Expr>({FloorDiv(i, 4), FloorDiv(j, 8), FloorMod(i, 4), FloorMod(j, 8)}));
   ExpectInverse(tiled, {16, 16});
   ExpectInverse(tiled, {14, 16});
   ExpectInverse(tiled, {13, 30});

@@ -26,8 +26,7 @@ absl::Status ToStatus(const Stop& stop) {
 
 absl::Status BindArgs(const Program& program, absl::Span<Tensor> args, std::vector<Memory>& memories, Frame& frame) {
   if (args.size() != program.params.size()) {
-    return absl::InvalidArgumentError(
-        StrCat("got ", args.size(), " arguments, expected ", program.params.size()));
+    return absl::InvalidArgumentError(StrCat("got ", args.size(), " arguments, expected ", program.params.size()));
   }
   for (size_t i = 0; i < args.size(); ++i) {
     const CompiledParam& param = program.params[i];
@@ -53,8 +52,8 @@ absl::Status BindArgs(const Program& program, absl::Span<Tensor> args, std::vect
       if (param.shape_slots[d] >= 0) {
         frame.scalars[param.shape_slots[d]].i = arg.shape[d];
       } else if (param.shape[d] != arg.shape[d]) {
-        return absl::InvalidArgumentError(StrCat("dimension ", d, " of argument ", i, " is ", arg.shape[d],
-                                                 ", expected ", param.shape[d]));
+        return absl::InvalidArgumentError(
+            StrCat("dimension ", d, " of argument ", i, " is ", arg.shape[d], ", expected ", param.shape[d]));
       }
     }
     memories[i].data = arg.bytes.data();
@@ -91,7 +90,8 @@ absl::StatusOr<PrimFunc> EntryOf(const IRModule& module) {
 
 }  // namespace
 
-absl::Status Interpret(const IRModule& module, std::string_view function, absl::Span<Tensor> args, const Options& options) {
+absl::Status Interpret(const IRModule& module, std::string_view function, absl::Span<Tensor> args,
+                       const Options& options) {
   const PrimFunc func = module.FindPrimFunc(function);
   if (func == nullptr) return absl::NotFoundError(StrCat("no function \"", function, "\" in the module"));
   return RunFunction(module, func, args, options);

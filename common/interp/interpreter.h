@@ -1,10 +1,11 @@
-// The reference interpreter: runs any function of any module, before or after any schedule or lowering pass, on concrete
-// tensors. It is the oracle of every test that changes programs, so it is written for clarity first and checks what a
-// machine would not: every access lies inside its buffer, fresh memory holds NaN or -1, steps are bounded.
+// The reference interpreter: runs any function of any module, before or after any schedule or lowering pass, on
+// concrete tensors. It is the oracle of every test that changes programs, so it is written for clarity first and checks
+// what a machine would not: every access lies inside its buffer, fresh memory holds NaN or -1, steps are bounded.
 //
 // Semantics worth naming:
 //  * A block's init runs when all its reduce iters are at their domain's minimum.
-//  * Thread-bound `for` loops run one iteration after the other. A launch in lowered form (thread_extent attributes) runs
+//  * Thread-bound `for` loops run one iteration after the other. A launch in lowered form (thread_extent attributes)
+//  runs
 //    one fibre a thread of a thread block, switching at storage_sync, all-reduce and warp operations.
 //  * Select evaluates only the branch taken; an out-of-range access in the other is not an error.
 //  * Arithmetic is done in 64-bit integers wrapped to the dtype, or doubles rounded to the dtype after every operation.
@@ -30,7 +31,7 @@ struct Options {
 // from a tensor of shape []. InvalidArgument when a tensor does not fit its parameter; OutOfRange for an access outside
 // of a buffer; Unimplemented for an operation without a reference meaning, naming it.
 absl::Status Interpret(const ir::IRModule& module, std::string_view function, absl::Span<Tensor> args,
-                 const Options& options = {});
+                       const Options& options = {});
 // The entry function of the module.
 absl::Status Interpret(const ir::IRModule& module, absl::Span<Tensor> args, const Options& options = {});
 

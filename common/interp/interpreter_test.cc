@@ -81,7 +81,8 @@ TEST_F(InterpreterTest, EndlessLoopStops) {
   const Buffer a = Param("A", {Int32(1)});
   const IRModule module = Function({a}, MakeWhile(BoolImm(true), Set(a, {Int32(0)}, FloatImm(kFloat32, 1))));
   ASSERT_OK_AND_ASSIGN(std::vector<Tensor> args, RandomArgs(module, 3));
-  EXPECT_STATUS(Interpret(module, absl::MakeSpan(args), {.max_steps = 1000}), absl::StatusCode::kResourceExhausted, "steps");
+  EXPECT_STATUS(Interpret(module, absl::MakeSpan(args), {.max_steps = 1000}), absl::StatusCode::kResourceExhausted,
+                "steps");
 }
 
 TEST_F(InterpreterTest, FreshMemoryIsNan) {
@@ -99,8 +100,8 @@ TEST_F(InterpreterTest, MatchedViewStartsAtItsRegion) {
   const Buffer a = Param("A", {Int32(4), Int32(6)});
   const Var s0 = MakeVar("s0", kInt32), s1 = MakeVar("s1", kInt32), offset = MakeVar("offset", kInt32);
   const Var data = MakeVar("V", PointerType(kFloat32));
-  const Buffer view = MakeBuffer(data, kFloat32, MakeArray<Expr>({Int32(2), Int32(3)}), MakeArray<Expr>({s0, s1}), offset,
-                                 "V", 64, 1, BufferType::kDefault);
+  const Buffer view = MakeBuffer(data, kFloat32, MakeArray<Expr>({Int32(2), Int32(3)}), MakeArray<Expr>({s0, s1}),
+                                 offset, "V", 64, 1, BufferType::kDefault);
   const BufferRegion source =
       MakeBufferRegion(a, MakeArray<Range>({Range{Int32(1), Int32(2)}, Range{Int32(2), Int32(3)}}));
   const BlockNode* block = MakeBlock({}, {}, {}, "b", Set(view, {Int32(1), Int32(2)}, FloatImm(kFloat32, 42)), {}, {},
@@ -119,9 +120,8 @@ TEST_F(InterpreterTest, ThreadsOfALaunchMeetAtBarriers) {
   const Var tx = MakeVar("threadIdx.x", kInt32);
   const IterVar thread = MakeIterVar({}, tx, IterType::kThreadIndex, "threadIdx.x");
   const Stmt sync = MakeEvaluate(MakeCall(kInt32, Builtin::tvm_storage_sync, {StringImm("shared")}));
-  const Stmt body = MakeAllocate(
-      s->data, kFloat32, MakeArray<Expr>({Int32(32)}), BoolImm(true),
-      MakeSeq({Set(s, {tx}, At(a, {tx})), sync, Set(b, {tx}, At(s, {Int32(31) - tx}))}));
+  const Stmt body = MakeAllocate(s->data, kFloat32, MakeArray<Expr>({Int32(32)}), BoolImm(true),
+                                 MakeSeq({Set(s, {tx}, At(a, {tx})), sync, Set(b, {tx}, At(s, {Int32(31) - tx}))}));
   const IRModule module = Function({a, b}, MakeAttrStmt(thread, "thread_extent", Int32(32), body));
   ASSERT_OK_AND_ASSIGN(std::vector<Tensor> args, RandomArgs(module, 5));
   ASSERT_OK(Interpret(module, absl::MakeSpan(args)));

@@ -59,9 +59,9 @@ struct CastEval final : Evaluator {
     const double v = value->Float(f, lane);
     if (dtype.is_bool()) return v != 0;
     if (std::isnan(v)) return WrapTo(dtype, INT64_MIN);
-    if (v >= 9.2233720368547758e18) return dtype.is_uint() && v < 1.8446744073709552e19
-                                               ? static_cast<int64_t>(static_cast<uint64_t>(v))
-                                               : WrapTo(dtype, INT64_MAX);
+    if (v >= 9.2233720368547758e18)
+      return dtype.is_uint() && v < 1.8446744073709552e19 ? static_cast<int64_t>(static_cast<uint64_t>(v))
+                                                          : WrapTo(dtype, INT64_MAX);
     if (v <= -9.2233720368547758e18) return WrapTo(dtype, INT64_MIN);
     return WrapTo(dtype, static_cast<int64_t>(v));
   }
@@ -299,8 +299,8 @@ struct BufferAccess {
       StrAppend(&at, d != 0 ? ", " : "", indices[d]);
       StrAppend(&dims, d != 0 ? ", " : "", shape[d]->Int(f, 0));
     }
-    throw Stop(Stop::Kind::kOutOfRange, StrCat("access to \"", name, "\"[", at, "] outside of its shape (", dims,
-                                               ") or of its memory"));
+    throw Stop(Stop::Kind::kOutOfRange,
+               StrCat("access to \"", name, "\"[", at, "] outside of its shape (", dims, ") or of its memory"));
   }
 };
 
@@ -323,9 +323,7 @@ struct LoadEval final : Evaluator {
   bool Masked(Frame& f, int lane) const {
     return predicate != nullptr && predicate->Int(f, predicate->dtype.is_scalar() ? 0 : lane) == 0;
   }
-  int64_t Int(Frame& f, int lane) const override {
-    return Masked(f, lane) ? 0 : LoadInt(dtype.element(), At(f, lane));
-  }
+  int64_t Int(Frame& f, int lane) const override { return Masked(f, lane) ? 0 : LoadInt(dtype.element(), At(f, lane)); }
   double Float(Frame& f, int lane) const override {
     if (!is_float) return static_cast<double>(Int(f, lane));
     return Masked(f, lane) ? 0 : LoadFloat(dtype.element(), At(f, lane));
@@ -580,7 +578,7 @@ struct MatchAction {
   const BufferAccess* source;
   std::vector<const Evaluator*> mins;
   std::vector<const Evaluator*> extents;
-  std::vector<std::pair<int, int>> shape_slots;    // (dimension of the view, slot): defined here.
+  std::vector<std::pair<int, int>> shape_slots;  // (dimension of the view, slot): defined here.
   std::vector<std::pair<int, int>> stride_slots;
   int offset_slot = -1;
   bool offset_is_constant = false;
@@ -700,7 +698,8 @@ struct LaunchAction final : Action {
     int64_t extents[3] = {1, 1, 1};
     for (auto [a, e] : thread_axes) extents[a] = e->Int(f, 0);
     const int64_t threads = extents[0] * extents[1] * extents[2];
-    if (threads < 1 || threads > 1024) throw Stop(Stop::Kind::kInvalid, StrCat("a thread block of ", threads, " threads"));
+    if (threads < 1 || threads > 1024)
+      throw Stop(Stop::Kind::kInvalid, StrCat("a thread block of ", threads, " threads"));
     ThreadBlock block(f, static_cast<int>(threads), [](Frame&, int) {});
     for (int a = 0; a < 3; ++a) block.extent[a] = extents[a];
     block.Run(*this);
@@ -867,7 +866,8 @@ struct CallFunctionEval final : Evaluator {
 
 class Compiler {
  public:
-  Compiler(const IRModule& module, absl::flat_hash_map<const PrimFuncNode*, std::shared_ptr<std::unique_ptr<Program>>>& done)
+  Compiler(const IRModule& module,
+           absl::flat_hash_map<const PrimFuncNode*, std::shared_ptr<std::unique_ptr<Program>>>& done)
       : module_(module), done_(done) {}
 
   std::unique_ptr<Program> Compile(PrimFunc func) {
@@ -1159,7 +1159,8 @@ class Compiler {
       case Builtin::isinf:
         return IntFunction(call, [](Frame& f, int l, const Args& a) { return int64_t{std::isinf(a[0]->Float(f, l))}; });
       case Builtin::isfinite:
-        return IntFunction(call, [](Frame& f, int l, const Args& a) { return int64_t{std::isfinite(a[0]->Float(f, l))}; });
+        return IntFunction(call,
+                           [](Frame& f, int l, const Args& a) { return int64_t{std::isfinite(a[0]->Float(f, l))}; });
       case Builtin::bitwise_and:
         return IntFunction(call, [](Frame& f, int l, const Args& a) { return a[0]->Int(f, l) & a[1]->Int(f, l); });
       case Builtin::bitwise_or:
@@ -1230,14 +1231,14 @@ class Compiler {
       case Builtin::vectorcombine: {
         const int half = t.lanes / 2;
         if (t.is_any_float()) {
-          return FloatFunction(
-              call, [half](Frame& f, int l, const Args& a) { return a[l / half]->Float(f, l % half); });
+          return FloatFunction(call,
+                               [half](Frame& f, int l, const Args& a) { return a[l / half]->Float(f, l % half); });
         }
         return IntFunction(call, [half](Frame& f, int l, const Args& a) { return a[l / half]->Int(f, l % half); });
       }
       case Builtin::get_active_lane_mask:
-        return IntFunction(call,
-                           [](Frame& f, int l, const Args& a) { return int64_t{a[0]->Int(f, 0) + l < a[1]->Int(f, 0)}; });
+        return IntFunction(
+            call, [](Frame& f, int l, const Args& a) { return int64_t{a[0]->Int(f, 0) + l < a[1]->Int(f, 0)}; });
       case Builtin::ceildiv:
         return IntFunction(call, [](Frame& f, int l, const Args& a) {
           const int64_t b = a[1]->Int(f, l);
@@ -1332,10 +1333,8 @@ class Compiler {
     const std::string name = name_imm != nullptr ? std::string(name_imm->value) : "";
     // args[1] of an LLVM intrinsic call is the number of its signature's operands.
     const bool llvm = call->op == Builtin::call_llvm_intrin || call->op == Builtin::call_llvm_pure_intrin;
-    const size_t first = llvm && call->args.size() > 1 && ConstInt(call->args[1]) != nullptr &&
-                                 call->args[1].dtype().is_uint()
-                             ? 2
-                             : 1;
+    const size_t first =
+        llvm && call->args.size() > 1 && ConstInt(call->args[1]) != nullptr && call->args[1].dtype().is_uint() ? 2 : 1;
     if (name == "llvm.x86.avx512.vpdpbusd.512" || name == "llvm.x86.avx512.vpdpbusd.256" ||
         name == "llvm.x86.avx512.vpdpbusd.128") {
       return IntFunction(call, [first](Frame& f, int l, const Args& a) {
@@ -1368,9 +1367,8 @@ class Compiler {
       });
     }
     if (name == "llvm.aarch64.neon.smull.v8i16") {
-      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
-        return a[first]->Int(f, l) * a[first + 1]->Int(f, l);
-      });
+      return IntFunction(
+          call, [first](Frame& f, int l, const Args& a) { return a[first]->Int(f, l) * a[first + 1]->Int(f, l); });
     }
     if (name == "llvm.aarch64.neon.saddlp.v4i32.v8i16") {
       return IntFunction(call, [first](Frame& f, int l, const Args& a) {

@@ -70,10 +70,10 @@ struct Action {
 struct CompiledParam {
   ir::DataType dtype;
   bool is_buffer = false;
-  int slot = -1;                            // Scalar slot, or pointer slot of a buffer's data.
+  int slot = -1;  // Scalar slot, or pointer slot of a buffer's data.
   const ir::BufferNode* buffer = nullptr;
-  std::vector<int> shape_slots;             // -1 for a constant dimension.
-  std::vector<int64_t> shape;               // Valid where the slot is -1.
+  std::vector<int> shape_slots;  // -1 for a constant dimension.
+  std::vector<int64_t> shape;    // Valid where the slot is -1.
 };
 
 struct Program {

@@ -28,7 +28,7 @@ struct Tensor {
 
   Tensor() = default;
   Tensor(ir::DataType dtype, std::vector<int64_t> shape);
-  int64_t num_elements() const;  // Not counting lanes.
+  int64_t num_elements() const;   // Not counting lanes.
   double At(int64_t flat) const;  // Element (lane for vector dtypes) as a double.
 };
 
@@ -42,8 +42,8 @@ struct Difference {
   bool close = true;
   double max_abs = 0;
   double max_rel = 0;
-  int64_t worst = -1;   // Flat index of the first element out of tolerance.
-  double got = 0;       // Its values.
+  int64_t worst = -1;  // Flat index of the first element out of tolerance.
+  double got = 0;      // Its values.
   double expected = 0;
 };
 Difference Compare(const Tensor& got, const Tensor& expected, double relative, double absolute);

@@ -43,8 +43,8 @@ void ThreadBlock::Run(const Action& body) {
     fiber->context.uc_stack.ss_size = kStackBytes;
     fiber->context.uc_link = nullptr;
     const auto address = reinterpret_cast<uintptr_t>(fiber.get());
-    makecontext(&fiber->context, reinterpret_cast<void (*)()>(&ThreadBlock::Enter), 2,
-                static_cast<unsigned>(address), static_cast<unsigned>(address >> 32));
+    makecontext(&fiber->context, reinterpret_cast<void (*)()>(&ThreadBlock::Enter), 2, static_cast<unsigned>(address),
+                static_cast<unsigned>(address >> 32));
   }
   bool alive = true;
   while (alive) {  // One turn takes every live thread to its next barrier or its end.

@@ -25,11 +25,13 @@ constexpr char kLoops[] = R"(        for i in range(4):
 )";
 
 // CUDA: four byte products added to a 32-bit word.
-constexpr char kDp4a[] = R"(        C[0] = C[0] + T.call_pure_extern("$c", "__dp4a", A.vload([0], "$ax4"), B.vload([0], "$bx4"), T.$c(0))
+constexpr char kDp4a[] =
+    R"(        C[0] = C[0] + T.call_pure_extern("$c", "__dp4a", A.vload([0], "$ax4"), B.vload([0], "$bx4"), T.$c(0))
 )";
 
 // V_DOT4_I32_I8, without saturation.
-constexpr char kSdot4[] = R"(        C[0] = C[0] + T.call_llvm_pure_intrin("int32", "llvm.amdgcn.sdot4", T.uint32(4), T.reinterpret("int32", A.vload([0], "int8x4")), T.reinterpret("int32", B.vload([0], "int8x4")), T.int32(0), T.bool(True))
+constexpr char kSdot4[] =
+    R"(        C[0] = C[0] + T.call_llvm_pure_intrin("int32", "llvm.amdgcn.sdot4", T.uint32(4), T.reinterpret("int32", A.vload([0], "int8x4")), T.reinterpret("int32", B.vload([0], "int8x4")), T.int32(0), T.bool(True))
 )";
 
 IntrinText Make(std::string_view name, std::string_view a, std::string_view b, std::string_view c,
@@ -42,10 +44,8 @@ IntrinText Make(std::string_view name, std::string_view a, std::string_view b, s
 
 std::vector<IntrinText> Dp4aIntrins() {
   return {
-      Make("dp4a_s8s8s32", "int8", "int8", "int32"),
-      Make("dp4a_u8s8s32", "uint8", "int8", "int32"),
-      Make("dp4a_s8u8s32", "int8", "uint8", "int32"),
-      Make("dp4a_u8u8u32", "uint8", "uint8", "uint32"),
+      Make("dp4a_s8s8s32", "int8", "int8", "int32"),  Make("dp4a_u8s8s32", "uint8", "int8", "int32"),
+      Make("dp4a_s8u8s32", "int8", "uint8", "int32"), Make("dp4a_u8u8u32", "uint8", "uint8", "uint32"),
       Make("sdot4", "int8", "int8", "int32", kSdot4),
   };
 }

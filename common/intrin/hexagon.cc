@@ -71,7 +71,8 @@ constexpr char kDmaLoops[] = R"(        for i in range(128):
                 C[vii] = A[vii]
 )";
 
-constexpr char kDmaCall[] = R"(        T.evaluate(T.tvm_call_packed("device_api.hexagon.dma_copy_dltensor", T.tvm_stack_make_array(T.address_of(C[0]), T.tvm_stack_make_shape(128), 0, 1, C[0], 0), T.tvm_stack_make_array(T.address_of(A[0]), T.tvm_stack_make_shape(128), 0, 1, A[0], 0), 128, T.bool(False)))
+constexpr char kDmaCall[] =
+    R"(        T.evaluate(T.tvm_call_packed("device_api.hexagon.dma_copy_dltensor", T.tvm_stack_make_array(T.address_of(C[0]), T.tvm_stack_make_shape(128), 0, 1, C[0], 0), T.tvm_stack_make_array(T.address_of(A[0]), T.tvm_stack_make_shape(128), 0, 1, A[0], 0), 128, T.bool(False)))
 )";
 
 IntrinText Dma(std::string_view name, std::string_view type) {

@@ -50,8 +50,8 @@ class Cache {
 const std::vector<IntrinText>& Rows() {
   static const std::vector<IntrinText>* const rows = [] {
     auto* all = new std::vector<IntrinText>;
-    for (const auto& family : {X86Intrins(), ArmIntrins(), HexagonIntrins(), Dp4aIntrins(), WmmaIntrins(),
-                               MmaM16n8k8Intrins()}) {
+    for (const auto& family :
+         {X86Intrins(), ArmIntrins(), HexagonIntrins(), Dp4aIntrins(), WmmaIntrins(), MmaM16n8k8Intrins()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;

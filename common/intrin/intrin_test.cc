@@ -30,9 +30,9 @@ TEST(IntrinTest, AllNamesOfTheDefaultListsExist) {
        {"dot_16x4_vnni", "dot_16x4_avx512", "dot_4x4_i8i8s32_neon", "dot_4x4_i8i8s32_sdot", "dot_4x4_u8u8u32_udot",
         "dot_4x4_u8u8i32_hdot", "wmma_fill_16x16x16_f32", "wmma_fill_16x16x16_f16", "wmma_fill_16x16x16_s32",
         "wmma_load_16x16x16_f16_a_shared_dyn", "wmma_load_16x16x16_f16_b_trans_shared_dyn",
-        "wmma_load_16x16x16_s8_b_shared_dyn", "wmma_sync_16x16x16_s8s8s32_trans",
-        "wmma_store_16x16x16_s32_shared_dyn", "wmma_store_16x16x16_f32_global", "mma_init_m16n8k8_f16",
-        "mma_load_m16n8k8_f16_A_shared_dyn", "mma_sync_m16n8k8_f16f16f32", "mma_store_m16n8k8_f32_global"}) {
+        "wmma_load_16x16x16_s8_b_shared_dyn", "wmma_sync_16x16x16_s8s8s32_trans", "wmma_store_16x16x16_s32_shared_dyn",
+        "wmma_store_16x16x16_f32_global", "mma_init_m16n8k8_f16", "mma_load_m16n8k8_f16_A_shared_dyn",
+        "mma_sync_m16n8k8_f16f16f32", "mma_store_m16n8k8_f32_global"}) {
     EXPECT_NE(FindTensorIntrin(name).description, nullptr) << name;
   }
 }

@@ -68,7 +68,8 @@ constexpr char kSyncLoops[] = R"(for i, j, k in T.grid(16, 8, 8):
 // The first register of a lane for the tile that starts at `buffer`, whose rows are `stride` elements apart.
 std::string Register(std::string_view formula, std::string_view buffer, std::string_view stride) {
   return Fill(formula, {{"$i", StrCat("(", buffer, ".elem_offset // ", stride, ")")},
-                        {"$j", StrCat("(", buffer, ".elem_offset % ", stride, ")")}, {"$s", stride}});
+                        {"$j", StrCat("(", buffer, ".elem_offset % ", stride, ")")},
+                        {"$s", stride}});
 }
 constexpr std::string_view kRegisterA = "($i // 32 * ($s // 8) + $j // 8) * 8 + $i % 32 // 16 * 4";
 constexpr std::string_view kRegisterB = "($i // 8 * ($s // 32) + $j // 32) * 8 + $j % 32 // 8 * 2";
@@ -85,15 +86,23 @@ struct Copy {
 
 std::string MakeCopy(const Copy& c, std::string_view declarations, std::string_view src_strides,
                      std::string_view dst_strides, std::string_view body) {
-  return Fill(kCopy, {{"$DECL", declarations}, {"$SSTRIDES", src_strides}, {"$DSTRIDES", dst_strides}, {"$BODY", body},
-                      {"$block", c.block}, {"$from", c.from}, {"$to", c.to}, {"$m", c.rows}, {"$n", c.columns},
+  return Fill(kCopy, {{"$DECL", declarations},
+                      {"$SSTRIDES", src_strides},
+                      {"$DSTRIDES", dst_strides},
+                      {"$BODY", body},
+                      {"$block", c.block},
+                      {"$from", c.from},
+                      {"$to", c.to},
+                      {"$m", c.rows},
+                      {"$n", c.columns},
                       {"$t", c.type}});
 }
 
 IntrinText Load(std::string_view name, const Copy& c, bool trans, std::string_view register_formula,
                 std::string_view lane) {
-  const std::string call = Fill(kLdmatrix, {{"$trans", trans ? "True" : "False"},
-                                            {"$index", Register(register_formula, "dst", "d0")}, {"$lane", lane}});
+  const std::string call = Fill(
+      kLdmatrix,
+      {{"$trans", trans ? "True" : "False"}, {"$index", Register(register_formula, "dst", "d0")}, {"$lane", lane}});
   return {std::string(name), MakeCopy(c, "", "", "", kCopyLoops),
           MakeCopy(c, "s0, s1, d0, d1 = T.int32(), T.int32(), T.int32(), T.int32()", ", strides=[s0, s1]",
                    ", strides=[d0, d1]", call)};
@@ -108,14 +117,19 @@ IntrinText Store(std::string_view name, std::string_view type) {
 IntrinText Sync(std::string_view name, std::string_view type, std::string_view accumulator) {
   const std::string product =
       type == "float16" ? "A[vi, vk] * B[vk, vj]" : "T.Cast(\"float32\", A[vi, vk]) * T.Cast(\"float32\", B[vk, vj])";
-  const std::string call = StrCat(
-      "T.evaluate(T.ptx_mma(\"m16n8k8\", \"row\", \"col\", \"fp16\", \"fp16\", \"", accumulator, "\", A.data, ",
-      Register(kRegisterA, "A", "a0"), ", B.data, ", Register(kRegisterB, "B", "b0"), ", C.data, ",
-      Register(kRegisterC, "C", "c0"), ", T.bool(False), dtype=\"", type, "\"))");
+  const std::string call =
+      StrCat("T.evaluate(T.ptx_mma(\"m16n8k8\", \"row\", \"col\", \"fp16\", \"fp16\", \"", accumulator, "\", A.data, ",
+             Register(kRegisterA, "A", "a0"), ", B.data, ", Register(kRegisterB, "B", "b0"), ", C.data, ",
+             Register(kRegisterC, "C", "c0"), ", T.bool(False), dtype=\"", type, "\"))");
   const auto make = [&](std::string_view declarations, std::string_view a, std::string_view b, std::string_view c,
                         std::string_view body) {
-    return Fill(kSync, {{"$DECL", declarations}, {"$ASTRIDES", a}, {"$BSTRIDES", b}, {"$CSTRIDES", c}, {"$BODY", body},
-                        {"$product", product}, {"$t", type}});
+    return Fill(kSync, {{"$DECL", declarations},
+                        {"$ASTRIDES", a},
+                        {"$BSTRIDES", b},
+                        {"$CSTRIDES", c},
+                        {"$BODY", body},
+                        {"$product", product},
+                        {"$t", type}});
   };
   return {std::string(name), make("", "", "", "", kSyncLoops),
           make("a0, a1, b0, b1, c0, c1 = T.int32(), T.int32(), T.int32(), T.int32(), T.int32(), T.int32()",

@@ -92,7 +92,11 @@ IntrinText FillIntrin(const Shape& s, std::string_view type) {
   const std::string call = StrCat("T.tvm_fill_fragment(C.data, ", s.m, ", ", s.n, ", ", s.k, ", ",
                                   Fragment("C", "d1", s.m, s.n), ", ", ZeroOf(type), ")");
   const auto make = [&](std::string_view declarations, std::string_view strides, std::string_view body) {
-    return Fill(kFill, {{"$DECL", declarations}, {"$STRIDES", strides}, {"$BODY", body}, {"$m", s.m}, {"$n", s.n},
+    return Fill(kFill, {{"$DECL", declarations},
+                        {"$STRIDES", strides},
+                        {"$BODY", body},
+                        {"$m", s.m},
+                        {"$n", s.n},
                         {"$t", TypeOf(type)}});
   };
   return {StrCat("wmma_fill_", s.name, "_", type), make("", "", loops),
@@ -107,8 +111,15 @@ IntrinText CopyIntrin(std::string name, const Copy& c, std::string_view a_stride
                       std::string_view call) {
   const std::string loops = Fill(kCopyLoops, {{"$m", c.rows}, {"$n", c.columns}, {"$block", c.block}});
   const auto make = [&](std::string_view declarations, std::string_view a, std::string_view b, std::string_view body) {
-    return Fill(kCopy, {{"$DECL", declarations}, {"$ASTRIDES", a}, {"$CSTRIDES", b}, {"$BODY", body}, {"$from", c.from},
-                        {"$to", c.to}, {"$m", c.rows}, {"$n", c.columns}, {"$t", TypeOf(c.type)}});
+    return Fill(kCopy, {{"$DECL", declarations},
+                        {"$ASTRIDES", a},
+                        {"$CSTRIDES", b},
+                        {"$BODY", body},
+                        {"$from", c.from},
+                        {"$to", c.to},
+                        {"$m", c.rows},
+                        {"$n", c.columns},
+                        {"$t", TypeOf(c.type)}});
   };
   return {std::move(name), make("", "", "", loops),
           make("s1, s0, d1, d0 = T.int32(), T.int32(), T.int32(), T.int32()", a_strides, c_strides, call)};
@@ -129,9 +140,8 @@ IntrinText LoadIntrin(const Shape& s, std::string_view type, bool is_b, bool tra
 }
 
 IntrinText StoreIntrin(const Shape& s, std::string_view type, std::string_view scope_name, std::string_view scope) {
-  const std::string call =
-      StrCat("T.tvm_store_matrix_sync(A.data, ", s.m, ", ", s.n, ", ", s.k, ", ", Fragment("A", "d1", s.m, s.n),
-             ", C.access_ptr(\"w\"), s1, \"row_major\")");
+  const std::string call = StrCat("T.tvm_store_matrix_sync(A.data, ", s.m, ", ", s.n, ", ", s.k, ", ",
+                                  Fragment("A", "d1", s.m, s.n), ", C.access_ptr(\"w\"), s1, \"row_major\")");
   return CopyIntrin(StrCat("wmma_store_", s.name, "_", type, "_", scope_name),
                     {s.m, s.n, type, "wmma.accumulator", scope, "store"}, ", strides=[d1, d0]", ", strides=[s1, s0]",
                     call);
@@ -142,18 +152,27 @@ IntrinText SyncIntrin(const Shape& s, std::string_view in, std::string_view out,
   const std::string_view b1 = trans ? s.k : s.n;
   const std::string a = "A[vii, vkk]";
   const std::string b = trans ? "B[vjj, vkk]" : "B[vkk, vjj]";
-  const std::string product = in == out ? StrCat(a, " * ", b)
-                                        : StrCat("T.Cast(\"", TypeOf(out), "\", ", a, ") * T.Cast(\"", TypeOf(out),
-                                                 "\", ", b, ")");
+  const std::string product =
+      in == out ? StrCat(a, " * ", b)
+                : StrCat("T.Cast(\"", TypeOf(out), "\", ", a, ") * T.Cast(\"", TypeOf(out), "\", ", b, ")");
   const std::string loops = Fill(kSyncLoops, {{"$product", product}, {"$m", s.m}, {"$n", s.n}, {"$k", s.k}});
   const std::string of_c = Fragment("C", "c1", s.m, s.n);
   const std::string call = StrCat("T.tvm_mma_sync(C.data, ", of_c, ", A.data, ", Fragment("A", "a1", s.m, s.k),
                                   ", B.data, ", Fragment("B", "b1", b0, b1), ", C.data, ", of_c, ")");
   const auto make = [&](std::string_view declarations, std::string_view sa, std::string_view sb, std::string_view sc,
                         std::string_view body) {
-    return Fill(kSync, {{"$DECL", declarations}, {"$ASTRIDES", sa}, {"$BSTRIDES", sb}, {"$CSTRIDES", sc},
-                        {"$BODY", body}, {"$b0", b0}, {"$b1", b1}, {"$in", TypeOf(in)}, {"$out", TypeOf(out)},
-                        {"$m", s.m}, {"$n", s.n}, {"$k", s.k}});
+    return Fill(kSync, {{"$DECL", declarations},
+                        {"$ASTRIDES", sa},
+                        {"$BSTRIDES", sb},
+                        {"$CSTRIDES", sc},
+                        {"$BODY", body},
+                        {"$b0", b0},
+                        {"$b1", b1},
+                        {"$in", TypeOf(in)},
+                        {"$out", TypeOf(out)},
+                        {"$m", s.m},
+                        {"$n", s.n},
+                        {"$k", s.k}});
   };
   return {StrCat("wmma_sync_", s.name, "_", in, in, out, trans ? "_trans" : ""), make("", "", "", "", loops),
           make("a1, a0, b1, b0, c1, c0 = T.int32(), T.int32(), T.int32(), T.int32(), T.int32(), T.int32()",

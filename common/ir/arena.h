@@ -32,7 +32,8 @@ class Arena {
 
   void* Allocate(size_t bytes) {
     bytes = (bytes + 7) & ~size_t{7};
-    if (static_cast<size_t>(end_ - next_) < bytes) [[unlikely]] Grow(bytes);
+    if (static_cast<size_t>(end_ - next_) < bytes) [[unlikely]]
+      Grow(bytes);
     void* out = next_;
     next_ += bytes;
     return out;

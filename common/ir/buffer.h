@@ -15,8 +15,8 @@ struct BufferNode : Object {
   Var data;  // Pointer to the element dtype (int8 for bool) in a storage scope.
   DataType dtype;
   Array<Expr> shape;
-  Array<Expr> strides;  // In elements; empty = compact row-major.
-  Expr elem_offset;     // In elements.
+  Array<Expr> strides;          // In elements; empty = compact row-major.
+  Expr elem_offset;             // In elements.
   Array<Expr> axis_separators;  // Integer literals, increasing, each at most the rank.
   std::string_view name;
   int data_alignment;  // Bytes.

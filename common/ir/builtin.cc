@@ -6,8 +6,7 @@ namespace hone::ir {
 namespace {
 
 constexpr BuiltinInfo kTable[] = {
-#define HONE_ROW(name, effect, dtype_argument) \
-  {#name, CallEffect::effect, static_cast<DtypeArgument>(dtype_argument)},
+#define HONE_ROW(name, effect, dtype_argument) {#name, CallEffect::effect, static_cast<DtypeArgument>(dtype_argument)},
     HONE_IR_BUILTINS(HONE_ROW)
 #undef HONE_ROW
 };

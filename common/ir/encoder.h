@@ -32,7 +32,15 @@ class Encoder {
 
  private:
   // Tags keep streams of different nodes apart.
-  enum Tag : uint64_t { kNull = 1, kExprTag = 16, kStmtTag = 64, kObjectTag = 96, kVarRef = 2, kVarFree = 3, kMore = 4 };
+  enum Tag : uint64_t {
+    kNull = 1,
+    kExprTag = 16,
+    kStmtTag = 64,
+    kObjectTag = 96,
+    kVarRef = 2,
+    kVarFree = 3,
+    kMore = 4
+  };
 
   void Word(uint64_t w) { sink_.Word(w); }
   void Type(DataType t) {

@@ -21,8 +21,9 @@ IRModule Parse(const std::string& text) {
 }
 
 std::string Scale(const std::string& a, const std::string& i, const std::string& block, const std::string& factor) {
-  return "@T.prim_func\ndef main(" + a + ": T.Buffer((8,), \"float32\")):\n    for " + i + " in range(8):\n        with T.block(\"" +
-         block + "\"):\n            v = T.axis.spatial(8, " + i + ")\n            " + a + "[v] = " + a + "[v] * " + factor + "\n";
+  return "@T.prim_func\ndef main(" + a + ": T.Buffer((8,), \"float32\")):\n    for " + i +
+         " in range(8):\n        with T.block(\"" + block + "\"):\n            v = T.axis.spatial(8, " + i +
+         ")\n            " + a + "[v] = " + a + "[v] * " + factor + "\n";
 }
 
 void ExpectEqual(const IRModule& a, const IRModule& b, bool equal) {
@@ -50,7 +51,8 @@ TEST(StructuralEqualTest, LiteralsTypesAndOrderCount) {
 }
 
 TEST(StructuralEqualTest, NearlyEqualDoublesAreEqual) {
-  EXPECT_TRUE(StructuralEqual(Parse(Scale("A", "i", "b", "T.float32(2)")), Parse(Scale("A", "i", "b", "T.float32(2.0000000001)"))));
+  EXPECT_TRUE(StructuralEqual(Parse(Scale("A", "i", "b", "T.float32(2)")),
+                              Parse(Scale("A", "i", "b", "T.float32(2.0000000001)"))));
 }
 
 TEST(StructuralEqualTest, FreeVariablesEqualThemselvesOrAreMatchedOnRequest) {
@@ -71,7 +73,8 @@ TEST(StructuralEqualTest, FreeVariablesEqualThemselvesOrAreMatchedOnRequest) {
 
 TEST(ContentIdTest, IsStableAcrossReleases) {
   // Stored in databases: a change of this value needs a new version tag in the encoding.
-  EXPECT_EQ(ContentId(Parse(Scale("A", "i", "b", "T.float32(2)"))).Hex(), "47fb84f1d96fbf5a9d2a7eb8051232166fc809e02dd87188f649a3a96b4ef4e6");
+  EXPECT_EQ(ContentId(Parse(Scale("A", "i", "b", "T.float32(2)"))).Hex(),
+            "47fb84f1d96fbf5a9d2a7eb8051232166fc809e02dd87188f649a3a96b4ef4e6");
 }
 
 constexpr char kMatmul[] = R"(
@@ -110,8 +113,9 @@ TEST(ModuleEqualityTest, AnchorBlockIgnoresTheEpilogue) {
 
 TEST(ModuleEqualityTest, IgnoreNdarrayIgnoresConstantsButNotTheirShape) {
   auto module = [](const std::string& data, const std::string& n) {
-    return Parse("@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    p = T.allocate_const(" + data + ", \"int32\", [" + n +
-                 "])\n    B = T.decl_buffer((" + n + ",), \"int32\", data=p)\n    A[0] = B[0]\n");
+    return Parse("@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    p = T.allocate_const(" + data +
+                 ", \"int32\", [" + n + "])\n    B = T.decl_buffer((" + n +
+                 ",), \"int32\", data=p)\n    A[0] = B[0]\n");
   };
   const IRModule a = module("[1, 2]", "2");
   EXPECT_FALSE(ModulesEqual(a, module("[1, 3]", "2"), Equality::kStructural));
@@ -129,20 +133,23 @@ TEST(WellFormedTest, AcceptsProgramsAndNamesWhatIsWrong) {
   };
   const Case kCases[] = {
       {"x = T.int32()\n    A[x] = 1", "undefined"},
-      {"for i in range(4):\n        with T.block(\"b\"):\n            v = T.axis.spatial(4, i)\n            A[i] = 1", "bind it"},
+      {"for i in range(4):\n        with T.block(\"b\"):\n            v = T.axis.spatial(4, i)\n            A[i] = 1",
+       "bind it"},
       {"B = T.Buffer((4,))\n    A[0] = B[0]", "without being declared"},
-      {"with T.launch_thread(\"threadIdx.x\", 4) as x:\n        with T.launch_thread(\"threadIdx.x\", 4) as y:\n            A[x + y] = 1",
+      {"with T.launch_thread(\"threadIdx.x\", 4) as x:\n        with T.launch_thread(\"threadIdx.x\", 4) as y:\n       "
+       "     A[x + y] = 1",
        "two variables"},
   };
   for (const Case& c : kCases) {
-    const absl::Status status =
-        VerifyWellFormed(Parse("@T.prim_func\ndef main(A: T.Buffer((8,), \"float32\")):\n    " + std::string(c.body) + "\n"));
+    const absl::Status status = VerifyWellFormed(
+        Parse("@T.prim_func\ndef main(A: T.Buffer((8,), \"float32\")):\n    " + std::string(c.body) + "\n"));
     EXPECT_FALSE(status.ok()) << c.body;
     EXPECT_NE(std::string(status.message()).find(c.part), std::string::npos) << status.ToString();
   }
   // Loop variables may be used in a block without iterators, and threads may be launched twice.
-  EXPECT_OK(VerifyWellFormed(Parse("@T.prim_func\ndef main(A: T.Buffer((8,), \"float32\")):\n    for i in range(4):\n"
-                                   "        with T.block(\"b\"):\n            A[i] = 1\n")));
+  EXPECT_OK(
+      VerifyWellFormed(Parse("@T.prim_func\ndef main(A: T.Buffer((8,), \"float32\")):\n    for i in range(4):\n"
+                             "        with T.block(\"b\"):\n            A[i] = 1\n")));
 }
 
 }  // namespace

@@ -24,10 +24,10 @@ struct TensorInfo {
 //   extern "C" int32_t entry(void** buffers);   // buffers[i] = data pointer of parameter i; 0 on success
 // with no undefined symbol outside libc, libm and libgomp.
 struct Artifact {
-  Digest key;             // SHA-256 of (canonical lowered module, resolved target, codegen revision).
-  std::string format;     // "elf-object", "cubin", ...
+  Digest key;          // SHA-256 of (canonical lowered module, resolved target, codegen revision).
+  std::string format;  // "elf-object", "cubin", ...
   std::string bytes;
-  std::string entry;      // Symbol to call.
+  std::string entry;  // Symbol to call.
   std::vector<TensorInfo> args;
   std::string metadata_json;  // Compiler, flags, code size, registers, spills, ... for people.
 };

@@ -37,13 +37,12 @@ PairedComparison Summarize(const std::vector<double>& log_ratios) {
 
 absl::StatusOr<RunResult> RunWell(Runner& runner, const RunRequest& request) {
   RunRequest full = request;
-  full.best_so_far.reset();        // Neither is given up early.
+  full.best_so_far.reset();  // Neither is given up early.
   full.policy.abandon_ratio = 0;
   full.policy.max_repeat = full.policy.repeat;
   RunResult result = runner.Run(full);
   if (!result.failure.has_value()) return result;
-  return absl::FailedPreconditionError(
-      StrCat(FailureKindName(result.failure->kind), ": ", result.failure->message));
+  return absl::FailedPreconditionError(StrCat(FailureKindName(result.failure->kind), ": ", result.failure->message));
 }
 
 }  // namespace

@@ -7,18 +7,19 @@
 namespace hone {
 
 struct PairedComparison {
-  double ratio = 1;       // Geometric mean of time(a) / time(b).
-  double low = 0;         // 95 % confidence interval of it (Student's t on the logarithms).
+  double ratio = 1;  // Geometric mean of time(a) / time(b).
+  double low = 0;    // 95 % confidence interval of it (Student's t on the logarithms).
   double high = 0;
   int pairs = 0;
   bool a_is_faster() const { return high < 1; }
   bool b_is_faster() const { return low > 1; }
 };
 
-// Runs a, b, b, a, a, b, ... until `pairs` pairs are measured; stopping as soon as the interval looks good would make it
-// too narrow. Pairs of which one was marked as disturbed do not count; at most twice as many are tried.
+// Runs a, b, b, a, a, b, ... until `pairs` pairs are measured; stopping as soon as the interval looks good would make
+// it too narrow. Pairs of which one was marked as disturbed do not count; at most twice as many are tried.
 // FailedPrecondition with its failure when a kernel fails, Unavailable when fewer than five undisturbed pairs could be
 // had, InvalidArgument for fewer than five pairs or metrics that differ.
-absl::StatusOr<PairedComparison> ComparePaired(Runner& runner, const RunRequest& a, const RunRequest& b, int pairs = 15);
+absl::StatusOr<PairedComparison> ComparePaired(Runner& runner, const RunRequest& a, const RunRequest& b,
+                                               int pairs = 15);
 
 }  // namespace hone

@@ -8,21 +8,21 @@
 namespace hone {
 
 struct MeasurementPolicy {
-  int warm_up = 1;                                          // Untimed calls before the first sample.
-  int number = 0;                                           // Calls a sample; 0 = chosen to fill min_repeat.
-  int repeat = 3;                                           // Samples for a candidate that is not a contender.
-  int max_repeat = 15;                                      // Samples at most for a contender.
-  absl::Duration min_repeat = absl::Milliseconds(5);        // A sample lasts at least this long.
-  absl::Duration budget_loser = absl::Milliseconds(60);     // Timed seconds at most for a loser.
+  int warm_up = 1;                                       // Untimed calls before the first sample.
+  int number = 0;                                        // Calls a sample; 0 = chosen to fill min_repeat.
+  int repeat = 3;                                        // Samples for a candidate that is not a contender.
+  int max_repeat = 15;                                   // Samples at most for a contender.
+  absl::Duration min_repeat = absl::Milliseconds(5);     // A sample lasts at least this long.
+  absl::Duration budget_loser = absl::Milliseconds(60);  // Timed seconds at most for a loser.
   absl::Duration budget_contender = absl::Milliseconds(300);
-  absl::Duration timeout = absl::Seconds(10);               // Wall clock of the whole run, set-up included.
-  bool flush_cache = false;                                 // Evict the caches before every call (number = 1).
-  bool pin = true;                                          // Bind threads to the measuring CPUs.
-  double abandon_ratio = 1.5;                               // Give up when the first sample exceeds best * ratio; 0 = never.
-  double contender_ratio = 1.05;                            // A contender's median is within best * ratio.
-  bool check_result = true;                                 // The correctness gate stands before timing.
-  uint64_t memory_bytes = uint64_t{4} << 30;                // Address space of the child beyond its buffers.
-  uint64_t input_seed = 1;                                  // Chooses the input set.
+  absl::Duration timeout = absl::Seconds(10);  // Wall clock of the whole run, set-up included.
+  bool flush_cache = false;                    // Evict the caches before every call (number = 1).
+  bool pin = true;                             // Bind threads to the measuring CPUs.
+  double abandon_ratio = 1.5;                  // Give up when the first sample exceeds best * ratio; 0 = never.
+  double contender_ratio = 1.05;               // A contender's median is within best * ratio.
+  bool check_result = true;                    // The correctness gate stands before timing.
+  uint64_t memory_bytes = uint64_t{4} << 30;   // Address space of the child beyond its buffers.
+  uint64_t input_seed = 1;                     // Chooses the input set.
 };
 
 }  // namespace hone

@@ -18,7 +18,7 @@ enum class Metric { kSeconds, kInstructions };
 
 struct RunRequest {
   Artifact artifact;
-  std::string workload_script;     // The unscheduled workload: the reference of the correctness gate.
+  std::string workload_script;  // The unscheduled workload: the reference of the correctness gate.
   std::string target_json;
   MeasurementPolicy policy;
   std::optional<double> best_so_far;  // Of the same workload and device, in the metric's unit; for abandon-early.
@@ -35,11 +35,11 @@ enum class Verdict { kNotChecked, kRight, kWrong };
 
 // What disturbed a timing; a disturbed one is repeated, and kept only when marked.
 struct Disturbance {
-  double steal_fraction = 0;      // Stolen CPU time over the timed section.
+  double steal_fraction = 0;  // Stolen CPU time over the timed section.
   int64_t involuntary_switches = 0;
   int64_t migrations = 0;
-  double foreign_load = 0;        // Runnable others on the measuring CPUs, average.
-  double probe_ghz_before = 0;    // Frequency probe: dependent-add loop.
+  double foreign_load = 0;      // Runnable others on the measuring CPUs, average.
+  double probe_ghz_before = 0;  // Frequency probe: dependent-add loop.
   double probe_ghz_after = 0;
   bool disturbed = false;
 };
@@ -47,15 +47,15 @@ struct Disturbance {
 struct RunResult {
   std::optional<Failure> failure;  // When set, there is no median.
   Metric metric = Metric::kSeconds;
-  double median = 0;               // Of samples, in the metric's unit per call.
-  double spread = 0;               // Interquartile range over median.
-  std::vector<double> samples;     // One per repeat, already divided by `number`.
-  int number = 0;                  // Calls a sample.
-  bool abandoned = false;          // Given up early: median is an upper estimate of a loser.
+  double median = 0;            // Of samples, in the metric's unit per call.
+  double spread = 0;            // Interquartile range over median.
+  std::vector<double> samples;  // One per repeat, already divided by `number`.
+  int number = 0;               // Calls a sample.
+  bool abandoned = false;       // Given up early: median is an upper estimate of a loser.
   Verdict verdict = Verdict::kNotChecked;
   ErrorNorms errors;
   Disturbance disturbance;
-  std::string sandbox_layers;      // The layers that held: "seccomp,rlimits,netns,...".
+  std::string sandbox_layers;                      // The layers that held: "seccomp,rlimits,netns,...".
   absl::Duration run_time = absl::ZeroDuration();  // Wall clock of the whole run.
 };
 

@@ -18,7 +18,8 @@ class TimingLock {
  public:
   // Opens (or creates) `path`. Unavailable when that cannot be done; then nothing is ever paused.
   static absl::StatusOr<std::unique_ptr<TimingLock>> Open(const std::string& path);
-  // Of this host and user: $HONE_RUNTIME_DIR or /tmp, file hone-timing-UID. Null when it cannot be opened (logged once).
+  // Of this host and user: $HONE_RUNTIME_DIR or /tmp, file hone-timing-UID. Null when it cannot be opened (logged
+  // once).
   static TimingLock* Host();
   ~TimingLock();
 

@@ -198,11 +198,21 @@ std::string TvmJsonString(std::string_view value) {
   for (unsigned char c : value) {
     char hex[8];
     switch (c) {
-      case '"': text += "\\\""; break;
-      case '\\': text += "\\\\"; break;
-      case '\n': text += "\\n"; break;
-      case '\t': text += "\\t"; break;
-      case '\r': text += "\\r"; break;
+      case '"':
+        text += "\\\"";
+        break;
+      case '\\':
+        text += "\\\\";
+        break;
+      case '\n':
+        text += "\\n";
+        break;
+      case '\t':
+        text += "\\t";
+        break;
+      case '\r':
+        text += "\\r";
+        break;
       default:
         if (c >= 0x20 && c <= 0x7e) {
           text += static_cast<char>(c);

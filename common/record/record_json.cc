@@ -243,9 +243,8 @@ void PutOrigin(const TuningRecord& record, Json& json) {
                     {"task", record.slot.task},
                     {"round", record.slot.round},
                     {"slot", record.slot.slot}};
-    json["lease"] = {{"lease", record.lease.lease},
-                     {"attempt", record.lease.attempt},
-                     {"leader_epoch", record.lease.leader_epoch}};
+    json["lease"] = {
+        {"lease", record.lease.lease}, {"attempt", record.lease.attempt}, {"leader_epoch", record.lease.leader_epoch}};
   }
   json["device"] = {{"class", record.device.device_class}, {"json", record.device.json}};
   json["revisions"] = {{"protocol", record.revisions.protocol},

@@ -13,8 +13,7 @@
 namespace hone {
 namespace {
 
-constexpr char kTrace[] =
-    R"([[["GetBlock",[],["C","main"],["b0"]],["EnterPostproc",[],[],[]]],[[0,[8,4]]]])";
+constexpr char kTrace[] = R"([[["GetBlock",[],["C","main"],["b0"]],["EnterPostproc",[],[],[]]],[[0,[8,4]]]])";
 
 std::string Line(std::string_view run_secs, std::string_view trace = kTrace) {
   return StrCat("[3,[", trace, ",", run_secs, R"(,{"kind":"llvm"},[["TENSOR","float32",[2,3]]]]])");
@@ -29,7 +28,8 @@ TEST(JsonScanTest, SplitsNestedElementsWithBlanksAndTrailingComma) {
 }
 
 TEST(JsonScanTest, RefusesWhatIsNotAnArray) {
-  for (const char* bad : {"", "[", "[1", "[1 2]", "[1,]]", "{}", "[tru]", "[{1:2}]", "[{\"a\" 1}]", "[\"abc]", "[1}]"}) {
+  for (const char* bad :
+       {"", "[", "[1", "[1 2]", "[1,]]", "{}", "[tru]", "[{1:2}]", "[{\"a\" 1}]", "[\"abc]", "[1}]"}) {
     EXPECT_FALSE(SplitJsonArray(bad).ok()) << bad;
   }
 }

@@ -39,8 +39,8 @@ Digest RecordId(const TuningRecord& r) {
     return Sha256(StrCat("hone-record-slot-1\n", r.pool, "\n", r.slot.job_id, "\n", r.slot.task, " ", r.slot.round, " ",
                          r.slot.slot));
   }
-  std::string text = StrCat("hone-record-1\n", r.pool, "\n", r.workload_id.Hex(), "\n", r.trace_json, "\n",
-                            r.target_json, "\n");
+  std::string text =
+      StrCat("hone-record-1\n", r.pool, "\n", r.workload_id.Hex(), "\n", r.trace_json, "\n", r.target_json, "\n");
   std::optional<std::vector<double>> run_secs = TvmRunSecs(r);
   if (!run_secs) text += "null";
   for (double secs : run_secs.value_or(std::vector<double>{})) StrAppend(&text, TvmJsonNumber(secs), " ");

@@ -52,12 +52,12 @@ struct DeviceFingerprint {
 };
 
 struct TuningRecord {
-  Digest id;                  // RecordId(record).
+  Digest id;  // RecordId(record).
   Digest workload_id;
-  std::string trace_json;     // [instructions, decisions], with the postprocessors' part.
-  std::string target_json;    // Empty = not known (TVM: null).
+  std::string trace_json;   // [instructions, decisions], with the postprocessors' part.
+  std::string target_json;  // Empty = not known (TVM: null).
   std::optional<std::vector<TensorInfo>> args_info;
-  RunResult run;              // Failure, samples, median, spread, verdict, norms, ...
+  RunResult run;  // Failure, samples, median, spread, verdict, norms, ...
   std::optional<MeasurementPolicy> policy;
   Trust trust = Trust::kImported;
   DeviceFingerprint device;

@@ -123,8 +123,8 @@ absl::StatusOr<Workload> ParseTvmWorkloadLine(std::string_view line, const Modul
   std::string bytes;
   if (!absl::Base64Unescape(base64, &bytes)) return absl::InvalidArgumentError("the workload is not base64");
   HONE_ASSIGN_OR_RETURN(std::string payload, StripLength(bytes));
-  bool is_graph = payload.find_first_not_of(" \t\r\n") != std::string::npos &&
-                  payload[payload.find_first_not_of(" \t\r\n")] == '{';
+  bool is_graph =
+      payload.find_first_not_of(" \t\r\n") != std::string::npos && payload[payload.find_first_not_of(" \t\r\n")] == '{';
   if (!is_graph) {
     return codec.workload_of_script ? codec.workload_of_script(payload) : WorkloadFromScript(std::move(payload));
   }

@@ -18,11 +18,11 @@ std::string_view ModuleEqualityName(ModuleEquality equality);
 std::optional<ModuleEquality> ModuleEqualityFromName(std::string_view name);
 
 struct Workload {
-  Digest id;                     // WorkloadId(script).
-  std::string script;            // TVMScript of a module, as printed from the IR.
-  std::array<Digest, 3> keys;    // Indexed by ModuleEquality; computed from the IR by who has it.
-  std::string name;              // For people; no part of the identity.
-  double flops = 0;              // 0 = not known.
+  Digest id;                   // WorkloadId(script).
+  std::string script;          // TVMScript of a module, as printed from the IR.
+  std::array<Digest, 3> keys;  // Indexed by ModuleEquality; computed from the IR by who has it.
+  std::string name;            // For people; no part of the identity.
+  double flops = 0;            // 0 = not known.
 
   const Digest& key(ModuleEquality equality) const { return keys[static_cast<int>(equality)]; }
   bool operator==(const Workload&) const = default;

@@ -25,9 +25,10 @@ absl::StatusOr<SrefId> RequireScopeRoot(const ScheduleState& state, SrefId id, b
   const SrefId root = ScopeRootOf(state, id);
   if (root == kNoSref) return state.Refuse("The primitive does not operate on the root block", {id});
   if (require_stage_pipeline && !state.at(root).stage_pipeline) {
-    return state.Refuse("The scope is required to be a stage pipeline: each child block reads only what its producers "
-                        "cover, and none overwrites what another has read",
-                        {root});
+    return state.Refuse(
+        "The scope is required to be a stage pipeline: each child block reads only what its producers "
+        "cover, and none overwrites what another has read",
+        {root});
   }
   return root;
 }

@@ -29,7 +29,8 @@ const BlockScope* ComputeScope(const ScheduleState& state, SrefId id) {
     const ir::BlockNode* block = state.block(child);
     for (ir::BufferRegion read : block->reads) readers.push_back({read->buffer.get(), child});
     for (ir::BufferRegion write : block->writes) writers.push_back({write->buffer.get(), child});
-    for (ir::BufferRegion read : block->reads) AddEdges(writers, read->buffer.get(), child, DependencyKind::kRaw, edges);
+    for (ir::BufferRegion read : block->reads)
+      AddEdges(writers, read->buffer.get(), child, DependencyKind::kRaw, edges);
     for (ir::BufferRegion w : block->writes) AddEdges(writers, w->buffer.get(), child, DependencyKind::kWaw, edges);
     for (ir::BufferRegion w : block->writes) AddEdges(readers, w->buffer.get(), child, DependencyKind::kWar, edges);
   }

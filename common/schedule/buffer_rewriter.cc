@@ -25,8 +25,9 @@ DefiningSite FindDefiningSite(const ScheduleState& state, SrefId block, Buffer b
 absl::StatusOr<SrefId> RequireAllocationSite(const ScheduleState& state, SrefId block, Buffer buffer) {
   const DefiningSite site = FindDefiningSite(state, block, buffer);
   if (site.allocated) return site.block;
-  return state.Refuse("The buffer must be allocated by a block: it is a parameter of the function or a match_buffer view",
-                      {block}, std::string(buffer->name));
+  return state.Refuse(
+      "The buffer must be allocated by a block: it is a parameter of the function or a match_buffer view", {block},
+      std::string(buffer->name));
 }
 
 absl::StatusOr<Buffer> AccessedBuffer(const ScheduleState& state, SrefId block, int index, bool write) {

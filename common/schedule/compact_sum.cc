@@ -41,7 +41,8 @@ bool FlattenValue(Expr e, int64_t scale, Terms& out) {
     out.push_back({var, scale});
     return true;
   }
-  if (const auto* add = e.as<ir::AddNode>()) return FlattenValue(add->a, scale, out) && FlattenValue(add->b, scale, out);
+  if (const auto* add = e.as<ir::AddNode>())
+    return FlattenValue(add->a, scale, out) && FlattenValue(add->b, scale, out);
   if (const auto* mul = e.as<ir::MulNode>()) {
     const int64_t* factor = ir::ConstInt(mul->b);
     return factor != nullptr && FlattenValue(mul->a, scale * *factor, out);

@@ -17,8 +17,7 @@ void ScheduleState::RecomputeScope(SrefId block) {
 void ScheduleState::RecomputeFlags(SrefId block) {
   RecomputeScope(block);
   const bool is_root = nodes_[block].parent == kNoSref;
-  nodes_[block].affine_binding =
-      is_root ? nodes_[block].realize->iter_values.empty() : HasAffineBinding(*this, block);
+  nodes_[block].affine_binding = is_root ? nodes_[block].realize->iter_values.empty() : HasAffineBinding(*this, block);
   if (is_root) nodes_[block].region_cover = true;
 }
 

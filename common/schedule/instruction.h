@@ -50,8 +50,8 @@ struct InstructionRow {
   // one. A name with a * collects the remaining inputs into a list. Ignored when `python` is set.
   std::string_view arguments;
   absl::Status (*apply)(Schedule& schedule, Call& call);
-  // Writes the arguments, when the plain rule does not serve; else null. `inputs` are the inputs as text; the writer has
-  // them as values, too.
+  // Writes the arguments, when the plain rule does not serve; else null. `inputs` are the inputs as text; the writer
+  // has them as values, too.
   void (*python)(const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
                  PythonArgs& out) = nullptr;
   // Attributes (a bit each) that are booleans: the database's text shows true and false, as_json 1 and 0.

@@ -29,7 +29,8 @@ class Parser {
     return absl::InvalidArgumentError(StrCat("JSON at offset ", at_, ": ", what));
   }
   void SkipSpace() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) {
       ++at_;
     }
   }
@@ -243,8 +244,7 @@ void AppendJson(const Value& value, bool standard_escapes, std::string* out) {
       return;
     case Value::Kind::kMap: {
       std::vector<ValueEntry> entries = value.map().ToVector();
-      std::sort(entries.begin(), entries.end(),
-                [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
+      std::sort(entries.begin(), entries.end(), [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
       out->push_back('{');
       for (size_t i = 0; i < entries.size(); ++i) {
         if (i > 0) out->push_back(',');

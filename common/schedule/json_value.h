@@ -14,9 +14,9 @@ namespace hone::schedule {
 // escapes besides. InvalidArgument with the position otherwise; nesting is limited.
 absl::StatusOr<Value> ParseJson(std::string_view text);
 
-// Appends the text of a value without RVs, index maps or expressions: no spaces, keys sorted, floats with 20 significant
-// digits, bytes outside of printable ASCII as \xHH (the peer's database files) or, with `standard_escapes`, as UTF-8 and
-// \u escapes.
+// Appends the text of a value without RVs, index maps or expressions: no spaces, keys sorted, floats with 20
+// significant digits, bytes outside of printable ASCII as \xHH (the peer's database files) or, with `standard_escapes`,
+// as UTF-8 and \u escapes.
 void AppendJson(const Value& value, bool standard_escapes, std::string* out);
 void AppendJsonString(std::string_view text, bool standard_escapes, std::string* out);
 // 20 significant digits in %g style.

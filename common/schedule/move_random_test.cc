@@ -29,13 +29,13 @@ std::string Describe(const ir::IRModule& before, const Schedule& schedule) {
   return out + script::PrintModule(schedule.module());
 }
 
-// Some of the peer's primitives, kept as they are, copy (or write back) without the condition that guards the accesses of
-// the block, or a box that is not clipped to the buffer: see the headers of rfactor, reindex, reindex_cache, read_write_at
-// and cache_stage.
+// Some of the peer's primitives, kept as they are, copy (or write back) without the condition that guards the accesses
+// of the block, or a box that is not clipped to the buffer: see the headers of rfactor, reindex, reindex_cache,
+// read_write_at and cache_stage.
 bool CopiesWithoutGuard(const Schedule& schedule) {
   for (const Instruction& instruction : schedule.trace().instructions()) {
-    for (std::string_view name : {"RFactor", "ReIndex", "ReindexCacheRead", "ReindexCacheWrite", "ReadAt", "WriteAt", "CacheRead",
-                                  "CacheWrite"}) {
+    for (std::string_view name : {"RFactor", "ReIndex", "ReindexCacheRead", "ReindexCacheWrite", "ReadAt", "WriteAt",
+                                  "CacheRead", "CacheWrite"}) {
       if (instruction.row->name == name) return true;
     }
   }

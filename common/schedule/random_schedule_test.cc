@@ -87,7 +87,8 @@ class RandomScheduler {
       case 0:
       case 1:
       case 2:
-        return Note("split", schedule_.Split(loop, {Value::None(), Value::Int(random_.SampleInt(1, 5))}, Coin()).status());
+        return Note("split",
+                    schedule_.Split(loop, {Value::None(), Value::Int(random_.SampleInt(1, 5))}, Coin()).status());
       case 3: {
         const absl::StatusOr<ExprRvs> tile = schedule_.SamplePerfectTile(loop, 3, 8);
         if (!tile.ok()) return "no tile";

@@ -54,8 +54,7 @@ bool Schedule::IsBlock(Rv rv) const {
 absl::StatusOr<SrefId> Schedule::LookupSref(Rv rv, char kind) const {
   const bool block = kind == 'b';
   if (rv.id < 0 || static_cast<size_t>(rv.id) >= symbols_.size() || symbols_[rv.id].kind != kind) {
-    return absl::OutOfRangeError(
-        StrCat("random variable ", rv.id, ": unknown, expected a ", block ? "block" : "loop"));
+    return absl::OutOfRangeError(StrCat("random variable ", rv.id, ": unknown, expected a ", block ? "block" : "loop"));
   }
   const SrefId id = symbols_[rv.id].value;
   if (id < 0) {

@@ -214,7 +214,7 @@ class Schedule {
   static constexpr int32_t kRootMark = -1;
   static constexpr int32_t kInlineMark = -2;
   struct Symbol {
-    char kind;  // b, l or v; space once removed.
+    char kind;      // b, l or v; space once removed.
     int32_t value;  // A SrefId, a mark, or the number.
   };
 

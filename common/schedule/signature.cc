@@ -110,7 +110,8 @@ absl::Status CheckAll(std::string_view signature, ir::Array<Value> values, std::
       ++next;
     } while (element.repeated);
   }
-  if (next < values.size()) return absl::InvalidArgumentError(StrCat("expected ", next, " ", what, "s, got ", values.size()));
+  if (next < values.size())
+    return absl::InvalidArgumentError(StrCat("expected ", next, " ", what, "s, got ", values.size()));
   return absl::OkStatus();
 }
 

@@ -8,8 +8,8 @@
 
 namespace hone::schedule {
 
-// `stmt` with the variables of `map` replaced; every expression that changes by it is simplified. Blocks that change are
-// added to `reuses`.
+// `stmt` with the variables of `map` replaced; every expression that changes by it is simplified. Blocks that change
+// are added to `reuses`.
 ir::Stmt SimplifySubstitute(ir::Stmt stmt, const ir::VarMap& map, arith::Analyzer& analyzer, BlockReuses& reuses);
 
 // The regions relaxed over `domains`; a dimension without bounds becomes full.

@@ -15,13 +15,13 @@ struct BlockScope;
 
 // A loop or block as it now is. Plain data: a state is copied by copying its nodes.
 struct Sref {
-  const ir::StmtNode* stmt = nullptr;            // ForNode or BlockNode; null once the node has expired.
+  const ir::StmtNode* stmt = nullptr;             // ForNode or BlockNode; null once the node has expired.
   const ir::BlockRealizeNode* realize = nullptr;  // Of a block: the realize that binds it.
-  const BlockScope* scope = nullptr;             // Of a block: its dependencies, null until asked for.
+  const BlockScope* scope = nullptr;              // Of a block: its dependencies, null until asked for.
   SrefId parent = kNoSref;
-  SrefId first_child = kNoSref;   // Children in program order.
+  SrefId first_child = kNoSref;  // Children in program order.
   SrefId next_sibling = kNoSref;
-  int32_t seq_index = -1;         // Position in the directly enclosing sequence, or -1.
+  int32_t seq_index = -1;  // Position in the directly enclosing sequence, or -1.
   // Cached facts of a block, see ScheduleState.
   bool affine_binding = false;
   bool region_cover = false;

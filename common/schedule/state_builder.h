@@ -76,7 +76,7 @@ class StateBuilder {
  private:
   struct Old {
     SrefId id;
-    int32_t size;   // Of the subtree, in preorder.
+    int32_t size;        // Of the subtree, in preorder.
     bool used = false;   // This node is taken over.
     bool whole = false;  // With everything below.
   };

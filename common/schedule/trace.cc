@@ -178,7 +178,8 @@ absl::StatusOr<Value> Translate(const Value& value, const RvMap& map) {
   switch (value.kind()) {
     case Value::Kind::kRv: {
       Rv to;
-      if (!map.Get(value.rv(), &to)) return absl::OutOfRangeError(StrCat("random variable ", value.rv().id, ": unknown"));
+      if (!map.Get(value.rv(), &to))
+        return absl::OutOfRangeError(StrCat("random variable ", value.rv().id, ": unknown"));
       return to.id < 0 ? Value::None() : Value::OfRv(to);
     }
     case Value::Kind::kList: {
@@ -207,8 +208,8 @@ absl::StatusOr<Value> Translate(const Value& value, const RvMap& map) {
 
 absl::Status Describe(const Schedule& schedule, size_t index, const Instruction& instruction,
                       const absl::Status& status) {
-  return absl::Status(status.code(), StrCat("instruction ", index, " ", instruction.row->name, ": ",
-                                            schedule.DescribeError(status)));
+  return absl::Status(status.code(),
+                      StrCat("instruction ", index, " ", instruction.row->name, ": ", schedule.DescribeError(status)));
 }
 
 }  // namespace
@@ -217,7 +218,8 @@ absl::Status Trace::Apply(Schedule& schedule, bool remove_postproc, const Decisi
   const ir::ArenaScope scope(schedule.state().arena());
   RvMap map(96);
   absl::InlinedVector<Value, 16> inputs;
-  absl::InlinedVector<Value, 4> attrs;  // With index maps copied, so that the schedule does not need this trace's arena.
+  absl::InlinedVector<Value, 4>
+      attrs;  // With index maps copied, so that the schedule does not need this trace's arena.
   Call call;
   for (size_t i = 0; i < instructions_.size(); ++i) {
     const Instruction& instruction = instructions_[i];

@@ -96,9 +96,7 @@ class Writer {
     }
   }
 
-  void WriteBool(bool value) {
-    out_ += options_.bools_as_ints ? (value ? "1" : "0") : (value ? "true" : "false");
-  }
+  void WriteBool(bool value) { out_ += options_.bools_as_ints ? (value ? "1" : "0") : (value ? "true" : "false"); }
 
   absl::Status WriteInput(const Value& input) {
     switch (input.kind()) {
@@ -176,8 +174,7 @@ class Reader {
   static absl::Status ReadDecisions(const Value& decisions, std::vector<Instruction>* out) {
     if (!decisions.is(Value::Kind::kList)) return absl::InvalidArgumentError("decisions: expected a list");
     for (const Value& item : decisions.list()) {
-      const bool pair = item.is(Value::Kind::kList) && item.list().size() == 2 &&
-                        item.list()[0].is(Value::Kind::kInt);
+      const bool pair = item.is(Value::Kind::kList) && item.list().size() == 2 && item.list()[0].is(Value::Kind::kInt);
       if (!pair || item.list()[0].integer() < 0 || item.list()[0].integer() >= static_cast<int64_t>(out->size())) {
         return absl::InvalidArgumentError("decisions: expected [index of an instruction, decision]");
       }

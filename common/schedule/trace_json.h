@@ -18,8 +18,8 @@ struct TraceJsonOptions {
   bool standard_escapes = true;
 };
 
-// [instructions, decisions], compact, byte for byte what the peer writes with these options. InvalidArgument for a trace
-// with a compound expression, or OutOfRange for one that uses a variable that no instruction of it put out.
+// [instructions, decisions], compact, byte for byte what the peer writes with these options. InvalidArgument for a
+// trace with a compound expression, or OutOfRange for one that uses a variable that no instruction of it put out.
 absl::StatusOr<std::string> TraceToJson(const Trace& trace, const TraceJsonOptions& options = {});
 
 // Reads either form of TraceJsonOptions. InvalidArgument names the instruction and what was expected.

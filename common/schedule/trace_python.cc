@@ -66,8 +66,7 @@ class Printer {
     const PythonWriter writer;
     for (size_t i = 0; i < instruction.attrs.size(); ++i) {
       const bool as_bool = ((instruction.row->python_bool_attrs | instruction.row->bool_attrs) >> i & 1) != 0;
-      args.emplace_back(next_name(),
-                        as_bool ? writer.Bool(instruction.attrs[i]) : writer.Attr(instruction.attrs[i]));
+      args.emplace_back(next_name(), as_bool ? writer.Bool(instruction.attrs[i]) : writer.Attr(instruction.attrs[i]));
     }
   }
 

@@ -10,10 +10,10 @@
 namespace hone::script {
 
 enum class NodeKind : uint8_t {
-  kName,       // text
-  kInt,        // integer; text as written when it needs more than 64 bits (see `wide`)
-  kFloat,      // number
-  kString,     // text
+  kName,    // text
+  kInt,     // integer; text as written when it needs more than 64 bits (see `wide`)
+  kFloat,   // number
+  kString,  // text
   kTrue,
   kFalse,
   kNone,
@@ -66,8 +66,8 @@ enum class SuiteKind : uint8_t {
   kReturn,     // value (may be null)
   kAssert,     // value, annotation: message (may be null)
   kPass,
-  kImport,     // imports
-  kOther,      // text: the keyword of an unsupported statement
+  kImport,  // imports
+  kOther,   // text: the keyword of an unsupported statement
 };
 
 struct Statement;

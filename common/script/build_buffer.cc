@@ -95,8 +95,8 @@ Builder::Or<Buffer> Builder::DeclareBuffer(const BufferArguments& b, Position at
     for (const Value& item : b.axis_separators.items()) {
       HONE_ASSIGN_OR_RETURN(const int64_t position, ToInt(item, at, "an axis separator"));
       if (position < previous || position > static_cast<int64_t>(shape.size())) {
-        return Error(at, StrCat("axis separator ", position, " is not increasing or beyond the ", shape.size(),
-                                " dimensions"));
+        return Error(
+            at, StrCat("axis separator ", position, " is not increasing or beyond the ", shape.size(), " dimensions"));
       }
       previous = position;
       separators.push_back(ir::Int32(position));
@@ -113,8 +113,9 @@ Builder::Or<Buffer> Builder::DeclareBuffer(const BufferArguments& b, Position at
 }
 
 Builder::Or<Value> Builder::MatchBuffer(const Arguments& args) {
-  HONE_ASSIGN_OR_RETURN(auto v, Bind(args, {"param", "shape", "dtype", "data", "strides", "elem_offset", "scope",
-                                            "align", "offset_factor", "buffer_type", "axis_separators"},
+  HONE_ASSIGN_OR_RETURN(auto v, Bind(args,
+                                     {"param", "shape", "dtype", "data", "strides", "elem_offset", "scope", "align",
+                                      "offset_factor", "buffer_type", "axis_separators"},
                                      1));
   if (frames_.empty()) return Error(args.at, "T.match_buffer must stand in a function");
   Frame* frame = frames_.back();
@@ -178,8 +179,9 @@ Builder::Or<Value> Builder::CallBufferFunction(std::string_view name, const Argu
   *found = true;
   if (name == "match_buffer") return MatchBuffer(args);
   if (name == "Buffer" || name == "buffer_decl" || name == "decl_buffer" || name == "buffer") {
-    HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"shape", "dtype", "data", "strides", "elem_offset", "scope",
-                                                    "align", "offset_factor", "buffer_type", "axis_separators"},
+    HONE_ASSIGN_OR_RETURN(const auto v, Bind(args,
+                                             {"shape", "dtype", "data", "strides", "elem_offset", "scope", "align",
+                                              "offset_factor", "buffer_type", "axis_separators"},
                                              1));
     HONE_ASSIGN_OR_RETURN(const Buffer buffer,
                           DeclareBuffer({v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]}, args.at));
@@ -190,8 +192,9 @@ Builder::Or<Value> Builder::CallBufferFunction(std::string_view name, const Argu
     return Value::Of(frame);
   }
   if (name == "alloc_buffer" || name == "sblock_alloc_buffer") {
-    HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"shape", "dtype", "data", "strides", "elem_offset", "scope",
-                                                    "align", "offset_factor", "buffer_type", "axis_separators"},
+    HONE_ASSIGN_OR_RETURN(const auto v, Bind(args,
+                                             {"shape", "dtype", "data", "strides", "elem_offset", "scope", "align",
+                                              "offset_factor", "buffer_type", "axis_separators"},
                                              1));
     HONE_ASSIGN_OR_RETURN(const Buffer buffer,
                           DeclareBuffer({v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]}, args.at));

@@ -158,7 +158,8 @@ Builder::Or<Value> Builder::Loop(ir::ForKind kind, const Arguments& args) {
     HONE_ASSIGN_OR_RETURN(start, ToIndex(bound[0], args.at));
     HONE_ASSIGN_OR_RETURN(stop, ToIndex(bound[1], args.at));
   }
-  if (!start.dtype().is_scalar() || !stop.dtype().is_scalar()) return Error(args.at, "the bounds of a loop are scalars");
+  if (!start.dtype().is_scalar() || !stop.dtype().is_scalar())
+    return Error(args.at, "the bounds of a loop are scalars");
   ir::MatchTypes(start, stop);
   frame->for_kind = kind;
   frame->doms = {ir::Range{start, Difference(stop, start)}};
@@ -200,14 +201,14 @@ Builder::Or<Value> Builder::CallLoop(std::string_view name, const Arguments& arg
 // ----------------------------------------------------------------------------------------------------------- blocks
 
 Builder::Or<Value> Builder::CallAxis(std::string_view name, const Arguments& args) {
-  HONE_ASSIGN_OR_RETURN(Frame* block, NeedBlock(args.at, StrCat("axis.", name)));
+  HONE_ASSIGN_OR_RETURN(Frame * block, NeedBlock(args.at, StrCat("axis.", name)));
   if (name == "remap") {
     HONE_ASSIGN_OR_RETURN(const auto bound, Bind(args, {"kinds", "bindings", "dtype"}, 2));
     HONE_ASSIGN_OR_RETURN(const std::string_view kinds, ToString(bound[0], args.at, "the kinds of T.axis.remap"));
     const Value bindings = bound[1].is_sequence() ? bound[1] : Sequence({bound[1]});
     if (kinds.size() != bindings.items().size()) {
-      return Error(args.at, StrCat("T.axis.remap has ", kinds.size(), " kinds for ", bindings.items().size(),
-                                   " bindings"));
+      return Error(args.at,
+                   StrCat("T.axis.remap has ", kinds.size(), " kinds for ", bindings.items().size(), " bindings"));
     }
     std::vector<Value> vars;
     for (size_t i = 0; i < kinds.size(); ++i) {
@@ -280,7 +281,7 @@ Builder::Or<Value> Builder::CallBlockStatement(std::string_view name, const Argu
     return Value::Of(NewFrame(FrameKind::kInit, args.at));
   }
   if (name == "where") {
-    HONE_ASSIGN_OR_RETURN(Frame* block, NeedBlock(args.at, name));
+    HONE_ASSIGN_OR_RETURN(Frame * block, NeedBlock(args.at, name));
     HONE_ASSIGN_OR_RETURN(const auto bound, Bind(args, {"predicate"}, 1));
     if (block->condition) return Error(args.at, "the block has two T.where");
     HONE_ASSIGN_OR_RETURN(block->condition, bound[0].is_number() ? Or<Expr>(ir::BoolImm(bound[0].integer != 0))
@@ -289,7 +290,7 @@ Builder::Or<Value> Builder::CallBlockStatement(std::string_view name, const Argu
     return Value::None();
   }
   if (name == "reads" || name == "writes") {
-    HONE_ASSIGN_OR_RETURN(Frame* block, NeedBlock(args.at, name));
+    HONE_ASSIGN_OR_RETURN(Frame * block, NeedBlock(args.at, name));
     auto& regions = name == "reads" ? block->reads : block->writes;
     if (regions.has_value()) return Error(args.at, StrCat("the block has two T.", name));
     std::vector<ir::BufferRegion> list;
@@ -304,7 +305,7 @@ Builder::Or<Value> Builder::CallBlockStatement(std::string_view name, const Argu
     return Value::None();
   }
   if (name == "block_attr") {
-    HONE_ASSIGN_OR_RETURN(Frame* block, NeedBlock(args.at, name));
+    HONE_ASSIGN_OR_RETURN(Frame * block, NeedBlock(args.at, name));
     HONE_ASSIGN_OR_RETURN(const auto bound, Bind(args, {"attrs"}, 1));
     HONE_ASSIGN_OR_RETURN(const ir::Attrs attrs, ToAttrs(bound[0], args.at));
     for (const ir::Attr& attr : attrs) block->annotations = block->annotations.With(attr.key, attr.value);
@@ -405,7 +406,7 @@ Builder::Or<Value> Builder::CallScope(std::string_view name, const Arguments& ar
     HONE_ASSIGN_OR_RETURN(const auto bound, Bind(args, {"condition", "message"}, 2));
     Frame* frame = NewFrame(FrameKind::kAssert, args.at);
     HONE_ASSIGN_OR_RETURN(frame->condition, bound[0].kind == ValueKind::kBool ? Or<Expr>(ir::BoolImm(bound[0].integer))
-                                                                             : ToExpr(bound[0], args.at));
+                                                                              : ToExpr(bound[0], args.at));
     HONE_ASSIGN_OR_RETURN(frame->value, ToExpr(bound[1], args.at));
     return Value::Of(frame);
   }

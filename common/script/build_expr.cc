@@ -468,8 +468,7 @@ Builder::Or<Value> Builder::PythonArithmetic(std::string_view op, const Value& a
     if (op == ">>") {
       result = b.integer > 63 ? (a.integer < 0 ? -1 : 0) : a.integer >> b.integer;
     } else {
-      overflow = b.integer > 62 ? a.integer != 0
-                                : __builtin_mul_overflow(a.integer, int64_t{1} << b.integer, &result);
+      overflow = b.integer > 62 ? a.integer != 0 : __builtin_mul_overflow(a.integer, int64_t{1} << b.integer, &result);
     }
   } else {
     return Error(at, StrCat("'", op, "' does not apply to integers"));
@@ -491,8 +490,8 @@ Builder::Or<Expr> Builder::BuildBinary(ExprKind kind, Expr a, Expr b, bool fold,
     return Error(at, "a handle does not take part in arithmetic");
   }
   if (logic && (a.dtype().element() != ir::kBool || b.dtype().element() != ir::kBool)) {
-    return Error(at, StrCat("'and' and 'or' need bools, found ", a.dtype().ToString(true), " and ",
-                            b.dtype().ToString(true)));
+    return Error(
+        at, StrCat("'and' and 'or' need bools, found ", a.dtype().ToString(true), " and ", b.dtype().ToString(true)));
   }
   if (kind == ExprKind::kDiv || kind == ExprKind::kMod || kind == ExprKind::kFloorDiv || kind == ExprKind::kFloorMod) {
     if (ir::IsZero(b)) return Error(at, "division by zero");
@@ -516,8 +515,8 @@ Builder::Or<Value> Builder::Arithmetic(std::string_view op, const Value& a, cons
   HONE_ASSIGN_OR_RETURN(const Expr y, ToExpr(b, at));
   if (const auto bits = BitOperator(op)) {
     if (!IsIntLike(x.dtype()) || !IsIntLike(y.dtype())) {
-      return Error(at, StrCat("'", op, "' needs integers, found ", x.dtype().ToString(true), " and ",
-                              y.dtype().ToString(true)));
+      return Error(
+          at, StrCat("'", op, "' needs integers, found ", x.dtype().ToString(true), " and ", y.dtype().ToString(true)));
     }
     Arguments args{at, ir::InfoOf(*bits).name, {Value::Of(x), Value::Of(y)}, {}};
     bool found = false;
@@ -651,7 +650,8 @@ Builder::Or<Value> Builder::EvalCondition(const Node* node) {
 
 Builder::Or<Value> Builder::CallLambda(const Node* lambda, const std::vector<Value>& args, Position at) {
   if (lambda->keywords.size() != args.size()) {
-    return Error(at, StrCat("the lambda takes ", lambda->keywords.size(), " arguments, but ", args.size(), " are given"));
+    return Error(at,
+                 StrCat("the lambda takes ", lambda->keywords.size(), " arguments, but ", args.size(), " are given"));
   }
   if (call_depth_ >= kMaxCallDepth) return Error(at, "lambdas and macros are nested too deeply");
   ++call_depth_;

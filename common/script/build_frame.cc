@@ -18,9 +18,7 @@ bool IsNop(Stmt stmt) {
 }
 
 // Statements that the scope nests within each other.
-int Levels(const Frame* frame) {
-  return frame->kind == FrameKind::kFor ? static_cast<int>(frame->vars.size()) : 2;
-}
+int Levels(const Frame* frame) { return frame->kind == FrameKind::kFor ? static_cast<int>(frame->vars.size()) : 2; }
 
 }  // namespace
 
@@ -62,8 +60,8 @@ void Builder::DefineLoopVars(const Node* target, Frame* loop) const {
   }
 }
 
-// The printer tells buffers of one name apart by numbers: the second x prints as x_1. So x_1 was x when there is an x, and
-// what is derived from it (x_shared, say) is called as it would have been before printing.
+// The printer tells buffers of one name apart by numbers: the second x prints as x_1. So x_1 was x when there is an x,
+// and what is derived from it (x_shared, say) is called as it would have been before printing.
 std::string_view Builder::UnnumberedName(std::string_view name) {
   const size_t bar = name.rfind('_');
   int number = 0;
@@ -156,8 +154,8 @@ Stmt Builder::CloseFor(const Frame* frame) {
   for (size_t i = frame->vars.size(); i-- > 0;) {
     ir::IterVar binding = nullptr;
     if (frame->for_kind == ir::ForKind::kThreadBinding) {
-      binding = ir::MakeIterVar({}, ir::MakeVar("iter", frame->vars[i].dtype()), ir::IterType::kThreadIndex,
-                                frame->thread);
+      binding =
+          ir::MakeIterVar({}, ir::MakeVar("iter", frame->vars[i].dtype()), ir::IterType::kThreadIndex, frame->thread);
     }
     body = ir::MakeFor(frame->vars[i], frame->doms[i].min, frame->doms[i].extent, frame->for_kind, body, binding,
                        i == 0 ? frame->annotations : ir::Attrs());
@@ -226,15 +224,16 @@ absl::Status Builder::Exit() {
     case FrameKind::kDeclBuffer: {
       Stmt stmt = ir::MakeDeclBuffer(frame->buffer, Body(frame));
       if (frame->allocates) {
-        stmt = ir::MakeAllocate(frame->buffer->data, frame->buffer->dtype, frame->buffer->shape, ir::BoolImm(true), stmt);
+        stmt =
+            ir::MakeAllocate(frame->buffer->data, frame->buffer->dtype, frame->buffer->shape, ir::BoolImm(true), stmt);
       }
       Emit(stmt);
       break;
     }
     case FrameKind::kRealize:
-      Emit(ir::MakeAttrStmt(frame->buffer.get(), "realize_scope", frame->value,
-                            ir::MakeBufferRealize(frame->buffer, ir::MakeArray(frame->bounds), frame->condition,
-                                                  Body(frame))));
+      Emit(ir::MakeAttrStmt(
+          frame->buffer.get(), "realize_scope", frame->value,
+          ir::MakeBufferRealize(frame->buffer, ir::MakeArray(frame->bounds), frame->condition, Body(frame))));
       break;
     case FrameKind::kIf:
       return CloseIf(frame);

@@ -24,17 +24,28 @@ struct NamedKind {
   bool fold;  // The lower-case functions fold; the constructors build what they are given.
 };
 constexpr NamedKind kBinaries[] = {
-    {"Add", ExprKind::kAdd, false},           {"Sub", ExprKind::kSub, false},
-    {"Mul", ExprKind::kMul, false},           {"Div", ExprKind::kDiv, false},
-    {"Mod", ExprKind::kMod, false},           {"FloorDiv", ExprKind::kFloorDiv, false},
-    {"FloorMod", ExprKind::kFloorMod, false}, {"Min", ExprKind::kMin, false},
-    {"Max", ExprKind::kMax, false},           {"EQ", ExprKind::kEQ, false},
-    {"NE", ExprKind::kNE, false},             {"LT", ExprKind::kLT, false},
-    {"LE", ExprKind::kLE, false},             {"GT", ExprKind::kGT, false},
-    {"GE", ExprKind::kGE, false},             {"And", ExprKind::kAnd, false},
-    {"Or", ExprKind::kOr, false},             {"min", ExprKind::kMin, true},
-    {"max", ExprKind::kMax, true},            {"truncdiv", ExprKind::kDiv, true},
-    {"truncmod", ExprKind::kMod, true},       {"floordiv", ExprKind::kFloorDiv, true},
+    {"Add", ExprKind::kAdd, false},
+    {"Sub", ExprKind::kSub, false},
+    {"Mul", ExprKind::kMul, false},
+    {"Div", ExprKind::kDiv, false},
+    {"Mod", ExprKind::kMod, false},
+    {"FloorDiv", ExprKind::kFloorDiv, false},
+    {"FloorMod", ExprKind::kFloorMod, false},
+    {"Min", ExprKind::kMin, false},
+    {"Max", ExprKind::kMax, false},
+    {"EQ", ExprKind::kEQ, false},
+    {"NE", ExprKind::kNE, false},
+    {"LT", ExprKind::kLT, false},
+    {"LE", ExprKind::kLE, false},
+    {"GT", ExprKind::kGT, false},
+    {"GE", ExprKind::kGE, false},
+    {"And", ExprKind::kAnd, false},
+    {"Or", ExprKind::kOr, false},
+    {"min", ExprKind::kMin, true},
+    {"max", ExprKind::kMax, true},
+    {"truncdiv", ExprKind::kDiv, true},
+    {"truncmod", ExprKind::kMod, true},
+    {"floordiv", ExprKind::kFloorDiv, true},
     {"floormod", ExprKind::kFloorMod, true},
 };
 
@@ -215,8 +226,8 @@ Builder::Or<Value> Builder::CallDtype(DataType dtype, const Arguments& args) {
   }
   HONE_ASSIGN_OR_RETURN(const Expr e, ToExpr(v[0], args.at));
   if (e.dtype().is_void() || (e.dtype().is_handle() && !dtype.is_handle())) {
-    return Error(args.at, StrCat("a value of type ", e.dtype().ToString(true), " does not convert to ",
-                                 dtype.ToString()));
+    return Error(args.at,
+                 StrCat("a value of type ", e.dtype().ToString(true), " does not convert to ", dtype.ToString()));
   }
   if (!e.dtype().is_scalar() && e.dtype().lanes != dtype.lanes) {
     return Error(args.at, StrCat("a value of type ", e.dtype().ToString(), " does not convert to ", dtype.ToString()));
@@ -252,8 +263,8 @@ Builder::Or<Value> Builder::CallNode(std::string_view name, const Arguments& arg
   }
   if (name == "Select" || name == "if_then_else") {
     HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"condition", "true_value", "false_value"}, 3));
-    HONE_ASSIGN_OR_RETURN(const Expr condition, v[0].kind == ValueKind::kBool ? Or<Expr>(ir::BoolImm(v[0].integer))
-                                                                             : ToExpr(v[0], args.at));
+    HONE_ASSIGN_OR_RETURN(const Expr condition,
+                          v[0].kind == ValueKind::kBool ? Or<Expr>(ir::BoolImm(v[0].integer)) : ToExpr(v[0], args.at));
     Expr a, b;
     if (v[1].is_number() && !v[2].is_number()) {
       HONE_ASSIGN_OR_RETURN(b, ToExpr(v[2], args.at));
@@ -273,14 +284,15 @@ Builder::Or<Value> Builder::CallNode(std::string_view name, const Arguments& arg
     return Value::Of(ir::IfThenElse(condition, a, b));
   }
   if (name == "Cast" || name == "cast") {
-    HONE_ASSIGN_OR_RETURN(const auto v, name == "Cast" ? Bind(args, {"dtype", "value"}, 2)
-                                                       : Bind(args, {"value", "dtype"}, 2));
+    HONE_ASSIGN_OR_RETURN(const auto v,
+                          name == "Cast" ? Bind(args, {"dtype", "value"}, 2) : Bind(args, {"value", "dtype"}, 2));
     HONE_ASSIGN_OR_RETURN(const DataType dtype, ToDtype(v[name == "Cast" ? 0 : 1], args.at));
     HONE_ASSIGN_OR_RETURN(const Expr e, ToExpr(v[name == "Cast" ? 1 : 0], args.at));
     if (dtype.is_void() || e.dtype().is_void()) return Error(args.at, "nothing converts to or from void");
     if (name == "Cast") return Value::Of(ir::MakeCast(dtype, e));
     if (!e.dtype().is_scalar() && e.dtype().lanes != dtype.lanes) {
-      return Error(args.at, StrCat("a value of type ", e.dtype().ToString(), " does not convert to ", dtype.ToString()));
+      return Error(args.at,
+                   StrCat("a value of type ", e.dtype().ToString(), " does not convert to ", dtype.ToString()));
     }
     return Value::Of(ir::Cast(dtype, e));
   }
@@ -374,8 +386,8 @@ Builder::Or<Value> Builder::CallNode(std::string_view name, const Arguments& arg
     }
     HONE_ASSIGN_OR_RETURN(const std::string_view type, ToString(v[2], args.at, "iter_type"));
     HONE_ASSIGN_OR_RETURN(const std::string_view tag, ToString(v[3], args.at, "thread_tag"));
-    constexpr std::string_view kTypes[] = {"DataPar",   "ThreadIndex", "CommReduce",   "Ordered",   "Opaque",
-                                           "Unrolled",  "Vectorized",  "Parallelized", "Tensorized"};
+    constexpr std::string_view kTypes[] = {"DataPar",  "ThreadIndex", "CommReduce",   "Ordered",   "Opaque",
+                                           "Unrolled", "Vectorized",  "Parallelized", "Tensorized"};
     for (size_t i = 0; i < std::size(kTypes); ++i) {
       if (kTypes[i] == type) return Value::Object(ir::MakeIterVar(dom, var, static_cast<ir::IterType>(i), tag));
     }
@@ -464,7 +476,8 @@ Builder::Or<Value> Builder::CommReducerFrom(const Arguments& args) {
 }
 
 Builder::Or<Value> Builder::ReduceFrom(const Arguments& args) {
-  HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"combiner", "source", "init", "axis", "condition", "value_index"}, 6));
+  HONE_ASSIGN_OR_RETURN(const auto v,
+                        Bind(args, {"combiner", "source", "init", "axis", "condition", "value_index"}, 6));
   const auto* combiner = v[0].kind == ValueKind::kObject ? ir::As<ir::CommReducerNode>(v[0].object()) : nullptr;
   if (combiner == nullptr || !v[3].is_sequence()) return Error(args.at, "T.reduce needs a T.comm_reducer and axes");
   std::vector<ir::IterVar> axis;
@@ -510,7 +523,8 @@ Builder::Or<Value> Builder::CallIntrinsic(std::string_view name, const Arguments
   if (name == "infinity" || name == "min_value" || name == "max_value") {
     HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"dtype"}, 1));
     HONE_ASSIGN_OR_RETURN(const DataType dtype, ToDtype(v[0], args.at));
-    if (!IsIntLike(dtype) && !dtype.is_any_float()) return Error(args.at, StrCat(dtype.ToString(true), " is no number"));
+    if (!IsIntLike(dtype) && !dtype.is_any_float())
+      return Error(args.at, StrCat(dtype.ToString(true), " is no number"));
     if (name == "infinity") {
       if (!dtype.is_any_float()) return Error(args.at, StrCat(dtype.ToString(), " has no infinity"));
       return Value::Of(ir::Const(dtype, std::numeric_limits<double>::infinity()));
@@ -627,9 +641,9 @@ Builder::Or<Value> Builder::CallIntrinsic(std::string_view name, const Arguments
     const int64_t* low = ir::ConstInt(exprs[0]);
     const int64_t* high = ir::ConstInt(exprs[1]);
     if (low != nullptr && high != nullptr) {
-      return Value::Of(ir::IntImm(DataType::UInt(64),
-                                  static_cast<int64_t>((static_cast<uint64_t>(*high) << 32) |
-                                                       (static_cast<uint64_t>(*low) & 0xFFFFFFFF))));
+      return Value::Of(ir::IntImm(
+          DataType::UInt(64),
+          static_cast<int64_t>((static_cast<uint64_t>(*high) << 32) | (static_cast<uint64_t>(*low) & 0xFFFFFFFF))));
     }
   }
   return Value::Of(ir::MakeCall(dtype, *op, ir::MakeArray(exprs)));
@@ -675,8 +689,8 @@ Builder::Or<Value> Builder::CallMisc(std::string_view name, const Arguments& arg
     if (!v[3].is_none()) {
       HONE_ASSIGN_OR_RETURN(predicate, ToExpr(v[3], args.at));
     }
-    HONE_RETURN_IF_ERROR(StoreTo(v[0].buffer(), (v[2].is_sequence() ? v[2] : Sequence({v[2]})).items(), v[1], predicate,
-                                 args.at));
+    HONE_RETURN_IF_ERROR(
+        StoreTo(v[0].buffer(), (v[2].is_sequence() ? v[2] : Sequence({v[2]})).items(), v[1], predicate, args.at));
     return Value::None();
   }
   if (name == "llvm_lookup_intrinsic_id") {

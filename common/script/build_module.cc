@@ -21,7 +21,9 @@ bool ContainsRealize(Stmt stmt) {
 }
 
 // Decorators that mean something, by their last name.
-bool Means(std::string_view name) { return name == "prim_func" || name == "macro" || name == "ir_module" || name == "inline"; }
+bool Means(std::string_view name) {
+  return name == "prim_func" || name == "macro" || name == "ir_module" || name == "inline";
+}
 
 }  // namespace
 
@@ -119,10 +121,9 @@ absl::Status Builder::TopLevel(const Statement* s) {
 absl::Status Builder::Import(const Statement* s) {
   for (const ImportedName& item : s->imports) {
     const std::string_view last =
-        item.name.empty() ? item.module.substr(item.module.rfind('.') == std::string_view::npos
-                                                   ? 0
-                                                   : item.module.rfind('.') + 1)
-                          : item.name;
+        item.name.empty()
+            ? item.module.substr(item.module.rfind('.') == std::string_view::npos ? 0 : item.module.rfind('.') + 1)
+            : item.name;
     const bool ours = item.module.substr(0, 3) == "tvm";
     if (ours) AddPrefix(item.alias, item.alias == "tvm" && item.name.empty() ? "tvm" : last);
   }
@@ -290,7 +291,8 @@ absl::Status Builder::Function(const Statement* s) {
 Builder::Or<ir::PrimFunc> Builder::FinishFunction(Frame* frame, std::string_view name) {
   Stmt body = Body(frame);
   const auto* realize = body.as<ir::BlockRealizeNode>();
-  const bool insert_root = !frame->alloc_buffers.empty() || (realize != nullptr && !realize->block->iter_vars.empty()) ||
+  const bool insert_root = !frame->alloc_buffers.empty() ||
+                           (realize != nullptr && !realize->block->iter_vars.empty()) ||
                            (realize == nullptr && ContainsRealize(body));
   if (insert_root) {
     body = ir::MakeBlockRealize({}, ir::BoolImm(true),
@@ -304,8 +306,8 @@ Builder::Or<ir::PrimFunc> Builder::FinishFunction(Frame* frame, std::string_view
   } else if (!attrs.Has("global_symbol")) {
     attrs = attrs.With("global_symbol", ir::String(name));
   }
-  const ir::PrimFunc function = ir::MakePrimFunc(ir::MakeArray(frame->params), ir::MakeArray(frame->buffer_map), body,
-                                                 attrs, frame->ret_type);
+  const ir::PrimFunc function =
+      ir::MakePrimFunc(ir::MakeArray(frame->params), ir::MakeArray(frame->buffer_map), body, attrs, frame->ret_type);
   HONE_RETURN_IF_ERROR(InferRegions(function, missing_, source_));
   return function;
 }

@@ -234,8 +234,8 @@ absl::Status Builder::ExecuteAnnAssign(const Statement* s) {
     HONE_ASSIGN_OR_RETURN(e, ToExpr(value, s->at));
   }
   if (!(e.dtype() == var.dtype())) {
-    return Error(s->at, StrCat("'", target->text, "' has type ", var.dtype().ToString(true), ", but its value has type ",
-                               e.dtype().ToString(true)));
+    return Error(s->at, StrCat("'", target->text, "' has type ", var.dtype().ToString(true),
+                               ", but its value has type ", e.dtype().ToString(true)));
   }
   Frame* let = NewFrame(FrameKind::kLet, s->at);
   let->vars = {var};
@@ -292,8 +292,9 @@ absl::Status Builder::StoreTo(ir::Buffer buffer, ir::Array<Value> indices, const
 absl::Status Builder::ExecuteFor(const Statement* s) {
   HONE_ASSIGN_OR_RETURN(const Value iterable, Eval(s->value));
   if (iterable.kind != ValueKind::kFrame || iterable.frame()->kind != FrameKind::kFor) {
-    return Error(s->value->at, "expected range, T.grid, T.serial, T.parallel, T.vectorized, T.unroll or "
-                               "T.thread_binding after 'in'");
+    return Error(s->value->at,
+                 "expected range, T.grid, T.serial, T.parallel, T.vectorized, T.unroll or "
+                 "T.thread_binding after 'in'");
   }
   const size_t depth = frames_.size();
   const size_t mark = Mark();
@@ -347,7 +348,8 @@ absl::Status Builder::ExecuteWith(const Statement* s) {
     if (value.kind != ValueKind::kFrame) {
       return Error(item.value->at, StrCat("'with' needs a scope, found ", Describe(value)));
     }
-    if (value.frame()->kind == FrameKind::kFor) return Error(item.value->at, "a loop is opened by 'for', not by 'with'");
+    if (value.frame()->kind == FrameKind::kFor)
+      return Error(item.value->at, "a loop is opened by 'for', not by 'with'");
     HONE_ASSIGN_OR_RETURN(const Value bound, Enter(value.frame(), item.value->at));
     if (item.target != nullptr) HONE_RETURN_IF_ERROR(BindNames(item.target, bound, "'as'"));
   }

@@ -82,7 +82,8 @@ absl::Status Builder::AppendJson(const Value& value, Position at, int depth, std
 Builder::Or<Value> Builder::TargetFrom(const Value& config, Position at) {
   std::string json;
   if (config.kind == ValueKind::kString) {
-    json = StrCat("{\"keys\": [], \"kind\": ", Quoted(config.text.substr(0, config.text.find(' '))), ", \"tag\": \"\"}");
+    json =
+        StrCat("{\"keys\": [], \"kind\": ", Quoted(config.text.substr(0, config.text.find(' '))), ", \"tag\": \"\"}");
   } else {
     HONE_RETURN_IF_ERROR(AppendJson(config, at, 0, &json));
   }

@@ -13,14 +13,14 @@ namespace hone::script {
 
 struct GraphLimits {
   size_t max_bytes = size_t{64} << 20;
-  int max_depth = 500;              // Of nodes within nodes.
+  int max_depth = 500;               // Of nodes within nodes.
   int64_t max_tree_nodes = 4 << 20;  // With shared nodes counted wherever they are used.
 };
 
 // Laid out as TVM writes it, so that reading and writing a file of its own gives the same bytes.
 std::string SaveGraphJson(const ir::IRModule& module);
-// Into a new arena. InvalidArgument, naming the node, for text that is no graph, misses a field, breaks the rules of the
-// IR or is beyond a limit. Nodes of other kinds are tolerated where nothing needs them.
+// Into a new arena. InvalidArgument, naming the node, for text that is no graph, misses a field, breaks the rules of
+// the IR or is beyond a limit. Nodes of other kinds are tolerated where nothing needs them.
 absl::StatusOr<ir::IRModule> LoadGraphJson(std::string_view json, const GraphLimits& limits = {});
 
 // New names of the initial indices; an empty answer keeps the name.
@@ -32,7 +32,7 @@ std::string SaveIndexMapJson(const ir::IndexMapNode* map, RenameVar rename);
 absl::StatusOr<const ir::IndexMapNode*> LoadIndexMapJson(std::string_view json);
 absl::StatusOr<const ir::IndexMapNode*> LoadIndexMapJson(std::string_view json, RenameVar rename);
 
-// Any other object, such as the metadata of a script. 
+// Any other object, such as the metadata of a script.
 std::string SaveObjectJson(const ir::Object* object);
 // Into the current arena.
 absl::StatusOr<const ir::Object*> LoadObjectJson(std::string_view json, const GraphLimits& limits = {});

@@ -78,10 +78,12 @@ TEST(GraphJsonTest, RefusesWhatIsNoProgram) {
       "{\"root\": 5, \"nodes\": [{\"type_key\": \"\"}]}",
       "{\"root\": 0, \"nodes\": [{\"type_key\": \"\"}]}",
       // A node within itself, a missing field, a wrong kind, mismatched types.
-      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"IRModule\", \"attrs\": {\"functions\": \"1\"}}]}",
+      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"IRModule\", \"attrs\": {\"functions\": "
+      "\"1\"}}]}",
       "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.PrimFunc\", \"attrs\": {}}]}",
       "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": "
-      "{\"initial_indices\": \"2\", \"final_indices\": \"3\", \"inverse_index_map\": \"1\"}}, {\"type_key\": \"Array\"}, "
+      "{\"initial_indices\": \"2\", \"final_indices\": \"3\", \"inverse_index_map\": \"1\"}}, {\"type_key\": "
+      "\"Array\"}, "
       "{\"type_key\": \"Array\"}]}",
   };
   for (const char* text : kCases) {
@@ -95,7 +97,8 @@ TEST(GraphJsonTest, RefusesWhatIsNoProgram) {
 TEST(GraphJsonTest, OneNodeCannotBeOfTwoKinds) {
   // The variable is its own type.
   const char* text =
-      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": {\"initial_indices\": "
+      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": "
+      "{\"initial_indices\": "
       "\"2\", \"final_indices\": \"2\", \"inverse_index_map\": \"0\"}}, {\"type_key\": \"Array\", \"data\": [3, 4]}, "
       "{\"type_key\": \"tir.Var\", \"attrs\": {\"dtype\": \"int32\", \"name\": \"0\", \"type_annotation\": \"0\"}}, "
       "{\"type_key\": \"tir.Var\", \"attrs\": {\"dtype\": \"int32\", \"name\": \"0\", \"type_annotation\": \"3\"}}]}";
@@ -108,12 +111,14 @@ TEST(GraphJsonTest, OneNodeCannotBeOfTwoKinds) {
 
 TEST(GraphJsonTest, SharedNodesCannotStandForHugeTrees) {
   std::string json =
-      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": {\"initial_indices\": "
+      "{\"root\": 1, \"nodes\": [{\"type_key\": \"\"}, {\"type_key\": \"tir.IndexMap\", \"attrs\": "
+      "{\"initial_indices\": "
       "\"2\", \"final_indices\": \"3\", \"inverse_index_map\": \"0\"}}, {\"type_key\": \"Array\"}, {\"type_key\": "
       "\"Array\", \"data\": [4]}";
   for (int i = 0; i < 60; ++i) {
     const std::string next = std::to_string(5 + i);
-    json += ", {\"type_key\": \"tir.Add\", \"attrs\": {\"dtype\": \"int32\", \"a\": \"" + next + "\", \"b\": \"" + next + "\"}}";
+    json += ", {\"type_key\": \"tir.Add\", \"attrs\": {\"dtype\": \"int32\", \"a\": \"" + next + "\", \"b\": \"" +
+            next + "\"}}";
   }
   json += ", {\"type_key\": \"IntImm\", \"attrs\": {\"dtype\": \"int32\", \"value\": \"1\"}}]}";
   ir::Arena arena;
@@ -124,8 +129,10 @@ TEST(GraphJsonTest, SharedNodesCannotStandForHugeTrees) {
 }
 
 TEST(WorkloadCodecTest, KeysGroupWorkloads) {
-  ASSERT_OK_AND_ASSIGN(const Workload a, WorkloadOfText("@T.prim_func\ndef main(A: T.Buffer((4,), \"float32\")):\n    for i in range(4):\n        A[i] = A[i] * T.float32(2)\n"));
-  ASSERT_OK_AND_ASSIGN(const Workload b, WorkloadOfText("@T.prim_func\ndef main(X: T.Buffer((4,), \"float32\")):\n    for j in range(4):\n        X[j] = X[j] * T.float32(2)\n"));
+  ASSERT_OK_AND_ASSIGN(const Workload a, WorkloadOfText("@T.prim_func\ndef main(A: T.Buffer((4,), \"float32\")):\n    "
+                                                        "for i in range(4):\n        A[i] = A[i] * T.float32(2)\n"));
+  ASSERT_OK_AND_ASSIGN(const Workload b, WorkloadOfText("@T.prim_func\ndef main(X: T.Buffer((4,), \"float32\")):\n    "
+                                                        "for j in range(4):\n        X[j] = X[j] * T.float32(2)\n"));
   EXPECT_NE(a.script, b.script);
   EXPECT_EQ(a.keys, b.keys);
   EXPECT_EQ(a.flops, 4);

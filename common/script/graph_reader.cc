@@ -30,12 +30,23 @@ struct NamedBinary {
   ExprKind kind;
 };
 constexpr NamedBinary kBinaries[] = {
-    {"tir.Add", ExprKind::kAdd},           {"tir.Sub", ExprKind::kSub}, {"tir.Mul", ExprKind::kMul},
-    {"tir.Div", ExprKind::kDiv},           {"tir.Mod", ExprKind::kMod}, {"tir.FloorDiv", ExprKind::kFloorDiv},
-    {"tir.FloorMod", ExprKind::kFloorMod}, {"tir.Min", ExprKind::kMin}, {"tir.Max", ExprKind::kMax},
-    {"tir.EQ", ExprKind::kEQ},             {"tir.NE", ExprKind::kNE},   {"tir.LT", ExprKind::kLT},
-    {"tir.LE", ExprKind::kLE},             {"tir.GT", ExprKind::kGT},   {"tir.GE", ExprKind::kGE},
-    {"tir.And", ExprKind::kAnd},           {"tir.Or", ExprKind::kOr},
+    {"tir.Add", ExprKind::kAdd},
+    {"tir.Sub", ExprKind::kSub},
+    {"tir.Mul", ExprKind::kMul},
+    {"tir.Div", ExprKind::kDiv},
+    {"tir.Mod", ExprKind::kMod},
+    {"tir.FloorDiv", ExprKind::kFloorDiv},
+    {"tir.FloorMod", ExprKind::kFloorMod},
+    {"tir.Min", ExprKind::kMin},
+    {"tir.Max", ExprKind::kMax},
+    {"tir.EQ", ExprKind::kEQ},
+    {"tir.NE", ExprKind::kNE},
+    {"tir.LT", ExprKind::kLT},
+    {"tir.LE", ExprKind::kLE},
+    {"tir.GT", ExprKind::kGT},
+    {"tir.GE", ExprKind::kGE},
+    {"tir.And", ExprKind::kAnd},
+    {"tir.Or", ExprKind::kOr},
 };
 
 template <typename T>
@@ -95,7 +106,8 @@ class GraphReader {
       return static_cast<T>(memo_[at]);
     }
     if (busy_[at]) return Error(index, "the node contains itself");
-    if (depth_ >= limits_.max_depth) return Error(index, StrCat("nested more than ", limits_.max_depth, " deep, the limit"));
+    if (depth_ >= limits_.max_depth)
+      return Error(index, StrCat("nested more than ", limits_.max_depth, " deep, the limit"));
     busy_[at] = true;
     ++depth_;
     const int64_t before = tree_;
@@ -311,26 +323,27 @@ absl::StatusOr<const ir::TypeNode*> GraphReader::TypeNode(int64_t node) {
 }
 
 absl::StatusOr<ir::Var> GraphReader::Var(int64_t node) {
-  HONE_ASSIGN_OR_RETURN(
-      const ir::VarNode* var, Memo<const ir::VarNode*>(node, [&]() -> Or<const ir::VarNode*> {
-        if (Key(node) != "tir.Var" && Key(node) != "tir.SizeVar") return Error(node, "expected a variable");
-        HONE_ASSIGN_OR_RETURN(const DataType dtype, Type(node));
-        HONE_ASSIGN_OR_RETURN(std::string_view name, TextField(node, "name"));
-        HONE_ASSIGN_OR_RETURN(const int64_t annotation, Ref(node, "type_annotation"));
-        const ir::TypeNode* type = nullptr;
-        if (annotation == 0) {
-          type = ir::PrimType(dtype);
-        } else {
-          HONE_ASSIGN_OR_RETURN(type, TypeNode(annotation));
-        }
-        if (type->kind == ir::TypeKind::kTuple) return Error(node, "a variable has no tuple type");
-        const std::string renamed = rename_ != nullptr ? (*rename_)(name) : std::string();
-        ir::VarNode* made = const_cast<ir::VarNode*>(ir::MakeVar(renamed, type).get());
-        if (renamed.empty()) made->name = name;  // The very bytes: shared names stay shared.
-        if (!(made->dtype == dtype)) return Error(node, "the dtype of the variable is not that of its type");
-        made->is_size_var = Key(node) == "tir.SizeVar";
-        return made;
-      }));
+  HONE_ASSIGN_OR_RETURN(const ir::VarNode* var, Memo<const ir::VarNode*>(node, [&]() -> Or<const ir::VarNode*> {
+                          if (Key(node) != "tir.Var" && Key(node) != "tir.SizeVar")
+                            return Error(node, "expected a variable");
+                          HONE_ASSIGN_OR_RETURN(const DataType dtype, Type(node));
+                          HONE_ASSIGN_OR_RETURN(std::string_view name, TextField(node, "name"));
+                          HONE_ASSIGN_OR_RETURN(const int64_t annotation, Ref(node, "type_annotation"));
+                          const ir::TypeNode* type = nullptr;
+                          if (annotation == 0) {
+                            type = ir::PrimType(dtype);
+                          } else {
+                            HONE_ASSIGN_OR_RETURN(type, TypeNode(annotation));
+                          }
+                          if (type->kind == ir::TypeKind::kTuple) return Error(node, "a variable has no tuple type");
+                          const std::string renamed = rename_ != nullptr ? (*rename_)(name) : std::string();
+                          ir::VarNode* made = const_cast<ir::VarNode*>(ir::MakeVar(renamed, type).get());
+                          if (renamed.empty()) made->name = name;  // The very bytes: shared names stay shared.
+                          if (!(made->dtype == dtype))
+                            return Error(node, "the dtype of the variable is not that of its type");
+                          made->is_size_var = Key(node) == "tir.SizeVar";
+                          return made;
+                        }));
   return ir::Var(var);
 }
 
@@ -356,8 +369,7 @@ absl::StatusOr<Expr> GraphReader::ReadExpr(int64_t node) {
     HONE_ASSIGN_OR_RETURN(const ir::IterVar iter, IterVar(node));
     return Expr(iter->var);
   }
-  HONE_ASSIGN_OR_RETURN(const ir::ExprNode* made,
-                        Memo<const ir::ExprNode*>(node, [&]() -> Or<const ir::ExprNode*> {
+  HONE_ASSIGN_OR_RETURN(const ir::ExprNode* made, Memo<const ir::ExprNode*>(node, [&]() -> Or<const ir::ExprNode*> {
                           HONE_ASSIGN_OR_RETURN(const Expr e, MakeExpr(node));
                           return e.get();
                         }));
@@ -396,7 +408,8 @@ absl::Status GraphReader::CheckIndices(int64_t node, ir::Buffer buffer, ir::Arra
   if (indices.size() != buffer->shape.size()) return Error(node, "the number of indices is not the buffer's rank");
   for (size_t i = 0; i < indices.size(); ++i) {
     if (!IsIntLike(indices[i].dtype())) return Error(node, "an index is no integer");
-    if (!indices[i].dtype().is_scalar() && i + 1 < indices.size()) return Error(node, "only the last index may be a vector");
+    if (!indices[i].dtype().is_scalar() && i + 1 < indices.size())
+      return Error(node, "only the last index may be a vector");
   }
   if (!indices.empty() && !indices.back().dtype().is_scalar() && !buffer->dtype.is_scalar() &&
       std::abs(indices.back().dtype().lanes * buffer->dtype.lanes) > kMaxLanes) {
@@ -492,7 +505,8 @@ absl::StatusOr<Expr> GraphReader::MakeExpr(int64_t node) {
     HONE_ASSIGN_OR_RETURN(const Expr stride, ExprField(node, "stride"));
     HONE_ASSIGN_OR_RETURN(const Expr lanes, ExprField(node, "lanes"));
     HONE_RETURN_IF_ERROR(check_lanes(lanes));
-    if (!(base.dtype() == stride.dtype()) || !base.dtype().is_scalar()) return Error(node, "base and stride differ in type");
+    if (!(base.dtype() == stride.dtype()) || !base.dtype().is_scalar())
+      return Error(node, "base and stride differ in type");
     return ir::MakeRamp(base, stride, lanes);
   }
   if (key == "tir.Broadcast") {
@@ -533,7 +547,8 @@ absl::StatusOr<Expr> GraphReader::MakeExpr(int64_t node) {
     }
     HONE_ASSIGN_OR_RETURN(const Expr condition, ExprField(node, "condition"));
     HONE_ASSIGN_OR_RETURN(const int64_t value_index, Int(node, "value_index"));
-    if (value_index < 0 || value_index >= static_cast<int64_t>(source.size())) return Error(node, "value_index is out of range");
+    if (value_index < 0 || value_index >= static_cast<int64_t>(source.size()))
+      return Error(node, "value_index is out of range");
     return ir::MakeReduce(combiner, source, init, ir::MakeArray(axis), condition, static_cast<int>(value_index));
   }
   if (key == "tir.Any") return ir::MakeAny();
@@ -563,7 +578,8 @@ absl::StatusOr<const ir::BufferNode*> GraphReader::MakeBuffer(int64_t node) {
   HONE_ASSIGN_OR_RETURN(const int64_t type, Int(node, "buffer_type"));
   for (const auto& exprs : {shape, strides, separators}) {
     for (const Expr e : exprs) {
-      if (!IsIntLike(e.dtype()) || !e.dtype().is_scalar()) return Error(node, "a dimension, stride or separator is no integer");
+      if (!IsIntLike(e.dtype()) || !e.dtype().is_scalar())
+        return Error(node, "a dimension, stride or separator is no integer");
     }
   }
   if (elem_offset && !IsIntLike(elem_offset.dtype())) return Error(node, "elem_offset is no integer");
@@ -571,9 +587,8 @@ absl::StatusOr<const ir::BufferNode*> GraphReader::MakeBuffer(int64_t node) {
   if (alignment < -1 || alignment > (1 << 20) || factor < 0 || factor > (1 << 30) || type < 1 || type > 2) {
     return Error(node, "data_alignment, offset_factor or buffer_type is out of range");
   }
-  const ir::Buffer buffer =
-      ir::MakeBuffer(data, dtype, shape, strides, elem_offset, {}, static_cast<int>(alignment),
-                     static_cast<int>(factor), static_cast<ir::BufferType>(type), separators);
+  const ir::Buffer buffer = ir::MakeBuffer(data, dtype, shape, strides, elem_offset, {}, static_cast<int>(alignment),
+                                           static_cast<int>(factor), static_cast<ir::BufferType>(type), separators);
   const_cast<ir::BufferNode*>(buffer.get())->name = name;  // The very bytes: shared names stay shared.
   return buffer.get();
 }
@@ -674,8 +689,7 @@ absl::StatusOr<Stmt> GraphReader::ReadStmt(int64_t node) {
     HONE_ASSIGN_OR_RETURN(const ir::BlockNode* block, Block(node));
     return Stmt(block);
   }
-  HONE_ASSIGN_OR_RETURN(const ir::StmtNode* made,
-                        Memo<const ir::StmtNode*>(node, [&]() -> Or<const ir::StmtNode*> {
+  HONE_ASSIGN_OR_RETURN(const ir::StmtNode* made, Memo<const ir::StmtNode*>(node, [&]() -> Or<const ir::StmtNode*> {
                           HONE_ASSIGN_OR_RETURN(const Stmt s, MakeStmt(node));
                           return s.get();
                         }));
@@ -715,14 +729,17 @@ absl::StatusOr<const ir::BlockNode*> GraphReader::MakeBlock(int64_t node) {
   std::vector<ir::Buffer> allocs;
   std::vector<ir::MatchBufferRegion> matches;
   auto region = [&](int64_t i) { return Region(i); };
-  HONE_RETURN_IF_ERROR(list("iter_vars", [&](int64_t i) { return IterVar(i); }, &iters));
+  HONE_RETURN_IF_ERROR(list(
+      "iter_vars", [&](int64_t i) { return IterVar(i); }, &iters));
   HONE_RETURN_IF_ERROR(list("reads", region, &reads));
   HONE_RETURN_IF_ERROR(list("writes", region, &writes));
   HONE_ASSIGN_OR_RETURN(const std::string_view name, TextField(node, "name_hint"));
   HONE_ASSIGN_OR_RETURN(const Stmt body, StmtField(node, "body"));
   HONE_ASSIGN_OR_RETURN(const Stmt init, StmtField(node, "init", true));
-  HONE_RETURN_IF_ERROR(list("alloc_buffers", [&](int64_t i) { return Buffer(i); }, &allocs));
-  HONE_RETURN_IF_ERROR(list("match_buffers", [&](int64_t i) { return MatchRegion(i); }, &matches));
+  HONE_RETURN_IF_ERROR(list(
+      "alloc_buffers", [&](int64_t i) { return Buffer(i); }, &allocs));
+  HONE_RETURN_IF_ERROR(list(
+      "match_buffers", [&](int64_t i) { return MatchRegion(i); }, &matches));
   HONE_ASSIGN_OR_RETURN(const int64_t annotations_index, Ref(node, "annotations"));
   HONE_ASSIGN_OR_RETURN(const ir::Attrs annotations, Attrs(annotations_index));
   for (const ir::IterVar iter : iters) {
@@ -777,7 +794,8 @@ absl::StatusOr<Stmt> GraphReader::MakeStmt(int64_t node) {
     HONE_ASSIGN_OR_RETURN(const Expr predicate, ExprField(node, "predicate"));
     HONE_ASSIGN_OR_RETURN(const int64_t block_index, Ref(node, "block"));
     HONE_ASSIGN_OR_RETURN(const ir::BlockNode* block, Block(block_index));
-    if (values.size() != block->iter_vars.size()) return Error(node, "the number of values is not that of the iterators");
+    if (values.size() != block->iter_vars.size())
+      return Error(node, "the number of values is not that of the iterators");
     if (!predicate.dtype().is_bool()) return Error(node, "the predicate is not bool");
     return ir::MakeBlockRealize(values, predicate, block);
   }
@@ -1076,7 +1094,8 @@ absl::StatusOr<ir::PrimFunc> GraphReader::Func(int64_t node) {
       break;
     }
   }
-  if (bindings.size() * 2 != data.size()) return Error(map, "the buffer map has a key that is no parameter, or one twice");
+  if (bindings.size() * 2 != data.size())
+    return Error(map, "the buffer map has a key that is no parameter, or one twice");
   HONE_ASSIGN_OR_RETURN(const Stmt body, StmtField(node, "body"));
   HONE_ASSIGN_OR_RETURN(const int64_t attrs_index, Ref(node, "attrs"));
   HONE_ASSIGN_OR_RETURN(const ir::Attrs attrs, DictAttrs(attrs_index));

@@ -1,4 +1,5 @@
-// IR to node graphs. Nodes get their index before their children, children in the order in which TVM declares its fields.
+// IR to node graphs. Nodes get their index before their children, children in the order in which TVM declares its
+// fields.
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -21,9 +22,9 @@ using ir::Stmt;
 constexpr uint64_t kNDArrayMagic = 0xDD5E40F096B4A13F;
 
 std::string_view BinaryKey(ExprKind kind) {
-  constexpr std::string_view kNames[] = {"tir.Add", "tir.Sub",      "tir.Mul",      "tir.Div", "tir.Mod", "tir.FloorDiv",
+  constexpr std::string_view kNames[] = {"tir.Add",      "tir.Sub", "tir.Mul", "tir.Div", "tir.Mod", "tir.FloorDiv",
                                          "tir.FloorMod", "tir.Min", "tir.Max", "tir.EQ",  "tir.NE",  "tir.LT",
-                                         "tir.LE",  "tir.GT",       "tir.GE",       "tir.And", "tir.Or"};
+                                         "tir.LE",       "tir.GT",  "tir.GE",  "tir.And", "tir.Or"};
   return kNames[static_cast<size_t>(kind) - static_cast<size_t>(ExprKind::kAdd)];
 }
 

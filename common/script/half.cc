@@ -14,7 +14,7 @@ uint16_t HalfFromDouble(double value) {
     return sign | static_cast<uint16_t>(std::nearbyint(std::ldexp(magnitude, 24)));
   }
   int exponent = 0;
-  const double fraction = std::frexp(magnitude, &exponent);  // In [0.5, 1).
+  const double fraction = std::frexp(magnitude, &exponent);                         // In [0.5, 1).
   const int mantissa = static_cast<int>(std::nearbyint(std::ldexp(fraction, 11)));  // In [1024, 2048].
   return sign | static_cast<uint16_t>(((exponent + 14) << 10) + (mantissa - 1024));
 }

@@ -17,8 +17,8 @@ struct MissingRegions {
   Position at;
 };
 
-// `func` with the missing regions inferred, in place: the blocks are still owned by the parser. The root block, which is
-// the first one of the function, keeps empty regions. InvalidArgument for blocks with opaque accesses.
+// `func` with the missing regions inferred, in place: the blocks are still owned by the parser. The root block, which
+// is the first one of the function, keeps empty regions. InvalidArgument for blocks with opaque accesses.
 absl::Status InferRegions(const ir::PrimFuncNode* func, const std::vector<MissingRegions>& missing,
                           const Source& source);
 

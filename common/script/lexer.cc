@@ -24,10 +24,10 @@ int HexValue(char c) {
 }
 
 // Longest first.
-constexpr std::string_view kOps[] = {"**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=", "==", "!=",
-                                     "->",  "+=",  "-=",  "*=",  "/=",  "%=", "&=", "|=", "^=", "@=", ":=", "+",  "-",
-                                     "*",   "/",   "%",   "@",   "&",   "|",  "^",  "~",  "<",  ">",  "(",  ")",  "[",
-                                     "]",   "{",   "}",   ",",   ":",   ".",  ";",  "="};
+constexpr std::string_view kOps[] = {
+    "**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=", "==", "!=", "->", "+=", "-=",
+    "*=",  "/=",  "%=",  "&=",  "|=",  "^=", "@=", ":=", "+",  "-",  "*",  "/",  "%",  "@",  "&",  "|",
+    "^",   "~",   "<",   ">",   "(",   ")",  "[",  "]",  "{",  "}",  ",",  ":",  ".",  ";",  "="};
 
 void AppendUtf8(uint32_t code, std::string& out) {
   if (code < 0x80) {
@@ -197,8 +197,8 @@ absl::Status Lexer::Number() {
   const Position at = Here();
   size_t bytes = 0;
   bool is_float = false;
-  if (Peek() == '0' && (Peek(1) == 'x' || Peek(1) == 'X' || Peek(1) == 'b' || Peek(1) == 'B' || Peek(1) == 'o' ||
-                        Peek(1) == 'O')) {
+  if (Peek() == '0' &&
+      (Peek(1) == 'x' || Peek(1) == 'X' || Peek(1) == 'b' || Peek(1) == 'B' || Peek(1) == 'o' || Peek(1) == 'O')) {
     bytes = 2;
     while (IsHex(Peek(bytes)) || Peek(bytes) == '_') ++bytes;
   } else {

@@ -34,8 +34,8 @@ void AddHeaderPrefixes(std::string_view text, Builder& builder) {
 
 absl::StatusOr<ir::IRModule> ParseModule(std::string_view text, const ParseOptions& options) {
   if (text.size() > options.max_bytes) {
-    return absl::InvalidArgumentError(ToAbsl(StrCat(options.file_name, ": the text has ", text.size(),
-                                                    " bytes; the limit is ", options.max_bytes)));
+    return absl::InvalidArgumentError(
+        ToAbsl(StrCat(options.file_name, ": the text has ", text.size(), " bytes; the limit is ", options.max_bytes)));
   }
   const Source source(text, options.file_name);
   ir::Arena scratch;

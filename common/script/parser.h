@@ -18,8 +18,8 @@ struct ParseOptions {
   int max_depth = 500;             // Of an expression.
   int max_nesting = 1000;          // Of statements, counting each loop, let and allocation.
   int64_t max_steps = 20'000'000;  // Expressions and statements evaluated, macros included.
-  // Refuse functions that VerifyWellFormed refuses, unless their decorator says check_well_formed=False. Off by default:
-  // the peer prints programs that its own check refuses, and a Schedule checks what it starts from.
+  // Refuse functions that VerifyWellFormed refuses, unless their decorator says check_well_formed=False. Off by
+  // default: the peer prints programs that its own check refuses, and a Schedule checks what it starts from.
   bool check_well_formed = false;
 };
 

@@ -11,9 +11,7 @@ using ir::Expr;
 
 int CountUses(ir::Buffer buffer, ir::Var var) {
   int uses = 0;
-  auto count = [&](Expr e) {
-    ir::PostOrderVisitExprs(e, [&](Expr inner) { uses += inner.get() == var.get(); });
-  };
+  auto count = [&](Expr e) { ir::PostOrderVisitExprs(e, [&](Expr inner) { uses += inner.get() == var.get(); }); };
   count(buffer->elem_offset);
   count(buffer->data);
   for (const Expr e : buffer->strides) count(e);

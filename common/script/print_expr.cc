@@ -63,8 +63,8 @@ std::string_view ScriptName(Builtin op) {
   }
 }
 
-constexpr std::string_view kIterTypes[] = {"DataPar",   "ThreadIndex", "CommReduce",   "Ordered",   "Opaque",
-                                           "Unrolled",  "Vectorized",  "Parallelized", "Tensorized"};
+constexpr std::string_view kIterTypes[] = {"DataPar",  "ThreadIndex", "CommReduce",   "Ordered",   "Opaque",
+                                           "Unrolled", "Vectorized",  "Parallelized", "Tensorized"};
 
 }  // namespace
 

@@ -66,7 +66,8 @@ void AppendNested(const ir::NDArrayNode* array, size_t axis, int64_t* next, std:
 
 bool IsFusedDecl(const ir::AllocateNode* node) {
   const auto* decl = node->body.as<ir::DeclBufferNode>();
-  if (decl == nullptr || !(node->buffer_var == decl->buffer->data) || !(node->dtype == decl->buffer->dtype)) return false;
+  if (decl == nullptr || !(node->buffer_var == decl->buffer->data) || !(node->dtype == decl->buffer->dtype))
+    return false;
   if (!ir::IsOne(node->condition) || !node->annotations.empty()) return false;
   if (node->extents.size() != decl->buffer->shape.size()) return false;
   for (size_t i = 0; i < node->extents.size(); ++i) {

@@ -13,7 +13,7 @@ namespace hone::script {
 struct PrintOptions {
   // T.grid, T.axis.remap, inlined buffer parameters, the implicit root block, fused allocations, `return`.
   bool syntax_sugar = true;
-  bool header = true;  // The comment lines that name the prefixes.
+  bool header = true;     // The comment lines that name the prefixes.
   std::string name = {};  // Of the class or the function; default Module, or the function's own name.
   std::string ir_prefix = "I";
   std::string tir_prefix = "T";

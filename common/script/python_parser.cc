@@ -15,11 +15,10 @@ namespace {
 constexpr int kMaxNesting = 250;
 
 // Words that cannot be names.
-constexpr std::string_view kKeywords[] = {"and",  "as",     "assert", "break", "class", "continue", "def",   "del",
-                                          "elif", "else",   "except", "False", "finally", "for",    "from",  "global",
-                                          "if",   "import", "in",     "is",    "lambda", "None",    "nonlocal", "not",
-                                          "or",   "pass",   "raise",  "return", "True", "try",      "while", "with",
-                                          "yield", "async", "await"};
+constexpr std::string_view kKeywords[] = {
+    "and",     "as",   "assert", "break",  "class", "continue", "def",   "del",  "elif",   "else",  "except",   "False",
+    "finally", "for",  "from",   "global", "if",    "import",   "in",    "is",   "lambda", "None",  "nonlocal", "not",
+    "or",      "pass", "raise",  "return", "True",  "try",      "while", "with", "yield",  "async", "await"};
 
 bool IsKeyword(std::string_view word) {
   return std::find(std::begin(kKeywords), std::end(kKeywords), word) != std::end(kKeywords);
@@ -160,9 +159,9 @@ class PythonParser {
   absl::StatusOr<std::string_view> DottedName();
 
   // ---- expressions
-  absl::StatusOr<const Node*> Expressions();      // a, b, ...: a tuple when there is a comma.
-  absl::StatusOr<const Node*> Targets();          // The names of a for.
-  absl::StatusOr<const Node*> Expression();       // With lambda and conditional.
+  absl::StatusOr<const Node*> Expressions();  // a, b, ...: a tuple when there is a comma.
+  absl::StatusOr<const Node*> Targets();      // The names of a for.
+  absl::StatusOr<const Node*> Expression();   // With lambda and conditional.
   absl::StatusOr<const Node*> Or();
   absl::StatusOr<const Node*> And();
   absl::StatusOr<const Node*> Not();
@@ -426,8 +425,8 @@ absl::StatusOr<const Statement*> PythonParser::Simple() {
       return s;
     }
     if (t.text == "import" || t.text == "from") return Import();
-    constexpr std::string_view kUnsupported[] = {"break", "continue", "del",   "global", "nonlocal", "raise",
-                                                 "try",   "yield",    "async", "await"};
+    constexpr std::string_view kUnsupported[] = {"break", "continue", "del",   "global", "nonlocal",
+                                                 "raise", "try",      "yield", "async",  "await"};
     if (std::find(std::begin(kUnsupported), std::end(kUnsupported), t.text) != std::end(kUnsupported)) {
       return Error(StrCat("'", t.text, "' statements are not supported"));
     }

@@ -415,9 +415,9 @@ TEST(RefusalTest, LimitsAreNotStackOverflows) {
   for (int i = 0; i < 80; ++i) doubling += "x = T.meta_var(x + x)\n";
   std::string grid;
   for (int i = 0; i < 5000; ++i) grid += i == 0 ? "2" : ", 2";
-  for (const std::string& body : {"T.evaluate(" + deep + ")", "T.evaluate(" + chain + ")", lets,
-                                  doubling + "T.evaluate(x)", "for i in T.grid(" + grid + "):\n    T.evaluate(0)",
-                                  std::string("f = lambda x: f(x)\nT.evaluate(f(n))")}) {
+  for (const std::string& body :
+       {"T.evaluate(" + deep + ")", "T.evaluate(" + chain + ")", lets, doubling + "T.evaluate(x)",
+        "for i in T.grid(" + grid + "):\n    T.evaluate(0)", std::string("f = lambda x: f(x)\nT.evaluate(f(n))")}) {
     EXPECT_FALSE(ParseModule(Main(kA, body)).ok()) << body.substr(0, 60);
   }
 }

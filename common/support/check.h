@@ -18,9 +18,9 @@ class CheckFailure {
 
 }  // namespace hone
 
-#define HONE_CHECK(condition)       \
-  if (condition) [[likely]] {       \
-  } else /* NOLINT */               \
+#define HONE_CHECK(condition) \
+  if (condition) [[likely]] { \
+  } else /* NOLINT */         \
     ::hone::CheckFailure(__FILE__, __LINE__, #condition).stream()
 
 #define HONE_CHECK_EQ(a, b) HONE_CHECK((a) == (b)) << (a) << " vs " << (b) << " "

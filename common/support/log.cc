@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <utility>
 
-#include "common/support/strings.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/support/strings.h"
 
 namespace hone {
 namespace {
@@ -54,11 +54,10 @@ LogLine::~LogLine() {
   std::string line;
   if (g_format.load(std::memory_order_relaxed) == LogFormat::kJson) {
     line = StrCat("{\"time\":\"", absl::FormatTime(absl::RFC3339_full, absl::Now(), absl::UTCTimeZone()),
-                        "\",\"level\":\"", kNames[index], "\",\"message\":", JsonString(text_.str()), fields_, "}\n");
+                  "\",\"level\":\"", kNames[index], "\",\"message\":", JsonString(text_.str()), fields_, "}\n");
   } else {
     line = StrCat(std::string(1, kLetters[index]), " ",
-                        absl::FormatTime("%H:%M:%E3S", absl::Now(), absl::LocalTimeZone()), " ", text_.str(), fields_,
-                        "\n");
+                  absl::FormatTime("%H:%M:%E3S", absl::Now(), absl::LocalTimeZone()), " ", text_.str(), fields_, "\n");
   }
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }

@@ -48,7 +48,7 @@ class LogLine {
 }  // namespace hone
 
 // HONE_LOG(kInfo) << "listening on " << address;
-#define HONE_LOG(level)                                    \
-  if (!::hone::LogEnabled(::hone::LogLevel::level)) {      \
-  } else /* NOLINT */                                      \
+#define HONE_LOG(level)                               \
+  if (!::hone::LogEnabled(::hone::LogLevel::level)) { \
+  } else /* NOLINT */                                 \
     ::hone::LogLine(::hone::LogLevel::level)

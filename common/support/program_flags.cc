@@ -33,14 +33,20 @@ bool ParseProgramFlags(CLI::App& app, int argc, const char* const* argv, std::st
 
 int ExitCodeFor(int absl_status_code) {
   switch (static_cast<absl::StatusCode>(absl_status_code)) {
-    case absl::StatusCode::kOk: return 0;
-    case absl::StatusCode::kInvalidArgument: return 2;
-    case absl::StatusCode::kNotFound: return 3;
+    case absl::StatusCode::kOk:
+      return 0;
+    case absl::StatusCode::kInvalidArgument:
+      return 2;
+    case absl::StatusCode::kNotFound:
+      return 3;
     case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated: return 4;
+    case absl::StatusCode::kUnauthenticated:
+      return 4;
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded: return 5;
-    default: return 1;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 5;
+    default:
+      return 1;
   }
 }
 

@@ -7,12 +7,12 @@
 #include "absl/status/statusor.h"
 
 // Returns the status of `expr` from the enclosing function when it is not OK.
-#define HONE_RETURN_IF_ERROR(expr)                        \
-  do {                                                    \
-    ::absl::Status hone_status_ = (expr);                 \
-    if (!hone_status_.ok()) [[unlikely]] {                \
-      return hone_status_;                                \
-    }                                                     \
+#define HONE_RETURN_IF_ERROR(expr)         \
+  do {                                     \
+    ::absl::Status hone_status_ = (expr);  \
+    if (!hone_status_.ok()) [[unlikely]] { \
+      return hone_status_;                 \
+    }                                      \
   } while (false)
 
 #define HONE_STATUS_CONCAT_INNER_(a, b) a##b

@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
-#include "common/support/strings.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 
 namespace hone::testing {
 
@@ -29,8 +29,8 @@ inline ::testing::AssertionResult IsOkResult(const absl::Status& status) {
 inline ::testing::AssertionResult StatusIsResult(const absl::Status& status, absl::StatusCode code,
                                                  std::string_view part) {
   if (status.code() == code && absl::StrContains(status.message(), ToAbsl(part))) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << "got " << status.ToString() << ", expected "
-                                       << absl::StatusCodeToString(code) << " containing \"" << part << "\"";
+  return ::testing::AssertionFailure() << "got " << status.ToString() << ", expected " << absl::StatusCodeToString(code)
+                                       << " containing \"" << part << "\"";
 }
 
 }  // namespace hone::testing
@@ -41,7 +41,7 @@ inline ::testing::AssertionResult StatusIsResult(const absl::Status& status, abs
   EXPECT_TRUE(::hone::testing::StatusIsResult(::hone::testing::StatusOf(expr), code, part))
 #define ASSERT_OK_AND_ASSIGN(lhs, expr) \
   ASSERT_OK_AND_ASSIGN_IMPL_(HONE_STATUS_CONCAT_(hone_test_statusor_, __LINE__), lhs, expr)
-#define ASSERT_OK_AND_ASSIGN_IMPL_(statusor, lhs, expr)                      \
-  auto statusor = (expr);                                                    \
-  ASSERT_TRUE(::hone::testing::IsOkResult(statusor.status()));               \
+#define ASSERT_OK_AND_ASSIGN_IMPL_(statusor, lhs, expr)        \
+  auto statusor = (expr);                                      \
+  ASSERT_TRUE(::hone::testing::IsOkResult(statusor.status())); \
   lhs = *std::move(statusor)

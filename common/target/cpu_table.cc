@@ -20,13 +20,11 @@ constexpr Row kRows[] = {
     {CpuArch::kX86, "",
      "amdfam10 athlon athlon64 athlon64-sse3 atom barcelona bonnell btver1 core2 generic k8 k8-sse3 nocona opteron "
      "opteron-sse3 penryn pentium4 prescott x86-64 yonah"},
-    {CpuArch::kX86, "sse4.2",
-     "corei7 goldmont goldmont-plus nehalem silvermont slm tremont westmere x86-64-v2"},
+    {CpuArch::kX86, "sse4.2", "corei7 goldmont goldmont-plus nehalem silvermont slm tremont westmere x86-64-v2"},
     {CpuArch::kX86, "avx", "bdver1 corei7-avx sandybridge"},
     {CpuArch::kX86, "f16c", "btver2 core-avx-i ivybridge"},
     {CpuArch::kX86, "f16c,fma", "bdver2 bdver3"},
-    {CpuArch::kX86, "avx2,f16c,fma",
-     "bdver4 broadwell core-avx2 haswell skylake x86-64-v3 znver1 znver2 znver3"},
+    {CpuArch::kX86, "avx2,f16c,fma", "bdver4 broadwell core-avx2 haswell skylake x86-64-v3 znver1 znver2 znver3"},
     {CpuArch::kX86, "avx512f", "knl knm"},
     {CpuArch::kX86, "avx512bw,avx512dq,avx512vl", "cannonlake skx skylake-avx512 x86-64-v4"},
     {CpuArch::kX86, "avx512bw,avx512dq,avx512vl,avx512vnni",
@@ -67,11 +65,24 @@ struct Implication {
 };
 
 constexpr Implication kImplications[] = {
-    {"avx", "sse4.2"},        {"f16c", "avx"},           {"fma", "avx"},           {"avx2", "avx"},
-    {"avxvnni", "avx2"},      {"avx512f", "avx2"},       {"avx512f", "f16c"},      {"avx512f", "fma"},
-    {"avx512bw", "avx512f"},  {"avx512dq", "avx512f"},   {"avx512vl", "avx512f"},  {"avx512vnni", "avx512f"},
-    {"avx512bf16", "avx512bw"}, {"avx512fp16", "avx512bw"}, {"dotprod", "neon"},   {"fullfp16", "neon"},
-    {"sve", "fullfp16"},      {"sve2", "sve"},
+    {"avx", "sse4.2"},
+    {"f16c", "avx"},
+    {"fma", "avx"},
+    {"avx2", "avx"},
+    {"avxvnni", "avx2"},
+    {"avx512f", "avx2"},
+    {"avx512f", "f16c"},
+    {"avx512f", "fma"},
+    {"avx512bw", "avx512f"},
+    {"avx512dq", "avx512f"},
+    {"avx512vl", "avx512f"},
+    {"avx512vnni", "avx512f"},
+    {"avx512bf16", "avx512bw"},
+    {"avx512fp16", "avx512bw"},
+    {"dotprod", "neon"},
+    {"fullfp16", "neon"},
+    {"sve", "fullfp16"},
+    {"sve2", "sve"},
 };
 
 using FeatureSet = std::set<std::string, std::less<>>;

@@ -29,10 +29,10 @@ TEST_P(CpuTableTest, FeaturesOfEveryCpuAreLlvms) {
   if (target == nullptr) GTEST_SKIP() << "this LLVM has no back end for " << GetParam();
   const CpuArch arch = ArchOfTriple(GetParam());
   const std::vector<std::string> features =
-      arch == CpuArch::kX86
-          ? std::vector<std::string>{"sse4.2", "avx", "f16c", "fma", "avx2", "avxvnni", "avx512f", "avx512bw",
-                                     "avx512dq", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16", "amx-int8"}
-          : std::vector<std::string>{"neon", "fullfp16", "dotprod", "bf16", "i8mm", "sve", "sve2"};
+      arch == CpuArch::kX86 ? std::vector<std::string>{"sse4.2",     "avx",        "f16c",       "fma",      "avx2",
+                                                       "avxvnni",    "avx512f",    "avx512bw",   "avx512dq", "avx512vl",
+                                                       "avx512vnni", "avx512bf16", "avx512fp16", "amx-int8"}
+                            : std::vector<std::string>{"neon", "fullfp16", "dotprod", "bf16", "i8mm", "sve", "sve2"};
   for (std::string_view cpu : KnownCpus(arch)) {
     std::unique_ptr<llvm::MCSubtargetInfo> info(
         target->createMCSubtargetInfo(triple, llvm::StringRef(cpu.data(), cpu.size()), ""));

@@ -7,9 +7,9 @@
 namespace hone {
 
 struct CpuIdentity {
-  std::string vendor;      // "AuthenticAMD", "GenuineIntel", ...; empty where CPUID does not exist.
-  std::string brand;       // "AMD EPYC 9654 96-Core Processor".
-  int family = 0;          // With the extended family and model added, as manuals list them.
+  std::string vendor;  // "AuthenticAMD", "GenuineIntel", ...; empty where CPUID does not exist.
+  std::string brand;   // "AMD EPYC 9654 96-Core Processor".
+  int family = 0;      // With the extended family and model added, as manuals list them.
   int model = 0;
   int stepping = 0;
   std::string hypervisor;  // "KVMKVMKVM", "Microsoft Hv", ...; empty on bare metal.

@@ -12,7 +12,16 @@
 namespace hone {
 
 // Numbers of DLPack's DLDeviceType.
-enum class DeviceType { kCpu = 1, kCuda = 2, kOpenCl = 4, kVulkan = 7, kMetal = 8, kRocm = 10, kWebGpu = 15, kHexagon = 16 };
+enum class DeviceType {
+  kCpu = 1,
+  kCuda = 2,
+  kOpenCl = 4,
+  kVulkan = 7,
+  kMetal = 8,
+  kRocm = 10,
+  kWebGpu = 15,
+  kHexagon = 16
+};
 
 enum class AttributeType { kInt, kBool, kString, kStrings };
 using AttributeValue = std::variant<int64_t, bool, std::string, std::vector<std::string>>;
@@ -27,7 +36,7 @@ struct TargetKindInfo {
   std::string_view name;
   DeviceType device_type;
   std::vector<std::string_view> default_keys;
-  std::vector<AttributeSpec> attributes;  // Without those that every kind takes.
+  std::vector<AttributeSpec> attributes;   // Without those that every kind takes.
   std::vector<std::string_view> required;  // Attributes a complete target must have.
 };
 

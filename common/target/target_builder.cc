@@ -16,10 +16,14 @@ namespace {
 
 std::string_view TypeName(AttributeType type) {
   switch (type) {
-    case AttributeType::kInt: return "an integer";
-    case AttributeType::kBool: return "0 or 1";
-    case AttributeType::kString: return "a string";
-    case AttributeType::kStrings: return "a list of strings";
+    case AttributeType::kInt:
+      return "an integer";
+    case AttributeType::kBool:
+      return "0 or 1";
+    case AttributeType::kString:
+      return "a string";
+    case AttributeType::kStrings:
+      return "a list of strings";
   }
   return "";
 }
@@ -45,18 +49,24 @@ absl::StatusOr<AttributeValue> ParseValue(const TargetKindInfo& kind, const Attr
       if (text == "1" || text == "true" || text == "True") return AttributeValue(true);
       if (text == "0" || text == "false" || text == "False") return AttributeValue(false);
       return Mismatch(kind, spec, text);
-    case AttributeType::kString: return AttributeValue(std::string(text));
-    case AttributeType::kStrings: return AttributeValue(SplitList(text));
+    case AttributeType::kString:
+      return AttributeValue(std::string(text));
+    case AttributeType::kStrings:
+      return AttributeValue(SplitList(text));
   }
   return Mismatch(kind, spec, text);
 }
 
 bool HasType(const AttributeValue& value, AttributeType type) {
   switch (type) {
-    case AttributeType::kInt: return std::holds_alternative<int64_t>(value);
-    case AttributeType::kBool: return std::holds_alternative<bool>(value);
-    case AttributeType::kString: return std::holds_alternative<std::string>(value);
-    case AttributeType::kStrings: return std::holds_alternative<std::vector<std::string>>(value);
+    case AttributeType::kInt:
+      return std::holds_alternative<int64_t>(value);
+    case AttributeType::kBool:
+      return std::holds_alternative<bool>(value);
+    case AttributeType::kString:
+      return std::holds_alternative<std::string>(value);
+    case AttributeType::kStrings:
+      return std::holds_alternative<std::vector<std::string>>(value);
   }
   return false;
 }
@@ -91,9 +101,9 @@ TargetBuilder::TargetBuilder(const Target& base)
 absl::StatusOr<const AttributeSpec*> TargetBuilder::Find(std::string_view name) const {
   const AttributeSpec* spec = FindAttribute(*kind_, name);
   if (spec != nullptr) return spec;
-  return absl::InvalidArgumentError(ToAbsl(StrCat("target ", kind_->name, ": unknown attribute \"", name,
-                                                  "\"; the nearest is \"", NearestName(name, AttributeNames(*kind_)),
-                                                  "\"")));
+  return absl::InvalidArgumentError(
+      ToAbsl(StrCat("target ", kind_->name, ": unknown attribute \"", name, "\"; the nearest is \"",
+                    NearestName(name, AttributeNames(*kind_)), "\"")));
 }
 
 absl::Status TargetBuilder::SetText(std::string_view name, std::string_view value) {
@@ -136,8 +146,8 @@ absl::Status TargetBuilder::CheckRanges() const {
     if (it == attributes_.end()) continue;
     const int64_t* value = std::get_if<int64_t>(&it->second);
     if (value != nullptr && *value < 1) {
-      return absl::InvalidArgumentError(ToAbsl(
-          StrCat("target ", kind_->name, ": attribute \"", name, "\" is ", *value, ", expected at least 1")));
+      return absl::InvalidArgumentError(
+          ToAbsl(StrCat("target ", kind_->name, ": attribute \"", name, "\" is ", *value, ", expected at least 1")));
     }
   }
   return absl::OkStatus();
@@ -152,18 +162,17 @@ absl::Status TargetBuilder::CheckCpu() const {
   std::vector<CpuArch> archs = {CpuArch::kHexagon};
   if (kind_->name == "llvm") {
     const auto triple = attributes_.find("mtriple");
-    archs = triple == attributes_.end()
-                ? std::vector<CpuArch>{CpuArch::kX86, CpuArch::kAArch64}
-                : std::vector<CpuArch>{ArchOfTriple(std::get<std::string>(triple->second))};
+    archs = triple == attributes_.end() ? std::vector<CpuArch>{CpuArch::kX86, CpuArch::kAArch64}
+                                        : std::vector<CpuArch>{ArchOfTriple(std::get<std::string>(triple->second))};
   }
   std::vector<std::string_view> names;
   for (CpuArch arch : archs) {
     if (IsKnownCpu(arch, name)) return absl::OkStatus();
     for (std::string_view cpu : KnownCpus(arch)) names.push_back(cpu);
   }
-  return absl::InvalidArgumentError(ToAbsl(StrCat("target ", kind_->name, ": unknown CPU \"", name,
-                                                  "\" in attribute \"mcpu\"; the nearest is \"",
-                                                  NearestName(name, names), "\"")));
+  return absl::InvalidArgumentError(
+      ToAbsl(StrCat("target ", kind_->name, ": unknown CPU \"", name, "\" in attribute \"mcpu\"; the nearest is \"",
+                    NearestName(name, names), "\"")));
 }
 
 absl::StatusOr<Target> TargetBuilder::Build() && {

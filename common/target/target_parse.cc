@@ -141,7 +141,8 @@ absl::StatusOr<Target> FromObject(const Json& object) {
 
 absl::StatusOr<Target> Target::Parse(std::string_view text) {
   constexpr size_t kMaxBytes = 64 << 10;
-  if (text.size() > kMaxBytes) return Invalid(StrCat("target has ", text.size(), " bytes, expected at most ", kMaxBytes));
+  if (text.size() > kMaxBytes)
+    return Invalid(StrCat("target has ", text.size(), " bytes, expected at most ", kMaxBytes));
   const size_t start = text.find_first_not_of(" \t\n");
   if (start == std::string_view::npos || text[start] != '{') return ParseString(text);
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);

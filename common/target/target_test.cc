@@ -55,9 +55,9 @@ TEST(TargetTest, TagsCarryTheLimitsOfTheDevice) {
   EXPECT_EQ(a100.device_type(), DeviceType::kCuda);
   EXPECT_EQ(Of("aws/cpu/c5.9xlarge").GetInt("num-cores"), 18);
   EXPECT_EQ(Of("aws/cpu/c5.9xlarge -num-cores=2").GetInt("num-cores"), 2);
-  EXPECT_EQ(Of(R"({"tag":"nvidia/nvidia-a100","max_shared_memory_per_block":1000})")
-                .GetInt("max_shared_memory_per_block"),
-            1000);
+  EXPECT_EQ(
+      Of(R"({"tag":"nvidia/nvidia-a100","max_shared_memory_per_block":1000})").GetInt("max_shared_memory_per_block"),
+      1000);
   for (std::string_view tag : TargetTags()) EXPECT_OK(Target::Parse(tag));
 }
 

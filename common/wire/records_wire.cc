@@ -268,7 +268,8 @@ v1::TuningRecord ToProto(const TuningRecord& record) {
   if (record.file_run_secs) {
     v1::FileRunSecs& file = *proto.mutable_file_run_secs();
     file.set_is_null(!record.file_run_secs->has_value());
-    if (*record.file_run_secs) file.mutable_secs()->Add((*record.file_run_secs)->begin(), (*record.file_run_secs)->end());
+    if (*record.file_run_secs)
+      file.mutable_secs()->Add((*record.file_run_secs)->begin(), (*record.file_run_secs)->end());
   }
   return proto;
 }

@@ -229,8 +229,9 @@ void Coordinator::FailSearch(JobEntry& job, int task, const std::string& cause) 
 void Coordinator::Quarantine(JobEntry& job, const Lease& lease, absl::Time now) {
   const JobRun::SlotRun& slot = job.run->slot(lease.ref);
   Outcome outcome;
-  outcome.run.failure = Failure{FailureKind::kDeviceLost, StrCat("quarantined after ", slot.attempts + slot.returns,
-                                             " leases without an outcome; the last: ", slot.last_cause)};
+  outcome.run.failure =
+      Failure{FailureKind::kDeviceLost, StrCat("quarantined after ", slot.attempts + slot.returns,
+                                               " leases without an outcome; the last: ", slot.last_cause)};
   outcome.build_time = slot.build_time;
   FinishSlot(lease, std::move(outcome), now);
 }
@@ -320,8 +321,8 @@ void Coordinator::BuildFailed(std::string_view worker, const LeaseToken& token, 
   Dispatch(now);
 }
 
-void Coordinator::RunDone(std::string_view worker, const LeaseToken& token, RunResult run,
-                          std::vector<TensorInfo> args, absl::Time now) {
+void Coordinator::RunDone(std::string_view worker, const LeaseToken& token, RunResult run, std::vector<TensorInfo> args,
+                          absl::Time now) {
   Lease* found = FindLease(worker, token);
   if (found == nullptr || found->role != WorkerRole::kRun) return DropLate(worker, token);
   WorkerState& state = *workers_.Find(worker);
@@ -405,8 +406,9 @@ void Coordinator::StartSearch(JobEntry& job, JobRun::SearchOrder order, WorkerSt
 void Coordinator::StartSlot(WorkerRole role, JobEntry& job, int task, WorkerState& worker, absl::Time now) {
   const JobDefinition& definition = job.run->definition();
   bool build = role == WorkerRole::kBuild;
-  absl::Duration limit = (build ? definition.build_timeout : definition.policy.timeout) *
-                             worker.info.slots[static_cast<int>(role)] + options_.lease_slack;
+  absl::Duration limit =
+      (build ? definition.build_timeout : definition.policy.timeout) * worker.info.slots[static_cast<int>(role)] +
+      options_.lease_slack;
   Lease& lease = Grant(role, worker, job, limit, now);
   lease.ref = build ? job.run->TakeBuild(task) : job.run->TakeRun(task);
   const JobRun::SlotRun& slot = job.run->slot(lease.ref);
@@ -547,9 +549,9 @@ std::vector<std::string> Coordinator::Doing(const WorkerState& worker) const {
       lines.push_back(StrCat("search ", lease.job_id, " task ", job.searching->task, " round ", job.searching->round));
     } else {
       Slot slot = job.run->SlotOf(lease.ref);
-      lines.push_back(StrCat(WorkerRoleName(lease.role), " ", lease.job_id, " task ", slot.task,
-                             slot.round == kBaselineRound ? " baseline"
-                                                          : StrCat(" round ", slot.round, " slot ", slot.slot)));
+      lines.push_back(
+          StrCat(WorkerRoleName(lease.role), " ", lease.job_id, " task ", slot.task,
+                 slot.round == kBaselineRound ? " baseline" : StrCat(" round ", slot.round, " slot ", slot.slot)));
     }
   }
   return lines;

@@ -28,14 +28,14 @@ namespace hone {
 struct CoordinatorOptions {
   uint64_t leader_epoch = 1;
   absl::Duration heartbeat = absl::Seconds(5);
-  absl::Duration lease_timeout = absl::Seconds(15);   // Silence after which a worker is lost.
-  absl::Duration forget_worker = absl::Minutes(10);   // A lost worker is shown that long.
-  absl::Duration lease_slack = absl::Seconds(60);     // A lease ends at the latest its time-out + slack after grant.
+  absl::Duration lease_timeout = absl::Seconds(15);  // Silence after which a worker is lost.
+  absl::Duration forget_worker = absl::Minutes(10);  // A lost worker is shown that long.
+  absl::Duration lease_slack = absl::Seconds(60);    // A lease ends at the latest its time-out + slack after grant.
   absl::Duration search_deadline = absl::Minutes(30);
   int max_attempts = 3;
-  int max_search_losses = 10;      // A search runs long: its worker may be restarted for reasons of its own.
-  int max_returns = 20;            // Leases given back without fault, per slot.
-  int max_faults_in_a_row = 5;     // Then the worker gets nothing for `quarantine`.
+  int max_search_losses = 10;   // A search runs long: its worker may be restarted for reasons of its own.
+  int max_returns = 20;         // Leases given back without fault, per slot.
+  int max_faults_in_a_row = 5;  // Then the worker gets nothing for `quarantine`.
   absl::Duration quarantine = absl::Seconds(30);
 };
 

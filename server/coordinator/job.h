@@ -28,7 +28,7 @@ struct JobDefinition {
   std::string request_id;  // Chosen by the client; makes submitting idempotent.
   std::string name;
   std::vector<TaskDefinition> tasks;
-  int64_t max_trials = 64;           // Over all tasks.
+  int64_t max_trials = 64;  // Over all tasks.
   int64_t max_trials_per_task = 64;
   int trials_per_round = 64;
   std::string strategy = "evolutionary";
@@ -89,9 +89,9 @@ struct TaskReport {
   double flops = 0;
   int64_t trials = 0;  // Finished, failed ones included.
   int64_t failed = 0;
-  int rounds = 0;      // Finished.
+  int rounds = 0;  // Finished.
   Metric metric = Metric::kSeconds;
-  double best = 0;     // 0 = none yet.
+  double best = 0;  // 0 = none yet.
   Slot best_slot;
   std::string pool;     // Of the job; part of the best record's id.
   double baseline = 0;  // 0 = not measured.

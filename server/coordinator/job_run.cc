@@ -245,7 +245,8 @@ std::string JobRun::Hopeless() const {
   for (const TaskRun& task : tasks_) {
     if (task.error.empty()) return "";
   }
-  return tasks_.empty() ? "the job has no tasks" : StrCat("task \"", definition_.tasks[0].name, "\": ", tasks_[0].error);
+  return tasks_.empty() ? "the job has no tasks"
+                        : StrCat("task \"", definition_.tasks[0].name, "\": ", tasks_[0].error);
 }
 
 JobReport JobRun::Report(absl::Time now) const {

@@ -35,7 +35,7 @@ class JobRun {
     std::string last_cause;
     Digest artifact_key;
     absl::Duration build_time = absl::ZeroDuration();
-    Outcome outcome;   // From kSaving on.
+    Outcome outcome;  // From kSaving on.
   };
   struct SearchOrder {
     int task = 0;

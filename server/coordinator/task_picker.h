@@ -9,7 +9,7 @@
 namespace hone {
 
 struct TaskHistory {
-  bool alive = true;         // Not exhausted, below its own limit.
+  bool alive = true;  // Not exhausted, below its own limit.
   double weight = 1;
   int rounds_given = 0;      // Rounds this task was picked for.
   std::vector<double> best;  // Best latency in ms after each finished round; kNoLatency while all failed.

@@ -18,8 +18,8 @@ absl::Status ValidateTask(const TaskDefinition& task, int index) {
     return Bad(where + ".workload.script", StrCat(task.workload.script.size(), " bytes"), "at most 8 MiB");
   }
   if (task.workload.id != WorkloadId(task.workload.script)) {
-    return Bad(where + ".workload.id", task.workload.id.Hex(), StrCat("the id of its script, ",
-                                                                     WorkloadId(task.workload.script).Hex()));
+    return Bad(where + ".workload.id", task.workload.id.Hex(),
+               StrCat("the id of its script, ", WorkloadId(task.workload.script).Hex()));
   }
   if (!(task.weight > 0 && task.weight <= 1e12)) return Bad(where + ".weight", StrCat(task.weight), "more than 0");
   if (task.target_json.empty()) return Bad(where + ".target", "empty", "a complete target");

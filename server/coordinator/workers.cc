@@ -100,8 +100,7 @@ std::string Workers::WhyNone(WorkerRole role, const std::string& target) const {
       why = StrCat("worker ", name, " drains");
       continue;
     }
-    std::string mismatch =
-        role == WorkerRole::kRun ? TargetMismatch(worker.info.target_json, target) : std::string();
+    std::string mismatch = role == WorkerRole::kRun ? TargetMismatch(worker.info.target_json, target) : std::string();
     if (mismatch.empty()) return "";
     why = StrCat("no worker can run it; ", name, ": ", mismatch);
   }

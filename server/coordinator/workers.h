@@ -20,7 +20,7 @@ struct WorkerInfo {
   std::string target_json;             // Empty = any.
   DeviceFingerprint device;
   Revisions revisions;
-  uint64_t incarnation = 0;            // Of the process.
+  uint64_t incarnation = 0;  // Of the process.
 };
 
 struct WorkerState {

@@ -20,8 +20,8 @@ inline constexpr double kFailedCost = 1e10;
 // How well a model ranks, on candidates it had not seen.
 struct RankQuality {
   int candidates = 0;
-  double spearman = 0;   // Rank correlation of score and speed, -1..1.
-  double top_1 = 0;      // Best cost / cost of the best-scored one; top_k: best within the k best-scored.
+  double spearman = 0;  // Rank correlation of score and speed, -1..1.
+  double top_1 = 0;     // Best cost / cost of the best-scored one; top_k: best within the k best-scored.
   double top_8 = 0;
 };
 // `scores` higher is better, `costs` in seconds; failed candidates count as slowest.

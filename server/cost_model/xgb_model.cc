@@ -41,9 +41,8 @@ using Matrix = std::unique_ptr<void, MatrixCloser>;
 
 absl::StatusOr<Matrix> MakeMatrix(const Packed& packed) {
   DMatrixHandle handle = nullptr;
-  HONE_RETURN_IF_ERROR(Check(XGDMatrixCreateFromMat(packed.values.data(), packed.rows(), packed.columns,
-                                                    std::nanf(""), &handle),
-                             "matrix"));
+  HONE_RETURN_IF_ERROR(Check(
+      XGDMatrixCreateFromMat(packed.values.data(), packed.rows(), packed.columns, std::nanf(""), &handle), "matrix"));
   return Matrix(handle);
 }
 
@@ -123,11 +122,16 @@ absl::Status XgbModel::Train() {
   BoosterHandle booster = nullptr;
   HONE_RETURN_IF_ERROR(Check(XGBoosterCreate(&handle, 1, &booster), "create"));
   // One thread: histogram sums then do not depend on how rows were shared out.
-  const std::pair<const char*, std::string> params[] = {
-      {"max_depth", StrCat(config_.max_depth)}, {"gamma", StrCat(config_.gamma)},
-      {"min_child_weight", StrCat(config_.min_child_weight)}, {"eta", StrCat(config_.eta)},
-      {"seed", StrCat(config_.seed)}, {"nthread", "1"}, {"tree_method", "hist"}, {"verbosity", "0"},
-      {"disable_default_eval_metric", "1"}, {"base_score", "0.5"}};
+  const std::pair<const char*, std::string> params[] = {{"max_depth", StrCat(config_.max_depth)},
+                                                        {"gamma", StrCat(config_.gamma)},
+                                                        {"min_child_weight", StrCat(config_.min_child_weight)},
+                                                        {"eta", StrCat(config_.eta)},
+                                                        {"seed", StrCat(config_.seed)},
+                                                        {"nthread", "1"},
+                                                        {"tree_method", "hist"},
+                                                        {"verbosity", "0"},
+                                                        {"disable_default_eval_metric", "1"},
+                                                        {"base_score", "0.5"}};
   absl::Status status;
   for (const auto& [name, value] : params) status.Update(Check(XGBoosterSetParam(booster, name, value.c_str()), name));
   double best = HUGE_VAL;

@@ -16,10 +16,10 @@ struct XgbConfig {
   double min_child_weight = 0;
   double eta = 0.2;
   int seed = 43;
-  int num_warmup_samples = 100;     // Below this many samples scores are random.
+  int num_warmup_samples = 100;  // Below this many samples scores are random.
   int early_stopping_rounds = 50;
   int max_rounds = 10000;
-  bool adaptive_training = true;    // Retrain only when the data has grown by a fifth.
+  bool adaptive_training = true;  // Retrain only when the data has grown by a fifth.
 };
 
 class XgbModel final : public CostModel {

@@ -1,5 +1,5 @@
-// Where workloads and tuning records are kept. Kinds: memory, json, postgres, union, ordered-union, schedule-fn, remote;
-// one suite of tests (database_suite.h) runs on every kind that stores.
+// Where workloads and tuning records are kept. Kinds: memory, json, postgres, union, ordered-union, schedule-fn,
+// remote; one suite of tests (database_suite.h) runs on every kind that stores.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +19,21 @@ namespace hone {
 
 // What RecordService asks: the best records of one group of workloads.
 struct RecordQuery {
-  Digest key;                                              // Grouping key under `equality`.
+  Digest key;  // Grouping key under `equality`.
   ModuleEquality equality = ModuleEquality::kStructural;
-  std::string target_json;                                 // Empty = any.
-  std::string device_class;                                // Empty = any.
+  std::string target_json;   // Empty = any.
+  std::string device_class;  // Empty = any.
   Metric metric = Metric::kSeconds;
   std::vector<Trust> trust = {Trust::kVerified};
-  std::vector<std::string> pools;                          // Empty = all.
+  std::vector<std::string> pools;  // Empty = all.
   int limit = 1;
 };
 
 struct RecordPageRequest {
-  std::string job_id;      // Empty = all.
-  Digest workload_id;      // Zero = all.
+  std::string job_id;  // Empty = all.
+  Digest workload_id;  // Zero = all.
   bool include_failed = true;
-  uint64_t after = 0;      // Cursor of the page before; 0 = from the start.
+  uint64_t after = 0;  // Cursor of the page before; 0 = from the start.
   int limit = 100;
 };
 struct RecordPage {

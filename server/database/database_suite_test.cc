@@ -243,21 +243,20 @@ TEST_P(DatabaseSuite, AnImportKeepsWhatTheFileSaid) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, DatabaseSuite,
-    ::testing::Values(
-        Kind{"memory", [](Folder&, ModuleEquality e) { return std::make_unique<MemoryDatabase>(e); }},
-        Kind{"json",
-             [](Folder& folder, ModuleEquality e) -> std::unique_ptr<Database> {
-               auto database = JsonDatabase::Open(folder.path_, {.equality = e, .codec = {}});
-               EXPECT_OK(database.status());
-               return *std::move(database);
-             }},
-        Kind{"postgres",
-             [](Folder&, ModuleEquality e) -> std::unique_ptr<Database> {
-               std::string url = testing::SharedCluster().NewDatabase();
-               EXPECT_OK(MigratePostgres(url));
-               EXPECT_OK(MigratePostgres(url));  // A second time changes nothing.
-               return std::make_unique<PostgresDatabase>(url, e);
-             }}),
+    ::testing::Values(Kind{"memory", [](Folder&, ModuleEquality e) { return std::make_unique<MemoryDatabase>(e); }},
+                      Kind{"json",
+                           [](Folder& folder, ModuleEquality e) -> std::unique_ptr<Database> {
+                             auto database = JsonDatabase::Open(folder.path_, {.equality = e, .codec = {}});
+                             EXPECT_OK(database.status());
+                             return *std::move(database);
+                           }},
+                      Kind{"postgres",
+                           [](Folder&, ModuleEquality e) -> std::unique_ptr<Database> {
+                             std::string url = testing::SharedCluster().NewDatabase();
+                             EXPECT_OK(MigratePostgres(url));
+                             EXPECT_OK(MigratePostgres(url));  // A second time changes nothing.
+                             return std::make_unique<PostgresDatabase>(url, e);
+                           }}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // --- Only of the json kind.

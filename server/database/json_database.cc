@@ -60,14 +60,14 @@ struct OwnEntry {
 absl::StatusOr<std::vector<OwnEntry>> LoadOwn(const std::string& path, int64_t& good_size) {
   std::vector<OwnEntry> entries;
   HONE_ASSIGN_OR_RETURN(good_size, ForEachLine(path, [&](int64_t, std::string& line) {
-    absl::StatusOr<std::vector<std::string_view>> parts = SplitJsonArray(line);
-    if (!parts.ok() || parts->size() != 3 || (*parts)[1].size() < 2) return;
-    absl::StatusOr<int64_t> number = ParseJsonInteger((*parts)[0]);
-    if (!number.ok() || *number < 0 || *number > (int64_t{1} << 32)) return;
-    if (*number >= static_cast<int64_t>(entries.size())) entries.resize(*number + 1);
-    std::string_view check = (*parts)[1];
-    entries[*number] = {std::string(check.substr(1, check.size() - 2)), std::string((*parts)[2])};
-  }));
+                          absl::StatusOr<std::vector<std::string_view>> parts = SplitJsonArray(line);
+                          if (!parts.ok() || parts->size() != 3 || (*parts)[1].size() < 2) return;
+                          absl::StatusOr<int64_t> number = ParseJsonInteger((*parts)[0]);
+                          if (!number.ok() || *number < 0 || *number > (int64_t{1} << 32)) return;
+                          if (*number >= static_cast<int64_t>(entries.size())) entries.resize(*number + 1);
+                          std::string_view check = (*parts)[1];
+                          entries[*number] = {std::string(check.substr(1, check.size() - 2)), std::string((*parts)[2])};
+                        }));
   return entries;
 }
 
@@ -105,7 +105,8 @@ absl::StatusOr<std::unique_ptr<JsonDatabase>> JsonDatabase::Open(const std::stri
     database->warnings_.push_back(StrCat("and ", database->more_warnings_, " more"));
   }
   if (!database->options_.read_only) {
-    for (File* file : {&database->workloads_, &database->records_, &database->own_workloads_, &database->own_records_}) {
+    for (File* file :
+         {&database->workloads_, &database->records_, &database->own_workloads_, &database->own_records_}) {
       HONE_RETURN_IF_ERROR(database->OpenForAppend(*file));
     }
   }
@@ -175,19 +176,20 @@ absl::Status JsonDatabase::LoadWorkloads() {
     if (line.size() > kMaxLineBytes) return absl::InvalidArgumentError("longer than 64 MiB");
     return ParseTvmWorkloadLine(line, options_.codec);
   };
-  HONE_ASSIGN_OR_RETURN(int64_t size, ForEachLine(workloads_.path, [&](int64_t number, std::string& line) {
-    mutex_.AssertHeld();
-    ++workloads_.lines;
-    absl::StatusOr<Workload> workload = parse(number, line);
-    if (!workload.ok()) {
-      return Warn(StrCat("database_workload.json line ", number + 1, ": ", ToStd(workload.status().message())));
-    }
-    if (index_.FindWorkload(workload->id) == nullptr) {
-      line_of_[workload->id] = number;
-      index_.AddWorkload(*workload);
-    }
-    by_line_[number] = workload->id;
-  }));
+  HONE_ASSIGN_OR_RETURN(
+      int64_t size, ForEachLine(workloads_.path, [&](int64_t number, std::string& line) {
+        mutex_.AssertHeld();
+        ++workloads_.lines;
+        absl::StatusOr<Workload> workload = parse(number, line);
+        if (!workload.ok()) {
+          return Warn(StrCat("database_workload.json line ", number + 1, ": ", ToStd(workload.status().message())));
+        }
+        if (index_.FindWorkload(workload->id) == nullptr) {
+          line_of_[workload->id] = number;
+          index_.AddWorkload(*workload);
+        }
+        by_line_[number] = workload->id;
+      }));
   if (options_.read_only) return absl::OkStatus();
   HONE_RETURN_IF_ERROR(CutTo(workloads_.path, size));
   return CutTo(own_workloads_.path, own_size);
@@ -206,23 +208,25 @@ absl::Status JsonDatabase::LoadRecords() {
     parsed.record = std::move(full);
     return parsed;
   };
-  HONE_ASSIGN_OR_RETURN(int64_t size, ForEachLine(records_.path, [&](int64_t number, std::string& line) {
-    mutex_.AssertHeld();
-    ++records_.lines;
-    absl::StatusOr<IndexedRecord> parsed = parse(number, line);
-    if (parsed.ok() && !by_line_.contains(parsed->workload_index)) {
-      parsed = absl::InvalidArgumentError(StrCat("workload ", parsed->workload_index, " is not in the workload file"));
-    }
-    if (!parsed.ok()) {
-      return Warn(StrCat("database_tuning_record.json line ", number + 1, ": ", ToStd(parsed.status().message())));
-    }
-    TuningRecord& record = parsed->record;
-    record.workload_id = by_line_[parsed->workload_index];
-    if (record.id == Digest{}) record.id = RecordId(record);
-    // Equal lines of an import are kept apart, as TVM does.
-    if (index_.HasRecord(record.id)) record.id = Sha256(StrCat(record.id.Hex(), " line ", number));
-    index_.AddRecord(std::move(record));
-  }));
+  HONE_ASSIGN_OR_RETURN(
+      int64_t size, ForEachLine(records_.path, [&](int64_t number, std::string& line) {
+        mutex_.AssertHeld();
+        ++records_.lines;
+        absl::StatusOr<IndexedRecord> parsed = parse(number, line);
+        if (parsed.ok() && !by_line_.contains(parsed->workload_index)) {
+          parsed =
+              absl::InvalidArgumentError(StrCat("workload ", parsed->workload_index, " is not in the workload file"));
+        }
+        if (!parsed.ok()) {
+          return Warn(StrCat("database_tuning_record.json line ", number + 1, ": ", ToStd(parsed.status().message())));
+        }
+        TuningRecord& record = parsed->record;
+        record.workload_id = by_line_[parsed->workload_index];
+        if (record.id == Digest{}) record.id = RecordId(record);
+        // Equal lines of an import are kept apart, as TVM does.
+        if (index_.HasRecord(record.id)) record.id = Sha256(StrCat(record.id.Hex(), " line ", number));
+        index_.AddRecord(std::move(record));
+      }));
   by_line_.clear();
   if (options_.read_only) return absl::OkStatus();
   HONE_RETURN_IF_ERROR(CutTo(records_.path, size));

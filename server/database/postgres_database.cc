@@ -12,9 +12,12 @@ namespace {
 
 std::string KeyColumn(ModuleEquality equality) {
   switch (equality) {
-    case ModuleEquality::kStructural: return "key_structural";
-    case ModuleEquality::kIgnoreNdarray: return "key_ignore_ndarray";
-    case ModuleEquality::kAnchorBlock: return "key_anchor_block";
+    case ModuleEquality::kStructural:
+      return "key_structural";
+    case ModuleEquality::kIgnoreNdarray:
+      return "key_ignore_ndarray";
+    case ModuleEquality::kAnchorBlock:
+      return "key_anchor_block";
   }
   return "";
 }
@@ -147,9 +150,10 @@ absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::Best(const RecordQue
   PgArray pools;
   for (const std::string& pool : query.pools) pools.Add(pool);
   HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    std::string sql = StrCat(kSelectRecord,
-                             "WHERE r.workload = ANY ($1::int[]) AND r.metric = $2 AND r.median IS NOT NULL "
-                             "AND r.trust = ANY ($3::smallint[]) AND ($4::text[] = '{}' OR r.pool = ANY ($4::text[])) ");
+    std::string sql =
+        StrCat(kSelectRecord,
+               "WHERE r.workload = ANY ($1::int[]) AND r.metric = $2 AND r.median IS NOT NULL "
+               "AND r.trust = ANY ($3::smallint[]) AND ($4::text[] = '{}' OR r.pool = ANY ($4::text[])) ");
     if (!query.device_class.empty()) sql += "AND r.device_class = " + work.quote(query.device_class) + " ";
     sql += "ORDER BY r.median, r.seq";
     if (query.target_json.empty()) StrAppend(&sql, " LIMIT ", query.limit);
@@ -192,8 +196,8 @@ absl::StatusOr<RecordPage> PostgresDatabase::ListRecords(const RecordPageRequest
     if (!request.job_id.empty()) sql += "AND r.job_id = " + work.quote(request.job_id) + " ";
     if (request.workload_id != Digest{}) sql += "AND w.id = '" + PgBytes(request.workload_id) + "'::bytea ";
     if (!request.include_failed) sql += "AND r.failure IS NULL ";
-    pqxx::result rows = work.exec_params(sql + "ORDER BY r.seq LIMIT $2", static_cast<int64_t>(request.after),
-                                         request.limit);
+    pqxx::result rows =
+        work.exec_params(sql + "ORDER BY r.seq LIMIT $2", static_cast<int64_t>(request.after), request.limit);
     HONE_ASSIGN_OR_RETURN(page.records, RecordsOf(rows));
     bool full = static_cast<int>(rows.size()) == request.limit;
     page.cursor = full && !rows.empty() ? rows[rows.size() - 1][4].as<uint64_t>() : 0;

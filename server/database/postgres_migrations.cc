@@ -98,7 +98,8 @@ absl::Status MigratePostgres(const std::string& url) {
   PostgresConnection connection(url);
   return connection.Run([](pqxx::transaction_base& work) -> absl::Status {
     work.exec("SELECT pg_advisory_xact_lock(7237001)");  // One server migrates at a time.
-    work.exec("CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
+    work.exec(
+        "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
     int step = work.exec1("SELECT coalesce(max(step), 0) FROM migrations")[0].as<int>();
     if (step > kNewest) {
       return absl::FailedPreconditionError(

@@ -120,7 +120,8 @@ absl::StatusOr<int64_t> InsertRecords(pqxx::transaction_base& work, absl::Span<c
       "created, detail FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::text[], $5::smallint[], $6::smallint[], "
       "$7::float8[], $8::float8[], $9::boolean[], $10::smallint[], $11::text[], $12::text[], $13::float8[], "
       "$14::bytea[]) WITH ORDINALITY AS n (id, workload, skeleton, job, trust, metric, median, mean, valid, failure, "
-      "device, pool, created, detail, place) JOIN workloads w ON w.id = n.workload JOIN skeletons s ON s.id = n.skeleton "
+      "device, pool, created, detail, place) JOIN workloads w ON w.id = n.workload JOIN skeletons s ON s.id = "
+      "n.skeleton "
       "ORDER BY place ON CONFLICT (id) DO NOTHING",
       c.id.text(), c.workload.text(), c.skeleton.text(), c.job.text(), c.trust.text(), c.metric.text(), c.median.text(),
       c.mean.text(), c.valid.text(), c.failure.text(), c.device.text(), c.pool.text(), c.created.text(),

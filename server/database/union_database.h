@@ -53,7 +53,8 @@ class OrderedUnionDatabase final : public QueryOnlyDatabase {
 // this class does not.
 class ScheduleFnDatabase final : public QueryOnlyDatabase {
  public:
-  using Function = std::function<absl::StatusOr<std::optional<std::string>>(const Workload&, std::string_view task_name)>;
+  using Function =
+      std::function<absl::StatusOr<std::optional<std::string>>(const Workload&, std::string_view task_name)>;
   explicit ScheduleFnDatabase(Function function) : function_(std::move(function)) {}
   absl::StatusOr<std::optional<TuningRecord>> QueryRecord(const Workload& workload, std::string_view target_json,
                                                           std::string_view workload_name) override;

@@ -1,5 +1,5 @@
-// Plain HTTP for monitoring: /metrics (Prometheus text format) and /healthz. No secrets, no changes; loopback unless the
-// operator says otherwise.
+// Plain HTTP for monitoring: /metrics (Prometheus text format) and /healthz. No secrets, no changes; loopback unless
+// the operator says otherwise.
 #pragma once
 
 #include <memory>

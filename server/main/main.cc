@@ -55,7 +55,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--worker-binary", flags.worker_binary, "The hone-worker for the search worker of this host");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--heartbeat-secs", flags.heartbeat_secs, "Workers report this often")->check(CLI::Range(0.05, 60.0));
-  app.add_option("--lease-secs", flags.lease_secs, "A worker silent for so long is lost")->check(CLI::Range(0.2, 600.0));
+  app.add_option("--lease-secs", flags.lease_secs, "A worker silent for so long is lost")
+      ->check(CLI::Range(0.2, 600.0));
   app.add_flag("--no-search-worker", flags.no_search_worker, "Do not start a search worker on this host");
   app.add_flag("--allow-synthetic", flags.allow_synthetic, "Accept workers with made-up devices (tests)");
 }
@@ -106,8 +107,8 @@ std::unique_ptr<SearchWorker> StartSearchWorker(const Flags& flags, const Server
   }
   char host[64] = "localhost";
   gethostname(host, sizeof(host) - 1);
-  std::vector<std::string> args = {"--server", options.private_listen, "--roles", "search", "--name",
-                                   StrCat("search@", host)};
+  std::vector<std::string> args = {"--server", options.private_listen, "--roles", "search",
+                                   "--name",   StrCat("search@", host)};
   std::vector<std::string> environment;
   if (!server.worker_token().empty()) environment.push_back("HONE_TOKEN=" + server.worker_token());
   return std::make_unique<SearchWorker>(std::move(binary), std::move(args), std::move(environment));

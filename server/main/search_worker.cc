@@ -58,7 +58,9 @@ std::string FindWorkerBinary() {
 }
 
 SearchWorker::SearchWorker(std::string binary, std::vector<std::string> args, std::vector<std::string> environment)
-    : binary_(std::move(binary)), args_(std::move(args)), environment_(std::move(environment)),
+    : binary_(std::move(binary)),
+      args_(std::move(args)),
+      environment_(std::move(environment)),
       thread_([this] { Loop(); }) {}
 
 SearchWorker::~SearchWorker() {

@@ -29,10 +29,10 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   options.intrinsics = intrinsics_;
   absl::StatusOr<Schedule> sch = Schedule::Create(workload_, options);
   if (!sch.ok()) return nullptr;
-  const absl::Status applied =
-      resample ? trace.ApplyTo(*sch, /*remove_postproc=*/true,
-                               [](size_t, const schedule::Instruction&) { return Value::None(); })
-               : trace.ApplyTo(*sch, /*remove_postproc=*/true);
+  const absl::Status applied = resample
+                                   ? trace.ApplyTo(*sch, /*remove_postproc=*/true,
+                                                   [](size_t, const schedule::Instruction&) { return Value::None(); })
+                                   : trace.ApplyTo(*sch, /*remove_postproc=*/true);
   if (!applied.ok()) return nullptr;
   reason = Rejection::kPostproc;
   if (!ApplyPostprocs(space_.postprocs(), *sch).passed()) return nullptr;

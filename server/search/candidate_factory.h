@@ -19,9 +19,9 @@ namespace hone {
 
 // A legal point of a design space.
 struct Individual {
-  schedule::Trace trace;     // With decisions, without the postprocessing part.
-  uint64_t hash = 0;         // Structural hash of the module after the postprocs.
-  FeatureMatrix features;    // Empty when not asked for.
+  schedule::Trace trace;   // With decisions, without the postprocessing part.
+  uint64_t hash = 0;       // Structural hash of the module after the postprocs.
+  FeatureMatrix features;  // Empty when not asked for.
 };
 
 // Why a trace gave no candidate; counted for the log.
@@ -39,8 +39,8 @@ class CandidateFactory {
   std::shared_ptr<const Individual> Make(const schedule::Trace& trace, int64_t seed, bool resample,
                                          Rejection* why = nullptr) const;
 
-  // The whole trace of a candidate, as builders replay it and records keep it: `trace` with its decisions, then what the
-  // postprocs did. An error when `trace` gives no candidate.
+  // The whole trace of a candidate, as builders replay it and records keep it: `trace` with its decisions, then what
+  // the postprocs did. An error when `trace` gives no candidate.
   absl::StatusOr<schedule::Trace> FinalTrace(const schedule::Trace& trace) const;
 
   const ir::IRModule& workload() const { return workload_; }

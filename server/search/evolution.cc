@@ -15,7 +15,8 @@ int WeightedSampler::Draw(CounterRandom& random) const {
   const double u = random.Unit() * prefix_.back();
   const auto at = std::upper_bound(prefix_.begin(), prefix_.end(), u);
   if (prefix_.back() <= 0) return 0;
-  return static_cast<int>(std::min<std::ptrdiff_t>(at - prefix_.begin(), static_cast<std::ptrdiff_t>(prefix_.size()) - 1));
+  return static_cast<int>(
+      std::min<std::ptrdiff_t>(at - prefix_.begin(), static_cast<std::ptrdiff_t>(prefix_.size()) - 1));
 }
 
 namespace {

@@ -50,13 +50,12 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::SampleFresh(const RoundIn
   Population out;
   int fruitless = 0;
   int tried = 0;
-  for (uint64_t pass = 0; static_cast<int>(out.size()) < params_.init_min_unmeasured &&
-                          fruitless < params_.max_fail_count;
-       ++pass) {
+  for (uint64_t pass = 0;
+       static_cast<int>(out.size()) < params_.init_min_unmeasured && fruitless < params_.max_fail_count; ++pass) {
     std::vector<IndividualPtr> found(count);
     ParallelFor(count, input.num_threads, [&](int slot) {
-      CounterRandom random({input.seed, input.task, static_cast<uint64_t>(input.round), kFresh, pass,
-                            static_cast<uint64_t>(slot)});
+      CounterRandom random(
+          {input.seed, input.task, static_cast<uint64_t>(input.round), kFresh, pass, static_cast<uint64_t>(slot)});
       const size_t space = random.Below(input.spaces->size());
       found[slot] = input.factory->Make((*input.spaces)[space], ScheduleSeed(random), /*resample=*/true);
     });
@@ -73,8 +72,8 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::SampleFresh(const RoundIn
 
 EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const RoundInput& input,
                                                                       const Population& population,
-                                                                      const std::vector<double>& scores,
-                                                                      int generation, int& rejected) const {
+                                                                      const std::vector<double>& scores, int generation,
+                                                                      int& rejected) const {
   const WeightedSampler parents(scores);
   std::vector<double> masses = {1 - params_.genetic_mutate_prob};
   double total = 0;
@@ -109,8 +108,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const Roun
         proposal.keep = true;
         return;
       }
-      const auto changed =
-          (*input.mutators)[mutator - 1].mutator->Apply(population[proposal.parent]->trace, random);
+      const auto changed = (*input.mutators)[mutator - 1].mutator->Apply(population[proposal.parent]->trace, random);
       if (changed.has_value()) proposal.child = input.factory->Make(*changed, ScheduleSeed(random), /*resample=*/false);
     });
     std::vector<int> still_open;
@@ -163,8 +161,7 @@ absl::StatusOr<RoundOutput> EvolutionaryStrategy::Propose(const RoundInput& inpu
   RoundOutput out;
   Population population = PickMeasured(input);
   if (!population.empty()) StrAppend(&out.log, "took ", population.size(), " measured candidates as parents\n");
-  const Population fresh =
-      SampleFresh(input, params_.population_size - static_cast<int>(population.size()), out.log);
+  const Population fresh = SampleFresh(input, params_.population_size - static_cast<int>(population.size()), out.log);
   if (static_cast<int>(fresh.size()) < params_.init_min_unmeasured) {
     StrAppend(&out.log, "found only ", fresh.size(), " fresh candidates, fewer than ", params_.init_min_unmeasured,
               ": the space is taken as exhausted\n");

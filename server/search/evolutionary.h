@@ -7,13 +7,13 @@ namespace hone {
 
 struct EvolutionaryParams {
   int population_size = 512;
-  double init_measured_ratio = 0.2;   // Share of the first population that comes from measured candidates.
-  int init_min_unmeasured = 50;       // Fewer fresh samples than this end the search.
-  int max_fail_count = 5;             // Fruitless sampling passes allowed.
-  int genetic_num_iters = 4;          // Generations.
+  double init_measured_ratio = 0.2;  // Share of the first population that comes from measured candidates.
+  int init_min_unmeasured = 50;      // Fewer fresh samples than this end the search.
+  int max_fail_count = 5;            // Fruitless sampling passes allowed.
+  int genetic_num_iters = 4;         // Generations.
   double genetic_mutate_prob = 0.85;
-  int genetic_max_fail_count = 10;    // Further attempts a child.
-  double eps_greedy = 0.05;           // Share of random picks.
+  int genetic_max_fail_count = 10;  // Further attempts a child.
+  double eps_greedy = 0.05;         // Share of random picks.
 };
 
 class EvolutionaryStrategy final : public Strategy {
@@ -28,8 +28,8 @@ class EvolutionaryStrategy final : public Strategy {
   Population SampleFresh(const RoundInput& input, int count, std::string& log) const;
   Population Evolve(const RoundInput& input, Population population, std::vector<double>& scores,
                     std::string& log) const;
-  Population NextGeneration(const RoundInput& input, const Population& population,
-                            const std::vector<double>& scores, int generation, int& rejected) const;
+  Population NextGeneration(const RoundInput& input, const Population& population, const std::vector<double>& scores,
+                            int generation, int& rejected) const;
 
   EvolutionaryParams params_;
 };

@@ -15,8 +15,8 @@ absl::StatusOr<RoundOutput> ReplayTraceStrategy::Propose(const RoundInput& input
   for (uint64_t attempt = 0; attempt < static_cast<uint64_t>(max_fail_count_) && !open.empty(); ++attempt) {
     ParallelFor(static_cast<int>(open.size()), input.num_threads, [&](int k) {
       const int slot = open[k];
-      CounterRandom random({input.seed, input.task, static_cast<uint64_t>(input.round), 0, attempt,
-                            static_cast<uint64_t>(slot)});
+      CounterRandom random(
+          {input.seed, input.task, static_cast<uint64_t>(input.round), 0, attempt, static_cast<uint64_t>(slot)});
       const size_t space = random.Below(input.spaces->size());
       const int64_t seed = static_cast<int64_t>(1 + random.Below(2147483646));
       found[slot] = input.factory->Make((*input.spaces)[space], seed, /*resample=*/true);

@@ -19,37 +19,37 @@ namespace hone {
 // Everything that defines a task's search; fixed when the job is created.
 struct SearchTaskSpec {
   std::string task_name;
-  std::string workload_script;      // TVMScript.
-  std::string target_json;          // Complete target.
-  std::string strategy = "evolutionary";        // "evolutionary" | "replay-trace" | "replay-func"
-  std::string cost_model = "xgb";               // "xgb" | "mlp" | "random" | "none"
+  std::string workload_script;            // TVMScript.
+  std::string target_json;                // Complete target.
+  std::string strategy = "evolutionary";  // "evolutionary" | "replay-trace" | "replay-func"
+  std::string cost_model = "xgb";         // "xgb" | "mlp" | "random" | "none"
   std::string space = "post-order-apply";
-  std::string strategy_params_json = "{}";      // Overrides of the strategy's defaults by name.
+  std::string strategy_params_json = "{}";  // Overrides of the strategy's defaults by name.
   int64_t max_trials = 64;
   int trials_per_round = 64;
   uint64_t seed = 0;
-  uint64_t task_index = 0;          // Position of the task in its job; part of every random key.
-  int num_threads = 1;              // Never changes the candidates.
-  std::vector<std::string> plugins; // Paths, on the search worker.
+  uint64_t task_index = 0;           // Position of the task in its job; part of every random key.
+  int num_threads = 1;               // Never changes the candidates.
+  std::vector<std::string> plugins;  // Paths, on the search worker.
 };
 
 // One candidate. The skeleton is a whole trace, the postprocs' part included, as JSON with empty decisions; candidates
 // share few of them and each is sent once.
 struct SearchCandidate {
   Digest skeleton_id;
-  std::string decisions_json;       // TVM's decisions list: [[instruction index, decision], ...]
-  double predicted_score = 0;       // By the cost model; for the log.
+  std::string decisions_json;  // TVM's decisions list: [[instruction index, decision], ...]
+  double predicted_score = 0;  // By the cost model; for the log.
 };
 
 // The result of one candidate, as the search learns it.
 struct SearchResult {
   std::optional<Failure> failure;
-  double median_secs = 0;           // Valid when there is no failure.
+  double median_secs = 0;  // Valid when there is no failure.
 };
 
 struct SearchRound {
   std::vector<SearchCandidate> candidates;  // Empty = the strategy has nothing more to propose.
-  std::string log;                  // Lines for the job's log: population, rank correlation of the model, ...
+  std::string log;                          // Lines for the job's log: population, rank correlation of the model, ...
   double search_secs = 0;
   double model_secs = 0;
 };
@@ -62,8 +62,8 @@ class SearchSession {
   virtual std::vector<std::pair<Digest, std::string>> Skeletons() const = 0;
   // Candidates of round `round` (0-based, called in order). `results_so_far[r]` has the results of round r in slot
   // order, for r < round - 1 at least (results of the round before may still be missing: the pipeline is three deep).
-  virtual absl::StatusOr<SearchRound> NextRound(
-      int round, absl::Span<const std::vector<SearchResult>> results_so_far) = 0;
+  virtual absl::StatusOr<SearchRound> NextRound(int round,
+                                                absl::Span<const std::vector<SearchResult>> results_so_far) = 0;
 };
 
 // Opens a task: parses the workload, generates its design spaces. InvalidArgument with line and column for a bad

@@ -19,9 +19,7 @@ using schedule::Trace;
 
 class Stopwatch {
  public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double Seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -45,8 +43,7 @@ class Session final : public SearchSession {
     parse.file_name = spec.task_name;
     HONE_ASSIGN_OR_RETURN(ir::IRModule workload, script::ParseModule(spec.workload_script, parse));
     HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(spec.target_json));
-    HONE_ASSIGN_OR_RETURN(std::unique_ptr<Strategy> strategy,
-                          MakeStrategy(spec.strategy, spec.strategy_params_json));
+    HONE_ASSIGN_OR_RETURN(std::unique_ptr<Strategy> strategy, MakeStrategy(spec.strategy, spec.strategy_params_json));
     if (spec.space != "post-order-apply") {
       return absl::InvalidArgumentError(StrCat("space \"", spec.space, "\", expected post-order-apply"));
     }
@@ -62,8 +59,7 @@ class Session final : public SearchSession {
 
   std::vector<std::pair<Digest, std::string>> Skeletons() const override { return skeletons_; }
 
-  absl::StatusOr<SearchRound> NextRound(int round,
-                                        absl::Span<const std::vector<SearchResult>> results) override {
+  absl::StatusOr<SearchRound> NextRound(int round, absl::Span<const std::vector<SearchResult>> results) override {
     SearchRound out;
     if (round != static_cast<int>(rounds_.size())) {
       return absl::FailedPreconditionError(
@@ -121,12 +117,13 @@ class Session final : public SearchSession {
       return absl::FailedPreconditionError(StrCat("task ", spec_.task_name, " has no design space"));
     }
     const bool features = cost_model_ != nullptr && cost_model_->NeedsFeatures() && strategy_->NeedsCostModel();
-    factory_ = std::make_unique<CandidateFactory>(std::move(workload), target, generator_, context.intrinsics, features);
+    factory_ =
+        std::make_unique<CandidateFactory>(std::move(workload), target, generator_, context.intrinsics, features);
     return absl::OkStatus();
   }
 
-  // Candidates of one space share few skeletons: the postprocs' part differs by what they found to fuse and to vectorise,
-  // and a mutation may change an argument.
+  // Candidates of one space share few skeletons: the postprocs' part differs by what they found to fuse and to
+  // vectorise, and a mutation may change an argument.
   absl::StatusOr<Digest> SkeletonId(const Trace& trace) {
     HONE_ASSIGN_OR_RETURN(std::string json, SkeletonJson(trace));
     const Digest id = Sha256(json);
@@ -138,8 +135,8 @@ class Session final : public SearchSession {
   absl::Status Learn(int round, absl::Span<const std::vector<SearchResult>> results, std::string& log) {
     for (; learned_ + 1 < round; ++learned_) {
       if (learned_ >= static_cast<int>(results.size()) || results[learned_].size() != rounds_[learned_].size()) {
-        return absl::InvalidArgumentError(StrCat("round ", round, " of task ", spec_.task_name,
-                                                 " needs all results of round ", learned_));
+        return absl::InvalidArgumentError(
+            StrCat("round ", round, " of task ", spec_.task_name, " needs all results of round ", learned_));
       }
       std::vector<FeatureMatrix> features;
       std::vector<double> costs;
@@ -159,8 +156,8 @@ class Session final : public SearchSession {
       if (cost_model_ == nullptr || costs.empty()) continue;
       if (scores_[learned_].size() == costs.size() && costs.size() > 1) {
         const RankQuality q = MeasureRanking(scores_[learned_], costs);
-        StrAppend(&log, "model on round ", learned_, ": rank correlation ", q.spearman, ", top-1 ", q.top_1,
-                  ", top-8 ", q.top_8, "\n");
+        StrAppend(&log, "model on round ", learned_, ": rank correlation ", q.spearman, ", top-1 ", q.top_1, ", top-8 ",
+                  q.top_8, "\n");
       }
       HONE_RETURN_IF_ERROR(cost_model_->Update(GroupOf(spec_.workload_script), features, costs));
       StrAppend(&log, cost_model_->Describe(), "\n");

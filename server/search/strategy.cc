@@ -64,8 +64,7 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view kind, st
     params.Take("max_fail_count", max_fail_count, 1, 100000);
     strategy = std::make_unique<ReplayTraceStrategy>(max_fail_count);
   } else {
-    return absl::InvalidArgumentError(
-        StrCat("search strategy \"", kind, "\", expected evolutionary or replay-trace"));
+    return absl::InvalidArgumentError(StrCat("search strategy \"", kind, "\", expected evolutionary or replay-trace"));
   }
   HONE_RETURN_IF_ERROR(params.Finish());
   return strategy;

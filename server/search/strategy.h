@@ -26,11 +26,11 @@ struct RoundInput {
   const CandidateFactory* factory;
   const std::vector<schedule::Trace>* spaces;  // Simplified, without postprocessing part.
   const Mutators* mutators;
-  CostModel* cost_model;                       // Null for strategies that need none.
+  CostModel* cost_model;  // Null for strategies that need none.
   uint64_t seed;
   uint64_t task;
   int round;
-  int num_candidates;                          // At most so many are wanted.
+  int num_candidates;  // At most so many are wanted.
   int num_threads;
   const std::vector<MeasuredIndividual>* measured;  // Results that this round may know, in slot order.
   const absl::flat_hash_set<uint64_t>* proposed;    // Hashes of all earlier rounds' candidates.

@@ -12,10 +12,13 @@ constexpr uint64_t kMaxUploadBytes = uint64_t{512} << 20;  // Of all unfinished 
 
 bool MatchesId(BlobKind kind, const Digest& id, const std::string& bytes) {
   switch (kind) {
-    case BlobKind::kWorkload: return WorkloadId(bytes) == id;
+    case BlobKind::kWorkload:
+      return WorkloadId(bytes) == id;
     // A search names its skeletons as it likes; the first content under an id counts.
-    case BlobKind::kSkeleton: return true;
-    case BlobKind::kArtifact: return true;  // Its key says what it was made from, not what it is.
+    case BlobKind::kSkeleton:
+      return true;
+    case BlobKind::kArtifact:
+      return true;  // Its key says what it was made from, not what it is.
   }
   return false;
 }

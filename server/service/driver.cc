@@ -142,7 +142,8 @@ class Driver::Impl {
     committer_->Run([this, scope, id, with_spec, done] {
       absl::StatusOr<std::optional<JobSummary>> summary = store_.FindJob(id);
       if (!summary.ok()) return done(summary.status());
-      if (!*summary || !scope.Covers((*summary)->definition)) return done(absl::NotFoundError(StrCat("no job \"", id, "\"")));
+      if (!*summary || !scope.Covers((*summary)->definition))
+        return done(absl::NotFoundError(StrCat("no job \"", id, "\"")));
       v1::JobReport report = StoredReport(**summary);
       if (with_spec) *report.mutable_spec() = ToProto((*summary)->definition);
       done(report);
@@ -253,8 +254,8 @@ class Driver::Impl {
       return absl::InvalidArgumentError("synthetic devices are refused: the server runs without --allow-synthetic");
     }
     if (r.seen_leader_epoch() > leader_epoch()) {
-      return absl::FailedPreconditionError(StrCat("worker ", r.name(), " has seen leader ", r.seen_leader_epoch(),
-                                                  ", this is ", leader_epoch()));
+      return absl::FailedPreconditionError(
+          StrCat("worker ", r.name(), " has seen leader ", r.seen_leader_epoch(), ", this is ", leader_epoch()));
     }
     return absl::OkStatus();
   }
@@ -268,13 +269,16 @@ class Driver::Impl {
         std::vector<uint64_t> leases(message.heartbeat().leases().begin(), message.heartbeat().leases().end());
         return core_->Heartbeat(name, leases, Now());
       }
-      case v1::WorkerMessage::kBuildDone: return BuildDone(name, message.build_done());
-      case v1::WorkerMessage::kRunDone: return RunDone(name, message.run_done());
-      case v1::WorkerMessage::kSearchDone: return SearchDone(name, message.search_done());
+      case v1::WorkerMessage::kBuildDone:
+        return BuildDone(name, message.build_done());
+      case v1::WorkerMessage::kRunDone:
+        return RunDone(name, message.run_done());
+      case v1::WorkerMessage::kSearchDone:
+        return SearchDone(name, message.search_done());
       case v1::WorkerMessage::kLeaseReturned: {
         const v1::LeaseReturned& r = message.lease_returned();
-        return core_->LeaseReturned(name, FromProto(r.token()),
-                                    {r.reason(), r.worker_fault(), r.artifact_missing()}, Now());
+        return core_->LeaseReturned(name, FromProto(r.token()), {r.reason(), r.worker_fault(), r.artifact_missing()},
+                                    Now());
       }
       case v1::WorkerMessage::kGoodbye:
         HONE_LOG(kInfo) << "worker left name=" << name << " reason=" << message.goodbye().reason();
@@ -284,7 +288,8 @@ class Driver::Impl {
         return link->Close(absl::OkStatus());
       case v1::WorkerMessage::kRegister:
         return link->Close(absl::InvalidArgumentError("Register is the first message only"));
-      case v1::WorkerMessage::KIND_NOT_SET: return;  // Of a newer worker.
+      case v1::WorkerMessage::KIND_NOT_SET:
+        return;  // Of a newer worker.
     }
   }
 
@@ -575,17 +580,20 @@ void Driver::ListJobs(JobScope scope, v1::ListJobsRequest request, Done<v1::List
 }
 void Driver::PauseJob(JobScope scope, std::string id, Done<v1::JobReport> done) {
   impl_->Post([this, scope, id, done] {
-    impl_->Control(scope, id, [&id](Coordinator& core) { return core.PauseJob(id, Now()); }, done);
+    impl_->Control(
+        scope, id, [&id](Coordinator& core) { return core.PauseJob(id, Now()); }, done);
   });
 }
 void Driver::ResumeJob(JobScope scope, std::string id, Done<v1::JobReport> done) {
   impl_->Post([this, scope, id, done] {
-    impl_->Control(scope, id, [&id](Coordinator& core) { return core.ResumeJob(id, Now()); }, done);
+    impl_->Control(
+        scope, id, [&id](Coordinator& core) { return core.ResumeJob(id, Now()); }, done);
   });
 }
 void Driver::CancelJob(JobScope scope, std::string id, std::string reason, Done<v1::JobReport> done) {
   impl_->Post([this, scope, id, reason, done] {
-    impl_->Control(scope, id, [&](Coordinator& core) { return core.CancelJob(id, reason, Now()); }, done);
+    impl_->Control(
+        scope, id, [&](Coordinator& core) { return core.CancelJob(id, reason, Now()); }, done);
   });
 }
 void Driver::ListWorkers(Done<v1::ListWorkersResponse> done) {

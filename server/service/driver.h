@@ -37,9 +37,9 @@ class JobWatcher {
 };
 
 struct DriverOptions {
-  CoordinatorOptions coordinator;   // leader_epoch is set from the store.
-  Revisions revisions;              // Of this server.
-  bool allow_synthetic = false;     // Accept test devices.
+  CoordinatorOptions coordinator;                // leader_epoch is set from the store.
+  Revisions revisions;                           // Of this server.
+  bool allow_synthetic = false;                  // Accept test devices.
   absl::Duration keep_ended = absl::Minutes(5);  // An ended job's details stay in memory that long.
 };
 

@@ -176,7 +176,8 @@ absl::StatusOr<Identity> Gate::Check(std::string_view rpc, std::string_view auth
   auto own = own_.find(hash);
   if (it == by_hash_.end() && own == own_.end()) return absl::UnauthenticatedError("the token is not known");
   const Identity& identity = own != own_.end() ? own->second : it->second;
-  if (identity.expires <= now) return absl::UnauthenticatedError(StrCat("the token of ", identity.name, " has expired"));
+  if (identity.expires <= now)
+    return absl::UnauthenticatedError(StrCat("the token of ", identity.name, " has expired"));
   bool allowed = wanted->empty();
   for (Role role : *wanted) allowed = allowed || identity.roles.contains(role);
   if (!allowed) return absl::PermissionDeniedError(StrCat(identity.name, " has no role that allows ", rpc));

@@ -22,7 +22,7 @@ enum class Role { kReader, kUser, kOperator, kWorker, kCurator };
 std::string_view RoleName(Role role);  // "reader", "user", "operator", "worker", "curator".
 
 struct Identity {
-  std::string name;    // For the audit log.
+  std::string name;  // For the audit log.
   std::string tenant;
   std::set<Role> roles;
   absl::Time expires = absl::InfiniteFuture();

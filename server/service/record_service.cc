@@ -138,8 +138,7 @@ grpc::ServerUnaryReactor* RecordServiceImpl::Stats(grpc::CallbackServerContext* 
   return Serve(context, "RecordService/Stats", response, [this](const Identity& who) { return records_.Stats(who); });
 }
 grpc::ServerUnaryReactor* RecordServiceImpl::Promote(grpc::CallbackServerContext* context,
-                                                     const v1::PromoteRequest* request,
-                                                     v1::PromoteResponse* response) {
+                                                     const v1::PromoteRequest* request, v1::PromoteResponse* response) {
   return Serve(context, "RecordService/Promote", response,
                [this, request](const Identity& who) { return records_.Promote(who, *request); });
 }

@@ -218,7 +218,8 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
   HONE_ASSIGN_OR_RETURN(TuningRecord record, database_.FindRecord(id.Hex()));
   if (!MayRead(who, record.pool)) return absl::NotFoundError(StrCat("no record ", id.Hex()));
   if (record.trust != Trust::kVerified) {
-    return absl::FailedPreconditionError(StrCat("record ", id.Hex(), " is ", TrustName(record.trust), ", not verified"));
+    return absl::FailedPreconditionError(
+        StrCat("record ", id.Hex(), " is ", TrustName(record.trust), ", not verified"));
   }
   record.pool = request.to_pool().empty() ? kShared : request.to_pool();
   record.created_by = who.name;

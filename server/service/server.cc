@@ -96,9 +96,14 @@ bool IsLoopback(const std::string& address) {
 struct Server::Parts {
   Parts(std::unique_ptr<Store> s, const ServerOptions& options, std::unique_ptr<Gate> g,
         std::function<void(absl::Status)> fatal)
-      : store(std::move(s)), gate(std::move(g)), driver(*store, blobs, options.driver, std::move(fatal)),
-        records(store->records()), executor(options.record_threads), tuning(driver, *gate, InfoOf(*store, options)),
-        worker(driver, blobs, *gate), record(records, executor, *gate) {}
+      : store(std::move(s)),
+        gate(std::move(g)),
+        driver(*store, blobs, options.driver, std::move(fatal)),
+        records(store->records()),
+        executor(options.record_threads),
+        tuning(driver, *gate, InfoOf(*store, options)),
+        worker(driver, blobs, *gate),
+        record(records, executor, *gate) {}
 
   std::unique_ptr<Store> store;
   std::unique_ptr<Gate> gate;

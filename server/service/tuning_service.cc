@@ -122,9 +122,9 @@ grpc::ServerUnaryReactor* TuningServiceImpl::GetJob(grpc::CallbackServerContext*
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/GetJob");
   if (!identity.ok()) return Refuse(context, identity.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.GetJob(ScopeOf(*identity), request->job_id(), request->with_spec(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
-    Finish(reactor, response, std::move(result));
-  });
+  driver_.GetJob(
+      ScopeOf(*identity), request->job_id(), request->with_spec(),
+      [reactor, response](absl::StatusOr<v1::JobReport> result) { Finish(reactor, response, std::move(result)); });
   return reactor;
 }
 
@@ -163,8 +163,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::PauseJob(grpc::CallbackServerContex
 }
 
 grpc::ServerUnaryReactor* TuningServiceImpl::ResumeJob(grpc::CallbackServerContext* context,
-                                                       const v1::JobControlRequest* request,
-                                                       v1::JobReport* response) {
+                                                       const v1::JobControlRequest* request, v1::JobReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/ResumeJob");
   if (!identity.ok()) return Refuse(context, identity.status());
   Audit(*identity, "ResumeJob", request->job_id());
@@ -176,16 +175,14 @@ grpc::ServerUnaryReactor* TuningServiceImpl::ResumeJob(grpc::CallbackServerConte
 }
 
 grpc::ServerUnaryReactor* TuningServiceImpl::CancelJob(grpc::CallbackServerContext* context,
-                                                       const v1::JobControlRequest* request,
-                                                       v1::JobReport* response) {
+                                                       const v1::JobControlRequest* request, v1::JobReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/CancelJob");
   if (!identity.ok()) return Refuse(context, identity.status());
   Audit(*identity, "CancelJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.CancelJob(ScopeOf(*identity), request->job_id(), "cancelled by " + identity->name,
-                    [reactor, response](absl::StatusOr<v1::JobReport> result) {
-                      Finish(reactor, response, std::move(result));
-                    });
+  driver_.CancelJob(
+      ScopeOf(*identity), request->job_id(), "cancelled by " + identity->name,
+      [reactor, response](absl::StatusOr<v1::JobReport> result) { Finish(reactor, response, std::move(result)); });
   return reactor;
 }
 

@@ -104,10 +104,14 @@ absl::StatusOr<std::pair<BlobKind, Digest>> KeyOf(v1::BlobKind kind, const std::
     return absl::InvalidArgumentError(StrCat("id has ", id.size(), " bytes, expected 32"));
   }
   switch (kind) {
-    case v1::BLOB_KIND_WORKLOAD: return std::make_pair(BlobKind::kWorkload, digest);
-    case v1::BLOB_KIND_SKELETON: return std::make_pair(BlobKind::kSkeleton, digest);
-    case v1::BLOB_KIND_ARTIFACT: return std::make_pair(BlobKind::kArtifact, digest);
-    default: return absl::InvalidArgumentError(StrCat("kind is ", static_cast<int>(kind)));
+    case v1::BLOB_KIND_WORKLOAD:
+      return std::make_pair(BlobKind::kWorkload, digest);
+    case v1::BLOB_KIND_SKELETON:
+      return std::make_pair(BlobKind::kSkeleton, digest);
+    case v1::BLOB_KIND_ARTIFACT:
+      return std::make_pair(BlobKind::kArtifact, digest);
+    default:
+      return absl::InvalidArgumentError(StrCat("kind is ", static_cast<int>(kind)));
   }
 }
 
@@ -145,8 +149,8 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::WriteBlob(grpc::CallbackServerConte
   auto key = KeyOf(request->kind(), request->id());
   if (!key.ok()) return Refuse(context, key.status());
   uint64_t received = 0;
-  absl::Status status = blobs_.Write(key->first, key->second, request->offset(), request->total_bytes(),
-                                     request->chunk(), received);
+  absl::Status status =
+      blobs_.Write(key->first, key->second, request->offset(), request->total_bytes(), request->chunk(), received);
   response->set_received_bytes(received);
   return Refuse(context, status);
 }

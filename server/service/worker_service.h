@@ -12,8 +12,7 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
  public:
   WorkerServiceImpl(Driver& driver, BlobStore& blobs, Gate& gate) : driver_(driver), blobs_(blobs), gate_(gate) {}
 
-  grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Connect(
-      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Connect(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ReadBlob(grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request,
                                      v1::ReadBlobResponse* response) override;
   grpc::ServerUnaryReactor* WriteBlob(grpc::CallbackServerContext* context, const v1::WriteBlobRequest* request,

@@ -8,8 +8,8 @@
 
 namespace hone::space {
 
-using namespace ir;         // NOLINT: an internal file about these nodes.
-using namespace schedule;   // NOLINT
+using namespace ir;        // NOLINT: an internal file about these nodes.
+using namespace schedule;  // NOLINT
 
 namespace {
 
@@ -198,7 +198,8 @@ bool CallsAnyOf(const BlockNode* block, const std::vector<std::string>& ops) {
   PostOrderVisitExprs(Stmt(block), [&](Expr e) {
     const auto* call = e.as<CallNode>();
     if (call == nullptr || call->function != nullptr || found) return;
-    for (const std::string& op : ops) found = found || (op.starts_with("tir.") && op.substr(4) == InfoOf(call->op).name);
+    for (const std::string& op : ops)
+      found = found || (op.starts_with("tir.") && op.substr(4) == InfoOf(call->op).name);
   });
   return found;
 }

@@ -36,9 +36,9 @@ bool HasBranch(const ScheduleState& state, SrefId block);
 bool CallsAnyOf(const ir::BlockNode* block, const std::vector<std::string>& ops);
 
 struct ReadWritePattern {
-  bool exists = false;      // The indices have the simple form at all.
-  bool injective = false;   // Each write dimension is used by at most one read dimension.
-  bool ordered = false;     // The used write dimensions do not decrease.
+  bool exists = false;     // The indices have the simple form at all.
+  bool injective = false;  // Each write dimension is used by at most one read dimension.
+  bool ordered = false;    // The used write dimensions do not decrease.
 };
 // Of one read region against the one write region of the block.
 ReadWritePattern PatternOf(ir::BufferRegion read, ir::BufferRegion write);

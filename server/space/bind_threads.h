@@ -22,8 +22,8 @@ ThreadFactor ConstantThreadFactor();
 // are left alone.
 absl::Status BindBlockThreadIdx(schedule::Schedule& sch, schedule::BlockRv block, int64_t max_threadblocks,
                                 int64_t max_threads_per_block, const ThreadFactor& factor);
-// Splits `loop` into blocks and threads, with a serial grid-stride loop inside when it is too long. The resulting loops,
-// outermost first.
+// Splits `loop` into blocks and threads, with a serial grid-stride loop inside when it is too long. The resulting
+// loops, outermost first.
 absl::StatusOr<schedule::LoopRvs> BindSpatialLoop(schedule::Schedule& sch, schedule::LoopRv loop,
                                                   int64_t max_threadblocks, int64_t max_threads_per_block,
                                                   const ThreadFactor& factor);

@@ -114,8 +114,8 @@ ScheduleRules HexagonRules() {
 // Six groups: float32, float16 and int32 accumulators, each with B as it is and with B transposed.
 std::vector<TensorCoreGroup> WmmaGroups() {
   std::vector<TensorCoreGroup> groups;
-  for (const auto& [out, in, sync] : {std::tuple{"f32", "f16", "f16f16f32"}, {"f16", "f16", "f16f16f16"},
-                                      {"s32", "s8", "s8s8s32"}}) {
+  for (const auto& [out, in, sync] :
+       {std::tuple{"f32", "f16", "f16f16f32"}, {"f16", "f16", "f16f16f16"}, {"s32", "s8", "s8s8s32"}}) {
     for (const char* trans : {"", "_trans"}) {
       groups.push_back({StrCat("wmma_fill_16x16x16_", out), StrCat("wmma_load_16x16x16_", in, "_a_shared_dyn"),
                         StrCat("wmma_load_16x16x16_", in, "_b", trans, "_shared_dyn"),

@@ -58,7 +58,8 @@ absl::Status SpaceGenerator::Initialize(const SpaceContext& context, const ir::I
 
 namespace {
 
-absl::StatusOr<Schedule> FreshSchedule(const ir::IRModule& module, int64_t seed, schedule::TensorIntrinTable intrinsics) {
+absl::StatusOr<Schedule> FreshSchedule(const ir::IRModule& module, int64_t seed,
+                                       schedule::TensorIntrinTable intrinsics) {
   schedule::ScheduleOptions options;
   options.seed = seed;
   options.intrinsics = intrinsics;

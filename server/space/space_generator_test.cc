@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "common/intrin/intrin.h"
 #include "common/interp/interpreter.h"
+#include "common/intrin/intrin.h"
 #include "common/script/parser.h"
 #include "common/support/status_matchers.h"
 #include "server/space/default_lists.h"
@@ -207,22 +207,22 @@ TEST(DefaultListsTest, ListsAreThoseOfTheReference) {
     return out;
   };
   ASSERT_OK_AND_ASSIGN(const ScheduleRules llvm, DefaultScheduleRules("llvm"));
-  EXPECT_EQ(names(llvm), (std::vector<std::string>{"ApplyCustomRule", "InlineConstantScalars", "AutoInline",
-                                                   "AddRFactor", "MultiLevelTiling", "ParallelizeVectorizeUnroll",
-                                                   "RandomComputeLocation"}));
+  EXPECT_EQ(names(llvm),
+            (std::vector<std::string>{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor",
+                                      "MultiLevelTiling", "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
   ASSERT_OK_AND_ASSIGN(const ScheduleRules hexagon, DefaultScheduleRules("hexagon"));
   EXPECT_EQ(names(hexagon), (std::vector<std::string>{"ApplyCustomRule", "InlineConstantScalars", "AutoInline",
                                                       "MultiLevelTilingWideVector", "ParallelizeVectorizeUnroll"}));
   using Names = std::vector<std::string>;
   ASSERT_OK_AND_ASSIGN(const ScheduleRules asimd, DefaultScheduleRules("asimd"));
-  EXPECT_EQ(names(asimd), (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor",
-                                 "MultiLevelTilingWithIntrin", "MultiLevelTiling", "ParallelizeVectorizeUnroll",
-                                 "RandomComputeLocation"}));
+  EXPECT_EQ(names(asimd),
+            (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor", "MultiLevelTilingWithIntrin",
+                   "MultiLevelTiling", "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
   ASSERT_OK_AND_ASSIGN(const ScheduleRules dotprod, DefaultScheduleRules("dotprod"));
-  EXPECT_EQ(names(dotprod), (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor",
-                                   "MultiLevelTilingWithIntrin", "MultiLevelTilingWithIntrin",
-                                   "MultiLevelTilingWithIntrin", "MultiLevelTiling", "ParallelizeVectorizeUnroll",
-                                   "RandomComputeLocation"}));
+  EXPECT_EQ(names(dotprod),
+            (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor", "MultiLevelTilingWithIntrin",
+                   "MultiLevelTilingWithIntrin", "MultiLevelTilingWithIntrin", "MultiLevelTiling",
+                   "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
   for (const char* kind : {"vnni", "avx512"}) {
     ASSERT_OK_AND_ASSIGN(const ScheduleRules x86, DefaultScheduleRules(kind));
     EXPECT_EQ(names(x86), names(asimd)) << kind;
@@ -232,8 +232,8 @@ TEST(DefaultListsTest, ListsAreThoseOfTheReference) {
                                 "CrossThreadReduction", "ParallelizeVectorizeUnroll", "AutoBind"}));
   ASSERT_OK_AND_ASSIGN(const ScheduleRules tensorcore, DefaultScheduleRules("cuda-tensorcore"));
   EXPECT_EQ(names(tensorcore), (Names{"ApplyCustomRule", "MultiLevelTilingTensorCore", "MultiLevelTilingTensorCore",
-                                      "MultiLevelTiling", "InlineConstantScalars", "AutoInline",
-                                      "CrossThreadReduction", "ParallelizeVectorizeUnroll", "AutoBind"}));
+                                      "MultiLevelTiling", "InlineConstantScalars", "AutoInline", "CrossThreadReduction",
+                                      "ParallelizeVectorizeUnroll", "AutoBind"}));
   ASSERT_OK_AND_ASSIGN(const Postprocs last, DefaultPostprocs("cuda-tensorcore"));
   EXPECT_EQ(names(last).back(), "RewriteTensorize");
   EXPECT_STATUS(DefaultScheduleRules("c"), absl::StatusCode::kInvalidArgument, "\"c\"");

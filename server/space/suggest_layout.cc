@@ -16,9 +16,9 @@ namespace {
 
 struct Part {
   size_t loop;
-  int64_t lower;   // Of the loop's variable.
+  int64_t lower;  // Of the loop's variable.
   int64_t extent;
-  int64_t scale;   // In elements of the flattened buffer.
+  int64_t scale;  // In elements of the flattened buffer.
 };
 
 // Σ index * stride of the row-major buffer.
@@ -70,14 +70,13 @@ const IndexMapNode* SuggestLayout(Buffer buffer, absl::Span<const Expr> indices,
   }
   const Expr flat = analyzer.Simplify(Flatten(indices, shape));
   const Expr flat_list[] = {flat};
-  const arith::IterMapResult map = arith::DetectIterMap(flat_list, domains, predicate,
-                                                        arith::IterMapLevel::kSurjective, analyzer);
+  const arith::IterMapResult map =
+      arith::DetectIterMap(flat_list, domains, predicate, arith::IterMapLevel::kSurjective, analyzer);
   if (!map.ok) return nullptr;
   std::vector<Part> parts;
   if (!CollectParts(map.indices[0].args, 1, loops, parts)) return nullptr;
-  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
-    return a.loop != b.loop ? a.loop < b.loop : a.lower > b.lower;
-  });
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Part& a, const Part& b) { return a.loop != b.loop ? a.loop < b.loop : a.lower > b.lower; });
   int64_t covered = 1;
   for (const Part& part : parts) covered *= part.extent;
   int64_t size = 1;

@@ -11,7 +11,7 @@
 
 namespace hone::space {
 
-using namespace ir;         // NOLINT: an internal file about these nodes.
+using namespace ir;  // NOLINT: an internal file about these nodes.
 using schedule::LoopRv;
 using schedule::LoopRvs;
 using schedule::Schedule;
@@ -268,7 +268,9 @@ std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, co
 
 namespace {
 
-bool Contains(const std::vector<SrefId>& list, SrefId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+bool Contains(const std::vector<SrefId>& list, SrefId id) {
+  return std::find(list.begin(), list.end(), id) != list.end();
+}
 
 // Pads the block and inlines what copies into and out of padded buffers, except from inputs and to outputs.
 absl::Status PadAndInline(Schedule& sch, schedule::BlockRv block, SrefId sref, const std::vector<int64_t>& padding) {

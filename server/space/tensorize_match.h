@@ -1,4 +1,5 @@
-// Finding out whether a block computes what a tensor intrinsic computes, and tiling it for one (reference/space.md 8.1).
+// Finding out whether a block computes what a tensor intrinsic computes, and tiling it for one
+// (reference/space.md 8.1).
 #pragma once
 
 #include <optional>

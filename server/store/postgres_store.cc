@@ -80,7 +80,8 @@ void InsertAudit(pqxx::transaction_base& work, const WriteBatch& batch) {
 }  // namespace
 
 PostgresStore::PostgresStore(const std::string& url)
-    : writer_(url, [this](pqxx::transaction_base& work) { return HoldLead(work); }), readers_(url),
+    : writer_(url, [this](pqxx::transaction_base& work) { return HoldLead(work); }),
+      readers_(url),
       database_(url, ModuleEquality::kStructural, [this](pqxx::transaction_base& work) { return CheckEpoch(work); }) {}
 
 absl::StatusOr<std::unique_ptr<Store>> PostgresStore::Open(const std::string& url) {
@@ -126,8 +127,8 @@ absl::StatusOr<Inserted> PostgresStore::InsertJob(const JobDefinition& job) {
   HONE_RETURN_IF_ERROR(writer_.Run([&](pqxx::transaction_base& work) -> absl::Status {
     HONE_RETURN_IF_ERROR(CheckEpoch(work));
     if (!job.request_id.empty()) {
-      pqxx::result known = work.exec_params("SELECT id FROM jobs WHERE tenant = $1 AND request_id = $2", job.tenant,
-                                            job.request_id);
+      pqxx::result known =
+          work.exec_params("SELECT id FROM jobs WHERE tenant = $1 AND request_id = $2", job.tenant, job.request_id);
       if (!known.empty()) {
         result = {known[0][0].c_str(), true};
         return absl::OkStatus();
@@ -162,14 +163,14 @@ absl::Status PostgresStore::Commit(const WriteBatch& batch) {
 
 absl::StatusOr<StoredJob> PostgresStore::LoadJob(pqxx::transaction_base& work, const std::string& id) {
   StoredJob job;
-  pqxx::row row = work.exec_params1(
-      "SELECT id, request_id, spec, created, state, reason FROM jobs WHERE id = $1", id);
+  pqxx::row row = work.exec_params1("SELECT id, request_id, spec, created, state, reason FROM jobs WHERE id = $1", id);
   HONE_ASSIGN_OR_RETURN(job.definition, DefinitionOf(row));
   job.state = static_cast<JobState>(row[4].as<int>());
   job.reason = row[5].c_str();
   std::set<Digest> skeletons;
   for (const auto& r : work.exec_params("SELECT sequence, task, round, candidates, search_secs, model_secs FROM rounds "
-                                        "WHERE job_id = $1 ORDER BY sequence", id)) {
+                                        "WHERE job_id = $1 ORDER BY sequence",
+                                        id)) {
     RoundPlan& plan = job.rounds.emplace_back();
     plan.sequence = r[0].as<uint32_t>();
     plan.task = r[1].as<uint32_t>();
@@ -182,8 +183,8 @@ absl::StatusOr<StoredJob> PostgresStore::LoadJob(pqxx::transaction_base& work, c
   }
   PgArray ids;
   for (const Digest& skeleton : skeletons) ids.Add(PgBytes(skeleton));
-  for (const auto& r : work.exec_params("SELECT id, json FROM search_skeletons WHERE id = ANY ($1::bytea[])",
-                                        ids.text())) {
+  for (const auto& r :
+       work.exec_params("SELECT id, json FROM search_skeletons WHERE id = ANY ($1::bytea[])", ids.text())) {
     HONE_ASSIGN_OR_RETURN(Digest skeleton, PgParseDigest(r[0].c_str()));
     job.skeletons.emplace_back(skeleton, r[1].c_str());
   }
@@ -237,8 +238,8 @@ absl::StatusOr<std::vector<JobSummary>> PostgresStore::ListJobs(const std::strin
   std::vector<JobSummary> jobs;
   HONE_RETURN_IF_ERROR(readers_.Run([&](pqxx::transaction_base& work) -> absl::Status {
     jobs.clear();
-    std::string sql = StrCat(kSelectSummary, "WHERE ($1 = '' OR id < $1) ",
-                             ended ? "" : "AND state IN (0, 1) ", "ORDER BY id DESC LIMIT $2");
+    std::string sql = StrCat(kSelectSummary, "WHERE ($1 = '' OR id < $1) ", ended ? "" : "AND state IN (0, 1) ",
+                             "ORDER BY id DESC LIMIT $2");
     for (const auto& row : work.exec_params(sql, before, limit)) {
       HONE_ASSIGN_OR_RETURN(JobSummary summary, SummaryOf(row));
       jobs.push_back(std::move(summary));

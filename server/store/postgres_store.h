@@ -14,8 +14,8 @@ namespace hone {
 
 class PostgresStore final : public Store {
  public:
-  // Connects and migrates the schema. Unavailable when PostgreSQL does not answer; FailedPrecondition when the schema is
-  // newer than this program.
+  // Connects and migrates the schema. Unavailable when PostgreSQL does not answer; FailedPrecondition when the schema
+  // is newer than this program.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& url);
 
   std::string kind() const override { return "postgresql"; }

@@ -43,9 +43,7 @@ struct WriteBatch {
   std::vector<TuningRecord> records;
   std::vector<JobChange> jobs;
   std::vector<AuditEntry> audit;
-  bool empty() const {
-    return skeletons.empty() && rounds.empty() && records.empty() && jobs.empty() && audit.empty();
-  }
+  bool empty() const { return skeletons.empty() && rounds.empty() && records.empty() && jobs.empty() && audit.empty(); }
 };
 
 struct StoredJob {

@@ -130,15 +130,14 @@ TEST_P(StoreSuite, AnEndedJobIsNotLoadedButFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, StoreSuite,
-    ::testing::Values(
-        Kind{"memory",
-             [] { return std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>()); }},
-        Kind{"postgres",
-             []() -> std::unique_ptr<Store> {
-               auto store = PostgresStore::Open(testing::SharedCluster().NewDatabase());
-               EXPECT_OK(store.status());
-               return *std::move(store);
-             }}),
+    ::testing::Values(Kind{"memory",
+                           [] { return std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>()); }},
+                      Kind{"postgres",
+                           []() -> std::unique_ptr<Store> {
+                             auto store = PostgresStore::Open(testing::SharedCluster().NewDatabase());
+                             EXPECT_OK(store.status());
+                             return *std::move(store);
+                           }}),
     [](const auto& info) { return std::string(info.param.name); });
 
 std::unique_ptr<Store> OpenPostgres(const std::string& url) {

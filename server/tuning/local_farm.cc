@@ -70,7 +70,11 @@ class LocalFarm::Impl {
  public:
   Impl(Database& database, SearchRunner& search, Builder& builder, Runner& runner, LocalFarmOptions options,
        Progress progress)
-      : database_(database), search_(search), builder_(builder), runner_(runner), options_(std::move(options)),
+      : database_(database),
+        search_(search),
+        builder_(builder),
+        runner_(runner),
+        options_(std::move(options)),
         progress_(std::move(progress)) {}
 
   absl::StatusOr<JobReport> Run(JobDefinition job) {

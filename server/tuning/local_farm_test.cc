@@ -37,9 +37,10 @@ struct Farm {
   FakeBuilder builder;
   FakeRunner runner;
   int trials_seen = 0;
-  LocalFarm farm{database, search, builder, runner, {}, [this](const TuningEvent& event) {
-                   trials_seen += event.kind == TuningEvent::Kind::kTrial;
-                 }};
+  LocalFarm farm{
+      database, search, builder,
+      runner,   {},     [this](const TuningEvent& event) {
+                   trials_seen += event.kind == TuningEvent::Kind::kTrial; }};
 };
 
 TEST(LocalFarmTest, TunesToTheEndAndKeepsEveryRecord) {

@@ -45,12 +45,13 @@ class KillTest : public ::testing::Test {
     folder_ = mkdtemp(folder);
     address_ = "unix:" + folder_ + "/s";
     database_ = SharedCluster().NewDatabase();
-    Add("server", "server/hone-server", {"--listen", address_, "--database", database_, "--no-search-worker",
-                                         "--allow-synthetic", "--heartbeat-secs", "0.5", "--lease-secs", "1.5"});
+    Add("server", "server/hone-server",
+        {"--listen", address_, "--database", database_, "--no-search-worker", "--allow-synthetic", "--heartbeat-secs",
+         "0.5", "--lease-secs", "1.5"});
     for (const char* name : {"search", "build", "run1", "run2"}) {
       std::string role = std::string(name).substr(0, 3) == "run" ? "run" : name;
-      Add(name, "worker/hone-worker", {"--server", address_, "--roles", role, "--name", name,
-                                       "--synthetic-run-secs", "0.02"});
+      Add(name, "worker/hone-worker",
+          {"--server", address_, "--roles", role, "--name", name, "--synthetic-run-secs", "0.02"});
     }
     WaitUntilServing();
   }

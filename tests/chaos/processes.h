@@ -17,8 +17,8 @@ class Process {
   Process(const Process&) = delete;
 
   void Start();
-  void Kill();       // SIGKILL, and waits.
-  int Terminate();   // SIGTERM, and waits; the wait status.
+  void Kill();      // SIGKILL, and waits.
+  int Terminate();  // SIGTERM, and waits; the wait status.
   bool running();
 
  private:

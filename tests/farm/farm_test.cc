@@ -101,7 +101,8 @@ v1::SubmitJobRequest RequestOf(std::vector<std::string> scripts, int64_t trials)
 class Client {
  public:
   explicit Client(const Server& server)
-      : tuning_(v1::TuningService::NewStub(ChannelTo(server))), records_(v1::RecordService::NewStub(ChannelTo(server))) {}
+      : tuning_(v1::TuningService::NewStub(ChannelTo(server))),
+        records_(v1::RecordService::NewStub(ChannelTo(server))) {}
 
   std::string Submit(const v1::SubmitJobRequest& request) {
     grpc::ClientContext context;

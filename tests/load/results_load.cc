@@ -171,8 +171,7 @@ int Main(int argc, char** argv) {
   std::vector<std::unique_ptr<LoadWorker>> workers;
   workers.push_back(std::make_unique<LoadWorker>(*stubs[0], "search", v1::ROLE_SEARCH, 1, artifact.Raw()));
   for (int i = 0; i < 4; ++i) {
-    workers.push_back(
-        std::make_unique<LoadWorker>(*stubs[0], StrCat("build", i), v1::ROLE_BUILD, 64, artifact.Raw()));
+    workers.push_back(std::make_unique<LoadWorker>(*stubs[0], StrCat("build", i), v1::ROLE_BUILD, 64, artifact.Raw()));
   }
   for (int i = 0; i < streams; ++i) {
     workers.push_back(std::make_unique<LoadWorker>(*stubs[i % 4], StrCat("run", i), v1::ROLE_RUN, 2, artifact.Raw()));

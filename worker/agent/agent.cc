@@ -120,8 +120,11 @@ uint64_t RandomNumber() {
 class Agent::Impl {
  public:
   Impl(std::shared_ptr<grpc::Channel> channel, AgentOptions options, AgentRoles roles)
-      : options_(std::move(options)), roles_(roles), stub_(v1::WorkerService::NewStub(channel)),
-        blobs_(channel, options_.token, dropping_), incarnation_(RandomNumber()) {}
+      : options_(std::move(options)),
+        roles_(roles),
+        stub_(v1::WorkerService::NewStub(channel)),
+        blobs_(channel, options_.token, dropping_),
+        incarnation_(RandomNumber()) {}
 
   absl::Status Run() {
     StartThreads();
@@ -216,8 +219,10 @@ class Agent::Impl {
       case grpc::StatusCode::INVALID_ARGUMENT:
       case grpc::StatusCode::ABORTED:
       case grpc::StatusCode::UNAUTHENTICATED:
-      case grpc::StatusCode::PERMISSION_DENIED: return ended;
-      default: return registered_.load();
+      case grpc::StatusCode::PERMISSION_DENIED:
+        return ended;
+      default:
+        return registered_.load();
     }
   }
 
@@ -264,21 +269,28 @@ class Agent::Impl {
   // --- What arrives.
   void Arrived(v1::ServerMessage message) {
     switch (message.kind_case()) {
-      case v1::ServerMessage::kRegistered: return OnRegistered(message.registered());
-      case v1::ServerMessage::kSearch: return Enqueue(kSearch, std::move(message));
-      case v1::ServerMessage::kBuild: return Enqueue(kBuild, std::move(message));
-      case v1::ServerMessage::kRun: return Enqueue(kRun, std::move(message));
-      case v1::ServerMessage::kCancel: return OnCancelLease(message.cancel().token().lease());
+      case v1::ServerMessage::kRegistered:
+        return OnRegistered(message.registered());
+      case v1::ServerMessage::kSearch:
+        return Enqueue(kSearch, std::move(message));
+      case v1::ServerMessage::kBuild:
+        return Enqueue(kBuild, std::move(message));
+      case v1::ServerMessage::kRun:
+        return Enqueue(kRun, std::move(message));
+      case v1::ServerMessage::kCancel:
+        return OnCancelLease(message.cancel().token().lease());
       case v1::ServerMessage::kAck: {
         std::lock_guard lock(mutex_);
         for (uint64_t lease : message.ack().leases()) unacked_.erase(lease);
         return;
       }
-      case v1::ServerMessage::kCloseTask: return Enqueue(kSearch, std::move(message));
+      case v1::ServerMessage::kCloseTask:
+        return Enqueue(kSearch, std::move(message));
       case v1::ServerMessage::kDrain:
         HONE_LOG(kInfo) << (message.drain().undrain() ? "undrained" : "draining") << " by the server";
         return;
-      case v1::ServerMessage::KIND_NOT_SET: return;  // Of a newer server.
+      case v1::ServerMessage::KIND_NOT_SET:
+        return;  // Of a newer server.
     }
   }
 
@@ -369,7 +381,7 @@ class Agent::Impl {
         roles_.search->Close(TaskKey(work.message.close_task().job_id(), work.message.close_task().task()));
         continue;
       }
-      v1::WorkerMessage outcome = stage == kSearch ? Search(work.message.search())
+      v1::WorkerMessage outcome = stage == kSearch  ? Search(work.message.search())
                                   : stage == kBuild ? Build(work.message)
                                                     : Measure(work.message);
       Finish(work.lease, std::move(outcome), generation);
@@ -430,8 +442,8 @@ class Agent::Impl {
         result.median_secs = proto.median_secs();
       }
     }
-    HONE_ASSIGN_OR_RETURN(FoundRound found, roles_.search->Search(TaskKey(lease.job_id(), lease.task()), task,
-                                                                  lease.round(), results));
+    HONE_ASSIGN_OR_RETURN(FoundRound found,
+                          roles_.search->Search(TaskKey(lease.job_id(), lease.task()), task, lease.round(), results));
     for (const auto& [id, json] : found.skeletons) HONE_RETURN_IF_ERROR(StoreSkeletonOnce(id, json));
     for (const SearchCandidate& candidate : found.round.candidates) {
       v1::SearchCandidate& proto = *done.add_candidates();

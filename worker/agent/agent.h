@@ -22,12 +22,12 @@ namespace hone {
 
 struct AgentOptions {
   std::string name;
-  std::string token;               // Bearer token; empty = none.
-  std::string target_json;         // What it builds for and runs; empty = any.
-  DeviceFingerprint device;        // Of the run role.
+  std::string token;         // Bearer token; empty = none.
+  std::string target_json;   // What it builds for and runs; empty = any.
+  DeviceFingerprint device;  // Of the run role.
   Revisions revisions;
   int build_threads = 1;
-  bool synthetic = false;          // Its results are made up (tests).
+  bool synthetic = false;  // Its results are made up (tests).
   absl::Duration max_backoff = absl::Seconds(5);
   // Give up when no server was reached for that long; infinite for a daemon.
   absl::Duration patience = absl::InfiniteDuration();

@@ -43,8 +43,12 @@ std::vector<BuildResult> SyntheticBuilder::Build(absl::Span<const BuildRequest> 
   std::vector<BuildResult> results;
   for (const BuildRequest& request : requests) {
     BuildResult& result = results.emplace_back();
-    result.artifact = Artifact{Sha256(StrCat("synthetic ", request.trace_json)), "synthetic", request.trace_json, "main",
-                               {{"float32", {4}}}, "{}"};
+    result.artifact = Artifact{Sha256(StrCat("synthetic ", request.trace_json)),
+                               "synthetic",
+                               request.trace_json,
+                               "main",
+                               {{"float32", {4}}},
+                               "{}"};
   }
   return results;
 }

@@ -71,9 +71,8 @@ Digest KeyOf(const ir::IRModule& lowered, const Target& target) {
 }
 
 std::string MetadataOf(const codegen::CompiledKernel& kernel, const Target& target) {
-  const nlohmann::json metadata = {{"codegen", codegen::CodegenRevision()},
-                                   {"target", target.ToString()},
-                                   {"object_bytes", kernel.object.size()}};
+  const nlohmann::json metadata = {
+      {"codegen", codegen::CodegenRevision()}, {"target", target.ToString()}, {"object_bytes", kernel.object.size()}};
   return metadata.dump();
 }
 

@@ -189,8 +189,8 @@ BuildResult CompilePool::Converse(Child& child, const BuildRequest& request, con
     struct pollfd fd = {child.socket, POLLIN, 0};
     if (poll(&fd, 1, static_cast<int>(absl::ToInt64Milliseconds(kPatrol))) <= 0) {
       if (stopwatch.Expired()) {
-        return Failed(FailureKind::kBuildTimeout,
-                      StrCat("the build did not end within ", absl::FormatDuration(request.timeout), " and was killed"));
+        return Failed(FailureKind::kBuildTimeout, StrCat("the build did not end within ",
+                                                         absl::FormatDuration(request.timeout), " and was killed"));
       }
       if (options_.timing_lock != nullptr) options_.timing_lock->ContinueAbandoned({child.pid});
       continue;
@@ -220,7 +220,8 @@ BuildResult CompilePool::Converse(Child& child, const BuildRequest& request, con
         const char* name = sigabbrev_np(signal);
         return Failed(FailureKind::kBuild, StrCat("the compiler crashed by SIG", name == nullptr ? "?" : name));
       }
-      default: return Failed(FailureKind::kBuild, "the compile process broke its protocol");
+      default:
+        return Failed(FailureKind::kBuild, "the compile process broke its protocol");
     }
   }
 }

@@ -1,5 +1,5 @@
-// Persistent compile processes: forked once from a nursery, fed one request after another, killed when one takes too long
-// or too much memory, replaced when they die.
+// Persistent compile processes: forked once from a nursery, fed one request after another, killed when one takes too
+// long or too much memory, replaced when they die.
 #pragma once
 
 #include <sys/types.h>
@@ -22,12 +22,13 @@ using ArtifactProbe = std::function<bool(const Digest& key)>;
 
 // The work of a compile child. Errors should carry a failure kind (common/measure/failure_status.h); one without is
 // kBuild. May crash, hang, or eat memory.
-using CompileFunction = std::function<absl::StatusOr<Artifact>(const BuildRequest& request, const ArtifactProbe& probe)>;
+using CompileFunction =
+    std::function<absl::StatusOr<Artifact>(const BuildRequest& request, const ArtifactProbe& probe)>;
 
 struct CompilePoolOptions {
   int workers = 1;
-  std::vector<int> cpus;            // Where children may run; empty = everywhere.
-  int max_builds_per_child = 400;   // A fresh process then: compilers leak.
+  std::vector<int> cpus;              // Where children may run; empty = everywhere.
+  int max_builds_per_child = 400;     // A fresh process then: compilers leak.
   TimingLock* timing_lock = nullptr;  // Children are registered there; must outlive the pool.
 };
 

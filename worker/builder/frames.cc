@@ -43,8 +43,7 @@ bool WriteFrame(int fd, FrameType type, std::string_view body) {
   std::memset(&header, 0, sizeof(header));
   header.bytes = body.size();
   header.type = type;
-  return WriteAll(fd, reinterpret_cast<const char*>(&header), sizeof(header)) &&
-         WriteAll(fd, body.data(), body.size());
+  return WriteAll(fd, reinterpret_cast<const char*>(&header), sizeof(header)) && WriteAll(fd, body.data(), body.size());
 }
 
 bool ReadFrame(int fd, FrameType* type, std::string* body) {

@@ -16,9 +16,9 @@
 
 namespace hone::builder {
 
-// Keeps artifacts by key, and which request led to which key, so that neither equal requests nor different requests with
-// equal lowered modules are compiled twice. Failures that a repeat would repeat are kept too. Least recently used first
-// out, by bytes. Thread-safe.
+// Keeps artifacts by key, and which request led to which key, so that neither equal requests nor different requests
+// with equal lowered modules are compiled twice. Failures that a repeat would repeat are kept too. Least recently used
+// first out, by bytes. Thread-safe.
 class ArtifactCache {
  public:
   explicit ArtifactCache(uint64_t max_bytes) : max_bytes_(max_bytes) {}
@@ -31,7 +31,7 @@ class ArtifactCache {
  private:
   struct Entry {
     Digest request;
-    std::optional<Digest> artifact;    // Exactly one of artifact and failure.
+    std::optional<Digest> artifact;  // Exactly one of artifact and failure.
     std::optional<Failure> failure;
   };
   void Touch(std::list<Entry>::iterator entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -39,7 +39,7 @@ class ArtifactCache {
 
   struct Stored {
     Artifact artifact;
-    int uses = 0;                      // Entries that lead here.
+    int uses = 0;  // Entries that lead here.
   };
 
   const uint64_t max_bytes_;
@@ -52,9 +52,9 @@ class ArtifactCache {
 
 struct LocalBuilderOptions {
   int workers = 1;
-  std::vector<int> cpus;               // See CompilePoolOptions.
+  std::vector<int> cpus;                       // See CompilePoolOptions.
   uint64_t cache_bytes = uint64_t{256} << 20;  // 0 = every request is compiled.
-  bool pause_while_timing = true;      // Register with TimingLock::Host().
+  bool pause_while_timing = true;              // Register with TimingLock::Host().
 };
 
 // Thread-safe.

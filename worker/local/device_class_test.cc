@@ -6,8 +6,9 @@ namespace hone {
 namespace {
 
 TEST(DeviceClassTest, NamesTheCpuModelAndTheCores) {
-  EXPECT_EQ(DeviceClassOf(R"({"cores": {"physical": 2}, "cpu": {"family": 25, "model": 17, "vendor": "AuthenticAMD"}})"),
-            "cpu/AuthenticAMD/25/17/2c");
+  EXPECT_EQ(
+      DeviceClassOf(R"({"cores": {"physical": 2}, "cpu": {"family": 25, "model": 17, "vendor": "AuthenticAMD"}})"),
+      "cpu/AuthenticAMD/25/17/2c");
 }
 
 TEST(DeviceClassTest, UnknownTextsAreClassesOfTheirOwn) {

@@ -43,8 +43,8 @@ class LocalMeasure {
 absl::StatusOr<std::unique_ptr<Builder>> CreateLocalBuilder(const LocalMeasureOptions& options);
 
 // Builds `workload_script` with `trace_json` (empty = unscheduled) for `target_json`, checks it against the unscheduled
-// workload and times it; a build failure is the result's failure. For one-off measurements. A `reference_script` that is
-// not empty takes the place of the unscheduled workload in the check.
+// workload and times it; a build failure is the result's failure. For one-off measurements. A `reference_script` that
+// is not empty takes the place of the unscheduled workload in the check.
 RunResult BuildAndRun(LocalMeasure& measure, const std::string& workload_script, const std::string& trace_json,
                       const std::string& target_json, const MeasurementPolicy& policy,
                       const std::string& reference_script = "");

@@ -1,5 +1,6 @@
 // Builds, checks and times programs: reads {"id", "module", "trace", "target"} a line from stdin and writes
-// {"id", "ok", "run_secs", "verdict", "build_ms", "spread", "disturbed"} or {"id", "ok": false, "kind", "error"} a line.
+// {"id", "ok", "run_secs", "verdict", "build_ms", "spread", "disturbed"} or {"id", "ok": false, "kind", "error"} a
+// line.
 //   measure_cases [--quick]        --quick takes few samples of each: for correctness, not for figures.
 // With "workload" the module is held against that program instead of against its own unscheduled form.
 #include <cstring>
@@ -24,9 +25,12 @@ std::string TextOf(const Json& object, const char* name) {
 
 std::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kNotChecked: return "not-checked";
-    case Verdict::kRight: return "right";
-    case Verdict::kWrong: return "wrong";
+    case Verdict::kNotChecked:
+      return "not-checked";
+    case Verdict::kRight:
+      return "right";
+    case Verdict::kWrong:
+      return "wrong";
   }
   return "";
 }

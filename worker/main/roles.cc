@@ -1,3 +1,5 @@
+#include "worker/main/roles.h"
+
 #include <unistd.h>
 
 #include <optional>
@@ -14,7 +16,6 @@
 #include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
-#include "worker/main/roles.h"
 
 namespace hone {
 namespace {

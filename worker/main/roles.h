@@ -14,9 +14,9 @@ namespace hone {
 
 struct RoleFlags {
   bool search = false, build = false, run = false;
-  std::vector<int> measure_cpus;  // Empty = one a physical core.
-  int build_threads = 0;          // 0 = one a physical core.
-  std::string target;             // As --target; empty = this machine.
+  std::vector<int> measure_cpus;                // Empty = one a physical core.
+  int build_threads = 0;                        // 0 = one a physical core.
+  std::string target;                           // As --target; empty = this machine.
   std::optional<absl::Duration> synthetic_run;  // Made-up device.
 };
 

@@ -45,7 +45,8 @@ absl::StatusOr<BuiltReferenceProvider::Workload> BuiltReferenceProvider::Find(co
   request.target_json = key.target_json;
   std::vector<BuildResult> results = builder_->Build({&request, 1});
   if (results.size() != 1 || !results[0].artifact.has_value()) {
-    const std::string why = results.size() == 1 && results[0].failure.has_value() ? results[0].failure->message : "no result";
+    const std::string why =
+        results.size() == 1 && results[0].failure.has_value() ? results[0].failure->message : "no result";
     return absl::FailedPreconditionError(StrCat("the unscheduled workload does not build: ", why));
   }
   if (workloads_.size() >= kMaxWorkloads) workloads_.erase(workloads_.begin());
@@ -87,8 +88,8 @@ absl::Status BuiltReferenceProvider::CrossCheck(const ReferenceKey& key, const s
         CompareTensor(key.args[i], reinterpret_cast<const uint8_t*>(results[i].data()),
                       reinterpret_cast<const uint8_t*>((*expected)[i].data()), ToleranceOf(key.args[i].dtype, length));
     if (comparison.right) continue;
-    return absl::FailedPreconditionError(StrCat("the unscheduled build and the interpreter disagree about parameter ", i,
-                                                ": ", comparison.detail, " by the interpreter"));
+    return absl::FailedPreconditionError(StrCat("the unscheduled build and the interpreter disagree about parameter ",
+                                                i, ": ", comparison.detail, " by the interpreter"));
   }
   return absl::OkStatus();
 }

@@ -85,8 +85,8 @@ double ProbeGhz() {
           : "+r"(value));
     }
     const uint64_t end = Now(CLOCK_MONOTONIC);
-    // 10 additions of one cycle and 2 multiplications of three: compilers and CPUs that fold chains of immediate additions
-    // (Alder Lake and later) cannot fold across a multiplication.
+    // 10 additions of one cycle and 2 multiplications of three: compilers and CPUs that fold chains of immediate
+    // additions (Alder Lake and later) cannot fold across a multiplication.
     best = std::max(best, static_cast<double>(kRounds * kAddsARound) / static_cast<double>(end - start));
   }
   return best;
@@ -182,10 +182,18 @@ class Candidate {
         SetPoisonAllocations(false);
         Collect(reply);
         break;
-      case Op::kRun: Time(command, reply); break;
-      case Op::kPoison: buffers_.Poison(); break;
-      case Op::kCollect: Collect(reply); break;
-      case Op::kProbe: reply->ghz = ProbeGhz(); break;
+      case Op::kRun:
+        Time(command, reply);
+        break;
+      case Op::kPoison:
+        buffers_.Poison();
+        break;
+      case Op::kCollect:
+        Collect(reply);
+        break;
+      case Op::kProbe:
+        reply->ghz = ProbeGhz();
+        break;
     }
   }
 

@@ -48,9 +48,7 @@ absl::StatusOr<std::shared_ptr<SharedFile>> WriteJob(const CandidateOptions& opt
   return job;
 }
 
-Failure DeviceLost(const absl::Status& status) {
-  return {FailureKind::kDeviceLost, std::string(status.message())};
-}
+Failure DeviceLost(const absl::Status& status) { return {FailureKind::kDeviceLost, std::string(status.message())}; }
 
 }  // namespace
 
@@ -60,8 +58,8 @@ CandidateProcess::CandidateProcess(Zygote& zygote, CandidateOptions options)
 std::optional<Failure> CandidateProcess::Open(Zygote& zygote, CandidateOptions options,
                                               std::unique_ptr<CandidateProcess>* candidate) {
   if (options.entry.size() >= sizeof(JobHeader::entry)) {
-    return Failure{FailureKind::kRun, StrCat("the entry's name has ", options.entry.size(), " characters, expected fewer than ",
-                                             sizeof(JobHeader::entry))};
+    return Failure{FailureKind::kRun, StrCat("the entry's name has ", options.entry.size(),
+                                             " characters, expected fewer than ", sizeof(JobHeader::entry))};
   }
   if (options.cpus.empty() || options.cpus.size() > kMaxCpus) {
     return Failure{FailureKind::kRun, StrCat(options.cpus.size(), " measuring CPUs, expected 1 to ", kMaxCpus)};
@@ -92,7 +90,8 @@ std::optional<Failure> CandidateProcess::Load() {
   if (std::optional<Failure> failure = Await(&ready)) return failure;
   const std::string text(ready.text, strnlen(ready.text, sizeof(ready.text)));
   if (ready.type == ReplyType::kLoadError) return Kill(FailureKind::kRun, text);
-  if (ready.type != ReplyType::kReady) return Kill(FailureKind::kCrash, "the candidate broke its protocol while loading");
+  if (ready.type != ReplyType::kReady)
+    return Kill(FailureKind::kCrash, "the candidate broke its protocol while loading");
   layers_ = text;
   return std::nullopt;
 }

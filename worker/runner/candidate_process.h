@@ -18,16 +18,16 @@
 namespace hone::runner {
 
 struct CandidateOptions {
-  std::string_view object;                    // Relocatable ELF.
+  std::string_view object;  // Relocatable ELF.
   std::string entry;
   std::vector<WireArg> args;
-  std::shared_ptr<SharedFile> inputs;         // Set 0.
-  std::shared_ptr<SharedFile> fresh_inputs;   // Set 1; may be `inputs` again.
-  std::shared_ptr<SharedFile> shared;         // A page, then the buffers' contents after kCheck and kCollect.
-  std::vector<int> cpus;                      // One thread each.
+  std::shared_ptr<SharedFile> inputs;        // Set 0.
+  std::shared_ptr<SharedFile> fresh_inputs;  // Set 1; may be `inputs` again.
+  std::shared_ptr<SharedFile> shared;        // A page, then the buffers' contents after kCheck and kCollect.
+  std::vector<int> cpus;                     // One thread each.
   bool pin = true;
   uint64_t memory_bytes = 0;
-  absl::Time deadline;                        // Of everything that this process does.
+  absl::Time deadline;  // Of everything that this process does.
 };
 
 // Not thread-safe. The process ends with this object. Every method that returns a failure has ended the process.

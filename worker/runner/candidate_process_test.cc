@@ -66,7 +66,8 @@ TEST_F(CandidateProcessTest, ComputesWithLibmAndOpenMpOnBothInputSets) {
         for (int i = 0; i < 1000; ++i) out[i] = copy[i];
         free(copy);
         return 0;
-      })", "-O2 -fopenmp");
+      })",
+                                                     "-O2 -fopenmp");
   ASSERT_OK(object);
   std::unique_ptr<CandidateProcess> candidate;
   auto failure = CandidateProcess::Open(*zygote_, Options(*object), &candidate);
@@ -100,7 +101,8 @@ TEST_F(CandidateProcessTest, CrashesAreTold) {
 
 TEST_F(CandidateProcessTest, NonPicObjectsLoad) {
   absl::StatusOr<std::string> object = CompileKernel(
-      "static int counter; double sin(double); int32_t kernel(void** b) { ++counter; ((float*)b[1])[0] = sin(counter); return 0; }",
+      "static int counter; double sin(double); int32_t kernel(void** b) { ++counter; ((float*)b[1])[0] = sin(counter); "
+      "return 0; }",
       "-O2 -fno-pic -mcmodel=small");
   ASSERT_OK(object);
   std::unique_ptr<CandidateProcess> candidate;

@@ -25,7 +25,8 @@ Decoder DecoderOf(std::string_view dtype) {
   if (dtype == "float32") return [](const uint8_t* d, int64_t i) -> double { return At<float>(d, i); };
   if (dtype == "float64") return [](const uint8_t* d, int64_t i) -> double { return At<double>(d, i); };
   if (dtype == "float16") return [](const uint8_t* d, int64_t i) -> double { return Float16Value(At<uint16_t>(d, i)); };
-  if (dtype == "bfloat16") return [](const uint8_t* d, int64_t i) -> double { return BFloat16Value(At<uint16_t>(d, i)); };
+  if (dtype == "bfloat16")
+    return [](const uint8_t* d, int64_t i) -> double { return BFloat16Value(At<uint16_t>(d, i)); };
   if (dtype.find("e4m3") != std::string_view::npos) {
     return [](const uint8_t* d, int64_t i) -> double { return Float8E4M3Value(d[i]); };
   }

@@ -55,9 +55,10 @@ TEST(ToleranceTest, NeverHidesAMissingProductOfAnOrdinarySum) {
 }
 
 TEST(ReductionLengthTest, IsThatOfAMatrixProduct) {
-  EXPECT_DOUBLE_EQ(EstimateReductionLength({{"float32", {128, 768}}, {"float32", {768, 3072}}, {"float32", {128, 3072}}},
-                                           {false, false, true}),
-                   768);
+  EXPECT_DOUBLE_EQ(
+      EstimateReductionLength({{"float32", {128, 768}}, {"float32", {768, 3072}}, {"float32", {128, 3072}}},
+                              {false, false, true}),
+      768);
   EXPECT_DOUBLE_EQ(EstimateReductionLength({{"float32", {100, 7}}, {"float32", {100}}}, {false, true}), 7);
 }
 

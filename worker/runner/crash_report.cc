@@ -25,7 +25,8 @@ std::string DescribeFault(int signal, const FaultNote& note) {
   std::string text = StrCat("the kernel died by ", SignalName(signal));
   if (signal == SIGSEGV || signal == SIGBUS) {
     StrAppend(&text, note.is_write != 0 ? " writing " : " reading ", absl::StrFormat("address %#x", note.address));
-    if (note.buffer >= 0) StrAppend(&text, " (near parameter ", note.buffer, ", offset ", note.buffer_offset, " bytes)");
+    if (note.buffer >= 0)
+      StrAppend(&text, " (near parameter ", note.buffer, ", offset ", note.buffer_offset, " bytes)");
   }
   return text;
 }

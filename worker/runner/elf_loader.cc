@@ -161,7 +161,8 @@ class Linker {
   bool MapImage() {
     // Low memory, so that objects compiled without PIC (R_X86_64_32S) load too.
     void* memory = mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-    if (memory == MAP_FAILED) memory = mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+      memory = mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return Fail("no memory for the image");
     image_ = static_cast<uint8_t*>(memory);
     for (const Section& section : sections_) {
@@ -201,7 +202,8 @@ class Linker {
       }
     } else if (section < sections_.size()) {
       if (!sections_[section].loaded) return true;  // Of debug or unwind information.
-      if (symbol.st_value > sections_[section].header.sh_size) return Fail("symbol \"" + name + "\" out of its section");
+      if (symbol.st_value > sections_[section].header.sh_size)
+        return Fail("symbol \"" + name + "\" out of its section");
       addresses_[i] = Address(sections_[section].offset + symbol.st_value);
     } else {
       return Fail("symbol \"" + name + "\" in an unknown section");
@@ -245,17 +247,23 @@ class Linker {
     const uint64_t slot = Address(got_ + index * 8);
     const uint64_t got = Address(got_);
     switch (type) {
-      case R_X86_64_NONE: return true;
-      case R_X86_64_64: return Store<uint64_t>(target, rela, symbol + addend);
-      case R_X86_64_PC64: return Store<uint64_t>(target, rela, symbol + addend - place);
-      case R_X86_64_GOTOFF64: return Store<uint64_t>(target, rela, symbol + addend - got);
-      case R_X86_64_GOTPC32: return StoreSigned(target, rela, got + addend - place);
+      case R_X86_64_NONE:
+        return true;
+      case R_X86_64_64:
+        return Store<uint64_t>(target, rela, symbol + addend);
+      case R_X86_64_PC64:
+        return Store<uint64_t>(target, rela, symbol + addend - place);
+      case R_X86_64_GOTOFF64:
+        return Store<uint64_t>(target, rela, symbol + addend - got);
+      case R_X86_64_GOTPC32:
+        return StoreSigned(target, rela, got + addend - place);
       case R_X86_64_32: {
         const uint64_t value = symbol + addend;
         if (value > UINT32_MAX) return Fail("a 32-bit absolute relocation does not fit");
         return Store<uint32_t>(target, rela, static_cast<uint32_t>(value));
       }
-      case R_X86_64_32S: return StoreSigned(target, rela, symbol + addend);
+      case R_X86_64_32S:
+        return StoreSigned(target, rela, symbol + addend);
       case R_X86_64_PC32:
       case R_X86_64_PLT32: {
         // A function of a shared library is out of reach: go through the stub.
@@ -265,8 +273,10 @@ class Linker {
       }
       case R_X86_64_GOTPCREL:
       case R_X86_64_GOTPCRELX:
-      case R_X86_64_REX_GOTPCRELX: return StoreSigned(target, rela, slot + addend - place);
-      default: return Fail("relocation type " + std::to_string(type) + " is not supported");
+      case R_X86_64_REX_GOTPCRELX:
+        return StoreSigned(target, rela, slot + addend - place);
+      default:
+        return Fail("relocation type " + std::to_string(type) + " is not supported");
     }
   }
 
@@ -287,8 +297,8 @@ class Linker {
   }
 
   bool Protect() {
-    const int text = mprotect(image_ + group_start_[kText], group_start_[kConstants] - group_start_[kText],
-                              PROT_READ | PROT_EXEC);
+    const int text =
+        mprotect(image_ + group_start_[kText], group_start_[kConstants] - group_start_[kText], PROT_READ | PROT_EXEC);
     const uint64_t constant_bytes = group_start_[kData] - group_start_[kConstants];
     const int constants =
         constant_bytes == 0 ? 0 : mprotect(image_ + group_start_[kConstants], constant_bytes, PROT_READ);

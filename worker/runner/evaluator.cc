@@ -51,7 +51,8 @@ class Run {
   // Finds `number` such that a sample lasts min_repeat, and keeps the first sample that does.
   std::optional<Failure> Calibrate() {
     const double wanted = absl::ToDoubleSeconds(policy_.min_repeat);
-    int64_t number = policy_.number > 0 || policy_.flush_cache ? std::max(1, policy_.number) : Fill(wanted, estimate_, 1);
+    int64_t number =
+        policy_.number > 0 || policy_.flush_cache ? std::max(1, policy_.number) : Fill(wanted, estimate_, 1);
     while (true) {
       Sample sample;
       if (auto failure = sampler_.Take(number, &sample)) return failure;
@@ -102,9 +103,7 @@ class Run {
   const std::vector<double>& Current() const { return clean_.empty() ? disturbed_ : clean_; }
   bool HasBudget(absl::Duration budget) const { return spent_ < absl::ToDoubleSeconds(budget); }
   bool IsSettled() const { return clean_.size() >= 5 && RelativeMedianError(clean_) < kWantedMedianError; }
-  bool IsContender() const {
-    return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio;
-  }
+  bool IsContender() const { return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio; }
   bool Hopeless(double seconds) const {
     return best_.has_value() && policy_.abandon_ratio > 0 && seconds > *best_ * policy_.abandon_ratio;
   }

@@ -15,8 +15,8 @@ namespace hone::runner {
 // One timed group of calls.
 struct Sample {
   double seconds_per_call = 0;
-  double seconds = 0;             // All calls.
-  double running_fraction = 1;    // Share of `seconds` during which the measuring thread had its CPU.
+  double seconds = 0;           // All calls.
+  double running_fraction = 1;  // Share of `seconds` during which the measuring thread had its CPU.
   int64_t involuntary_switches = 0;
   bool migrated = false;
 };
@@ -29,12 +29,12 @@ class Sampler {
 };
 
 struct Evaluation {
-  std::vector<double> samples;    // Seconds per call, undisturbed ones when there are any.
-  int64_t number = 1;             // Calls a sample.
+  std::vector<double> samples;  // Seconds per call, undisturbed ones when there are any.
+  int64_t number = 1;           // Calls a sample.
   bool abandoned = false;
-  bool contender = false;         // Its median is within best * contender_ratio, or there is no best.
-  bool disturbed = false;         // Too many samples were disturbed: those that are kept are not clean.
-  double foreign_load = 0;        // Mean share of the timed sections during which others ran in our place.
+  bool contender = false;   // Its median is within best * contender_ratio, or there is no best.
+  bool disturbed = false;   // Too many samples were disturbed: those that are kept are not clean.
+  double foreign_load = 0;  // Mean share of the timed sections during which others ran in our place.
   int64_t involuntary_switches = 0;
   int64_t migrations = 0;
 };

@@ -12,8 +12,8 @@ namespace hone::runner {
 
 class GuardedBuffers {
  public:
-  // Buffers end as near to the guard page as an alignment of 64 bytes allows; large ones are backed by huge pages, which
-  // takes the luck of physical placement out of timings. False when there is no memory.
+  // Buffers end as near to the guard page as an alignment of 64 bytes allows; large ones are backed by huge pages,
+  // which takes the luck of physical placement out of timings. False when there is no memory.
   bool Map(const WireArg* args, size_t num_args);
 
   // data()[i] is parameter i; for the kernel.

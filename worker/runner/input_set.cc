@@ -16,8 +16,8 @@ struct DtypeBytes {
 };
 
 constexpr DtypeBytes kDtypes[] = {
-    {"float32", 4}, {"float64", 8}, {"float16", 2}, {"bfloat16", 2}, {"int8", 1},   {"uint8", 1},
-    {"int16", 2},   {"uint16", 2},  {"int32", 4},   {"uint32", 4},   {"int64", 8},  {"uint64", 8},
+    {"float32", 4}, {"float64", 8},       {"float16", 2},     {"bfloat16", 2},    {"int8", 1},       {"uint8", 1},
+    {"int16", 2},   {"uint16", 2},        {"int32", 4},       {"uint32", 4},      {"int64", 8},      {"uint64", 8},
     {"bool", 1},    {"float8_e4m3fn", 1}, {"e4m3_float8", 1}, {"float8_e5m2", 1}, {"e5m2_float8", 1}};
 
 // Uniform in [-1, 1) with 24 bits.
@@ -28,10 +28,9 @@ template <typename Put>
 void ForEachWord(uint64_t seed, size_t parameter, int64_t count, Put put) {
   const std::array<uint32_t, 2> key = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
   for (int64_t block = 0; block * 4 < count; ++block) {
-    const std::array<uint32_t, 4> words =
-        Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
-                    static_cast<uint32_t>(parameter), 0x68696e70},
-                   key);
+    const std::array<uint32_t, 4> words = Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
+                                                      static_cast<uint32_t>(parameter), 0x68696e70},
+                                                     key);
     for (int64_t i = 0; i < 4 && block * 4 + i < count; ++i) put(block * 4 + i, words[static_cast<size_t>(i)]);
   }
 }
@@ -76,7 +75,9 @@ absl::Status FillTensor(const TensorInfo& tensor, uint64_t seed, size_t paramete
   if (dtype == "float32") {
     fill([&](int64_t i, uint32_t word) { Store<float>(destination, i, Symmetric(word)); });
   } else if (dtype == "float64") {
-    fill([&](int64_t i, uint32_t word) { Store<double>(destination, i, static_cast<double>(static_cast<int32_t>(word)) * 0x1p-31); });
+    fill([&](int64_t i, uint32_t word) {
+      Store<double>(destination, i, static_cast<double>(static_cast<int32_t>(word)) * 0x1p-31);
+    });
   } else if (dtype == "float16") {
     fill([&](int64_t i, uint32_t word) { Store<uint16_t>(destination, i, Float16Bits(Symmetric(word))); });
   } else if (dtype == "bfloat16") {

@@ -10,7 +10,8 @@
 
 namespace hone::runner {
 
-// Bytes of one element; sub-byte types (bool is one byte) are not kernel parameters. InvalidArgument for an unknown dtype.
+// Bytes of one element; sub-byte types (bool is one byte) are not kernel parameters. InvalidArgument for an unknown
+// dtype.
 absl::StatusOr<int64_t> BytesOfDtype(std::string_view dtype);
 absl::StatusOr<uint64_t> BytesOfTensor(const TensorInfo& tensor);
 

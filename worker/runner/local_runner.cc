@@ -57,15 +57,16 @@ class PlausibleSampler final : public Sampler {
       if (!policy_.flush_cache) {
         if (auto failure = candidate_.Poison()) return failure;
       }
-      if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), policy_.flush_cache, &reply, &wall)) return failure;
+      if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), policy_.flush_cache, &reply, &wall))
+        return failure;
       Fill(reply, calls, sample);
       if (IsPlausible(absl::Nanoseconds(reply.wall_ns), wall)) return std::nullopt;
       if (wall < kLongEnough) {
         calls *= 4;
       } else if (++suspicions == kSuspicionsToCondemn) {
-        return Failure{FailureKind::kCrash, StrCat("the kernel's timing is forged: it reports ", sample->seconds,
-                                                   " s for ", calls, " calls, which took ", absl::ToDoubleSeconds(wall),
-                                                   " s")};
+        return Failure{FailureKind::kCrash,
+                       StrCat("the kernel's timing is forged: it reports ", sample->seconds, " s for ", calls,
+                              " calls, which took ", absl::ToDoubleSeconds(wall), " s")};
       }
     }
   }
@@ -148,7 +149,8 @@ class LocalRunner::Session {
       return Failure{kind, StrCat("no reference output: ", ToStd(fetched.status().message()))};
     }
     if ((*fetched)->roles.size() != args_.size()) {
-      return RunFailure(StrCat("the kernel has ", args_.size(), " parameters, the workload ", (*fetched)->roles.size()));
+      return RunFailure(
+          StrCat("the kernel has ", args_.size(), " parameters, the workload ", (*fetched)->roles.size()));
     }
     *reference = *std::move(fetched);
     return std::nullopt;
@@ -209,10 +211,10 @@ class LocalRunner::Session {
       Worsen(comparison.errors);
       if (comparison.right) continue;
       result_.verdict = Verdict::kWrong;
-      return Failure{FailureKind::kWrongResult,
-                     StrCat(is_output[i] ? "output" : "input that was written", " (parameter ", i, "): ",
-                            comparison.detail, "; ", comparison.wrong_elements, " elements are wrong, relative tolerance ",
-                            tolerance)};
+      return Failure{
+          FailureKind::kWrongResult,
+          StrCat(is_output[i] ? "output" : "input that was written", " (parameter ", i, "): ", comparison.detail, "; ",
+                 comparison.wrong_elements, " elements are wrong, relative tolerance ", tolerance)};
     }
     return std::nullopt;
   }
@@ -240,8 +242,8 @@ class LocalRunner::Session {
     disturbance.migrations = evaluation_.migrations;
     disturbance.foreign_load = evaluation_.foreign_load;
     const double change = std::abs(disturbance.probe_ghz_after / disturbance.probe_ghz_before - 1);
-    disturbance.disturbed = evaluation_.disturbed || disturbance.steal_fraction > kTolerableSteal ||
-                            change > kTolerableFrequencyChange;
+    disturbance.disturbed =
+        evaluation_.disturbed || disturbance.steal_fraction > kTolerableSteal || change > kTolerableFrequencyChange;
     result_.samples = evaluation_.samples;
     result_.median = Median(evaluation_.samples);
     result_.spread = RelativeSpread(evaluation_.samples);
@@ -254,7 +256,8 @@ class LocalRunner::Session {
   // have to compute a set that did not exist when they were built.
   std::optional<Failure> CheckAgain() {
     const bool repeatable = std::count(reference_->roles.begin(), reference_->roles.end(), ArgRole::kInOut) == 0;
-    if (auto failure = repeatable && !policy_.flush_cache ? candidate_->Collect() : candidate_->Check(0)) return failure;
+    if (auto failure = repeatable && !policy_.flush_cache ? candidate_->Collect() : candidate_->Check(0))
+      return failure;
     if (auto failure = Compare(*reference_)) return failure;
     if (!evaluation_.contender) return std::nullopt;
     std::shared_ptr<const Reference> fresh;
@@ -317,8 +320,8 @@ RunResult LocalRunner::Run(const RunRequest& request) {
   {
     absl::MutexLock lock(&mutex_);
     if (zygote_ == nullptr) RestartZygote().IgnoreError();
-    result.failure = zygote_ == nullptr ? Failure{FailureKind::kDeviceLost, "the sandbox zygote cannot be started"}
-                                        : session.Run();
+    result.failure =
+        zygote_ == nullptr ? Failure{FailureKind::kDeviceLost, "the sandbox zygote cannot be started"} : session.Run();
     session.Close();
   }
   result.run_time = absl::Now() - start;

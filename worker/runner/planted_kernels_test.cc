@@ -17,7 +17,9 @@ namespace {
 const std::vector<TensorInfo> kArgs = {{"float32", {4096}}, {"float32", {4096}}};
 
 // What all of them should compute.
-constexpr char kDouble[] = "int32_t kernel(void** b) { float *x = b[0], *y = b[1]; for (int i = 0; i < 4096; ++i) y[i] = 2 * x[i]; return 0; }";
+constexpr char kDouble[] =
+    "int32_t kernel(void** b) { float *x = b[0], *y = b[1]; for (int i = 0; i < 4096; ++i) y[i] = 2 * x[i]; return 0; "
+    "}";
 
 struct Planted {
   const char* name;
@@ -30,13 +32,15 @@ struct Planted {
 
 const Planted kPlanted[] = {
     {"Segfault", FailureKind::kCrash, "SIGSEGV", "int32_t kernel(void** b) { *(volatile int*)8 = 1; return 0; }"},
-    {"EndlessLoop", FailureKind::kRunTimeout, "in time", "int32_t kernel(void** b) { for (;;) { __asm__ volatile(\"\"); } }"},
-    {"ForkBomb", FailureKind::kCrash, "system call",
-     "int fork(void); int32_t kernel(void** b) { for (;;) fork(); }"},
+    {"EndlessLoop", FailureKind::kRunTimeout, "in time",
+     "int32_t kernel(void** b) { for (;;) { __asm__ volatile(\"\"); } }"},
+    {"ForkBomb", FailureKind::kCrash, "system call", "int fork(void); int32_t kernel(void** b) { for (;;) fork(); }"},
     {"RawForkBomb", FailureKind::kCrash, "system call fork",
-     "int32_t kernel(void** b) { long r; for (;;) __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(57) : \"rcx\", \"r11\", \"memory\"); }"},
+     "int32_t kernel(void** b) { long r; for (;;) __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(57) : \"rcx\", "
+     "\"r11\", \"memory\"); }"},
     {"HugeAllocation", FailureKind::kCrash, "allocation of 20000000000 bytes was refused",
-     "void* malloc(size_t); int32_t kernel(void** b) { volatile char* p = malloc(20000000000ull); p[0] = 1; return 0; }"},
+     "void* malloc(size_t); int32_t kernel(void** b) { volatile char* p = malloc(20000000000ull); p[0] = 1; return 0; "
+     "}"},
     {"HugeAllocationThatIsNoticed", FailureKind::kRun, "returned -1, expected 0; an allocation of 20000000000 bytes",
      "void* malloc(size_t); int32_t kernel(void** b) { return malloc(20000000000ull) == 0 ? -1 : 0; }"},
     {"Exit", FailureKind::kCrash, "exit status 0", "void exit(int); int32_t kernel(void** b) { exit(0); }"},
@@ -50,7 +54,8 @@ const Planted kPlanted[] = {
      "if (calls++ == 0) { " COMPUTE " for (int i = 0; i < 4096; ++i) kept[i] = y[i]; }"
      "for (int i = 0; i < 4096; ++i) out[i] = kept[i]; return 0; }"},
     {"SkippedTail", FailureKind::kWrongResult, "1 elements are wrong",
-     "int32_t kernel(void** b) { float *x = b[0], *y = b[1]; for (int i = 0; i < 4095; ++i) y[i] = 2 * x[i]; return 0; }"},
+     "int32_t kernel(void** b) { float *x = b[0], *y = b[1]; for (int i = 0; i < 4095; ++i) y[i] = 2 * x[i]; return 0; "
+     "}"},
     {"Nan", FailureKind::kWrongResult, "nan", "int32_t kernel(void** b) { " COMPUTE "y[77] = 0.0f / 0.0f; return 0; }"},
     {"OffByOneWrite", FailureKind::kCrash, "near parameter 1, offset 16384 bytes",
      "int32_t kernel(void** b) { " COMPUTE "((volatile float*)y)[4096] = 1; return 0; }"},
@@ -79,8 +84,7 @@ const Planted kPlanted[] = {
      "static long now(void) { struct timespec t; clock_gettime(1, &t); return t.s * 1000000000l + t.n; }"
      "__attribute__((noinline)) static void forge(long* p, long start) {"
      "  long t = now(); for (int i = 0; i < 200; ++i) if (p[i] > start - 1000000000l && p[i] <= t) p[i] = t - 10; }"
-     "int32_t kernel(void** b) { long start = now(); " COMPUTE
-     "long until = start + 300000; while (now() < until) {}"
+     "int32_t kernel(void** b) { long start = now(); " COMPUTE "long until = start + 300000; while (now() < until) {}"
      "forge(__builtin_frame_address(0), start);"
      "long saved_rbx, saved_rbp, saved_r12, saved_r13, saved_r14, saved_r15; return 0; }"},
 };

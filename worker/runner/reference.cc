@@ -22,7 +22,9 @@ namespace {
 
 constexpr std::string_view kMagic = "hone-reference-v1\n";
 
-void AppendNumber(std::string* out, uint64_t value) { out->append(reinterpret_cast<const char*>(&value), sizeof(value)); }
+void AppendNumber(std::string* out, uint64_t value) {
+  out->append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
 
 bool TakeNumber(std::string_view* in, uint64_t* value) {
   if (in->size() < sizeof(*value)) return false;

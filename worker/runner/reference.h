@@ -14,20 +14,20 @@ namespace hone::runner {
 // Identifies the reference of one workload on one input set.
 struct ReferenceKey {
   std::string workload_script;
-  std::string target_json;          // Of the machine that computes it; no part of the identity.
+  std::string target_json;  // Of the machine that computes it; no part of the identity.
   std::vector<TensorInfo> args;
   uint64_t input_seed = 0;
 };
 
 enum class ArgRole : uint8_t {
-  kInput,        // Read only: must come back as it was.
-  kOutput,       // Written, and never read before: poisoned before a run.
-  kInOut,        // Read and written: starts with inputs.
+  kInput,   // Read only: must come back as it was.
+  kOutput,  // Written, and never read before: poisoned before a run.
+  kInOut,   // Read and written: starts with inputs.
 };
 
 struct Reference {
-  std::vector<ArgRole> roles;          // By parameter.
-  std::vector<std::string> contents;   // By parameter: what a right kernel leaves there; empty for inputs.
+  std::vector<ArgRole> roles;         // By parameter.
+  std::vector<std::string> contents;  // By parameter: what a right kernel leaves there; empty for inputs.
 };
 
 // Thread-safe. Errors: those of building or running the workload, or FailedPrecondition when two independent paths

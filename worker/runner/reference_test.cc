@@ -15,7 +15,8 @@ const std::vector<TensorInfo> kArgs = {{"float32", {100}}, {"float32", {100}}, {
 
 class BuiltReferenceTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::shared_ptr<const Reference>> Get(const std::string& source, uint64_t seed, Oracle oracle = nullptr) {
+  absl::StatusOr<std::shared_ptr<const Reference>> Get(const std::string& source, uint64_t seed,
+                                                       Oracle oracle = nullptr) {
     BuiltReferenceProvider provider(builder_, executor_, std::move(oracle));
     return provider.Get({source, "", kArgs, seed});
   }
@@ -47,11 +48,15 @@ TEST_F(BuiltReferenceTest, WorkloadsThatDoNotBuildOrRunAreErrors) {
 }
 
 TEST_F(BuiltReferenceTest, ADisagreeingOracleIsAnError) {
-  auto echo = [](const std::string&, const std::vector<TensorInfo>&, const std::vector<std::string>& contents)
-      -> absl::StatusOr<std::vector<std::string>> { return contents; };
+  auto echo = [](const std::string&, const std::vector<TensorInfo>&,
+                 const std::vector<std::string>& contents) -> absl::StatusOr<std::vector<std::string>> {
+    return contents;
+  };
   EXPECT_STATUS(Get(kAddInto, 1, echo), absl::StatusCode::kFailedPrecondition, "disagree");
-  auto too_large = [](const std::string&, const std::vector<TensorInfo>&, const std::vector<std::string>&)
-      -> absl::StatusOr<std::vector<std::string>> { return absl::UnimplementedError("large"); };
+  auto too_large = [](const std::string&, const std::vector<TensorInfo>&,
+                      const std::vector<std::string>&) -> absl::StatusOr<std::vector<std::string>> {
+    return absl::UnimplementedError("large");
+  };
   EXPECT_OK(Get(kAddInto, 1, too_large));
 }
 

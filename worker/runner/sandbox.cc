@@ -61,13 +61,13 @@ bool EnterUserNamespace() {
 bool EnterEmptyRoot() {
   if (unshare(CLONE_NEWNS) != 0) return false;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  if (mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=555") != 0) return false;
+  if (mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=555") != 0)
+    return false;
   if (chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", ".") != 0) return false;
   if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) return false;
   mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);
   return true;
 }
-
 
 }  // namespace
 
@@ -111,14 +111,37 @@ std::string SystemCallName(int number) {
     const char* name;
   };
   static constexpr Name kNames[] = {
-      {SYS_read, "read"},       {SYS_write, "write"},         {SYS_open, "open"},       {SYS_openat, "openat"},
-      {SYS_close, "close"},     {SYS_stat, "stat"},           {SYS_newfstatat, "fstatat"}, {SYS_ioctl, "ioctl"},
-      {SYS_socket, "socket"},   {SYS_connect, "connect"},     {SYS_sendto, "sendto"},   {SYS_recvfrom, "recvfrom"},
-      {SYS_sendmsg, "sendmsg"}, {SYS_recvmsg, "recvmsg"},     {SYS_clone, "clone"},     {SYS_clone3, "clone3"},
-      {SYS_fork, "fork"},       {SYS_vfork, "vfork"},         {SYS_execve, "execve"},   {SYS_kill, "kill"},
-      {SYS_tgkill, "tgkill"},   {SYS_unlink, "unlink"},       {SYS_ptrace, "ptrace"},   {SYS_getpid, "getpid"},
-      {SYS_nanosleep, "nanosleep"}, {SYS_clock_nanosleep, "clock_nanosleep"}, {SYS_getrandom, "getrandom"},
-      {SYS_rt_sigaction, "rt_sigaction"}, {SYS_mmap, "mmap"}, {SYS_pipe, "pipe"},       {SYS_process_vm_readv, "process_vm_readv"},
+      {SYS_read, "read"},
+      {SYS_write, "write"},
+      {SYS_open, "open"},
+      {SYS_openat, "openat"},
+      {SYS_close, "close"},
+      {SYS_stat, "stat"},
+      {SYS_newfstatat, "fstatat"},
+      {SYS_ioctl, "ioctl"},
+      {SYS_socket, "socket"},
+      {SYS_connect, "connect"},
+      {SYS_sendto, "sendto"},
+      {SYS_recvfrom, "recvfrom"},
+      {SYS_sendmsg, "sendmsg"},
+      {SYS_recvmsg, "recvmsg"},
+      {SYS_clone, "clone"},
+      {SYS_clone3, "clone3"},
+      {SYS_fork, "fork"},
+      {SYS_vfork, "vfork"},
+      {SYS_execve, "execve"},
+      {SYS_kill, "kill"},
+      {SYS_tgkill, "tgkill"},
+      {SYS_unlink, "unlink"},
+      {SYS_ptrace, "ptrace"},
+      {SYS_getpid, "getpid"},
+      {SYS_nanosleep, "nanosleep"},
+      {SYS_clock_nanosleep, "clock_nanosleep"},
+      {SYS_getrandom, "getrandom"},
+      {SYS_rt_sigaction, "rt_sigaction"},
+      {SYS_mmap, "mmap"},
+      {SYS_pipe, "pipe"},
+      {SYS_process_vm_readv, "process_vm_readv"},
   };
   for (const Name& known : kNames) {
     if (known.number == number) return known.name;

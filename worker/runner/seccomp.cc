@@ -22,9 +22,7 @@ extern "C" const char hone_sandbox_receive_return[];
 namespace hone::runner {
 namespace {
 
-constexpr uint32_t kArgLow(int index) {
-  return offsetof(struct seccomp_data, args) + static_cast<uint32_t>(index) * 8;
-}
+constexpr uint32_t kArgLow(int index) { return offsetof(struct seccomp_data, args) + static_cast<uint32_t>(index) * 8; }
 
 class Filter {
  public:
@@ -95,9 +93,25 @@ bool InstallSeccomp(int socket) {
   filter.AllowCall(SYS_sched_yield);
   filter.AllowCallFrom(SYS_sendto, hone_sandbox_send_return, socket);
   filter.AllowCallFrom(SYS_recvfrom, hone_sandbox_receive_return, socket);
-  for (int number : {SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_brk, SYS_munmap, SYS_mprotect,
-                     SYS_mremap, SYS_madvise, SYS_clock_gettime, SYS_gettimeofday, SYS_getcpu, SYS_getrusage,
-                     SYS_getpid, SYS_gettid, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_set_robust_list, SYS_rseq,
+  for (int number : {SYS_exit,
+                     SYS_exit_group,
+                     SYS_rt_sigreturn,
+                     SYS_restart_syscall,
+                     SYS_brk,
+                     SYS_munmap,
+                     SYS_mprotect,
+                     SYS_mremap,
+                     SYS_madvise,
+                     SYS_clock_gettime,
+                     SYS_gettimeofday,
+                     SYS_getcpu,
+                     SYS_getrusage,
+                     SYS_getpid,
+                     SYS_gettid,
+                     SYS_sched_getaffinity,
+                     SYS_sched_setaffinity,
+                     SYS_set_robust_list,
+                     SYS_rseq,
                      SYS_rt_sigprocmask}) {
     filter.AllowCall(number);
   }

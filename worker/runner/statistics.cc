@@ -31,7 +31,8 @@ double RelativeMedianError(absl::Span<const double> samples) {
   for (double sample : samples) deviations.push_back(std::abs(sample - median));
   constexpr double kMadToSigma = 1.4826;
   constexpr double kMedianToMean = 1.2533;  // Standard error of the median over that of the mean, sqrt(pi / 2).
-  return 1.96 * kMedianToMean * kMadToSigma * Median(deviations) / std::sqrt(static_cast<double>(samples.size())) / median;
+  return 1.96 * kMedianToMean * kMadToSigma * Median(deviations) / std::sqrt(static_cast<double>(samples.size())) /
+         median;
 }
 
 }  // namespace hone::runner

@@ -13,8 +13,8 @@ CpuTimes ReadCpuTimes(const std::vector<int>& cpus) {
   while (std::fgets(line, sizeof(line), file) != nullptr) {
     int cpu = -1;
     unsigned long long t[8] = {};
-    if (std::sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu", &cpu, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5],
-                    &t[6], &t[7]) != 9) {
+    if (std::sscanf(line, "cpu%d %llu %llu %llu %llu %llu %llu %llu %llu", &cpu, &t[0], &t[1], &t[2], &t[3], &t[4],
+                    &t[5], &t[6], &t[7]) != 9) {
       continue;
     }
     if (std::find(cpus.begin(), cpus.end(), cpu) == cpus.end()) continue;

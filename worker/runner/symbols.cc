@@ -103,12 +103,9 @@ void StartThreadPool(const ParallelSetup& parallel) {
 
 void* ResolveKernelSymbol(const char* name) {
   static const Replacement kReplacements[] = {
-      {"malloc", AddressOf(KernelMalloc)},
-      {"calloc", AddressOf(KernelCalloc)},
-      {"realloc", AddressOf(KernelRealloc)},
-      {"aligned_alloc", AddressOf(KernelAlignedAlloc)},
-      {"memalign", AddressOf(KernelAlignedAlloc)},
-      {"posix_memalign", AddressOf(KernelPosixMemalign)},
+      {"malloc", AddressOf(KernelMalloc)},          {"calloc", AddressOf(KernelCalloc)},
+      {"realloc", AddressOf(KernelRealloc)},        {"aligned_alloc", AddressOf(KernelAlignedAlloc)},
+      {"memalign", AddressOf(KernelAlignedAlloc)},  {"posix_memalign", AddressOf(KernelPosixMemalign)},
       {"GOMP_parallel", AddressOf(KernelParallel)},
   };
   for (const Replacement& replacement : kReplacements) {

@@ -1,5 +1,5 @@
-// What a kernel may call: libc, libm and libgomp as they are, except that allocation is counted and poisoned and parallel
-// regions are kept to the measuring CPUs.
+// What a kernel may call: libc, libm and libgomp as they are, except that allocation is counted and poisoned and
+// parallel regions are kept to the measuring CPUs.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What the runner and its zygote say to each other: fixed-size messages over SOCK_SEQPACKET sockets, and the memory that
-// they share. Both sides are built from the same sources into one binary, so there is no versioning. The parent is
+// What the runner and its zygote say to each other: fixed-size messages over SOCK_SEQPACKET sockets, and the memory
+// that they share. Both sides are built from the same sources into one binary, so there is no versioning. The parent is
 // trusted; whatever comes from a candidate is checked.
 //
 //   runner --control socket--> zygote     kSpawn (with descriptors), kKill; answers kSpawned, kExited
@@ -10,7 +10,7 @@
 
 namespace hone::runner {
 
-inline constexpr int kZygoteControlFd = 3;   // The zygote's end of the control socket.
+inline constexpr int kZygoteControlFd = 3;  // The zygote's end of the control socket.
 inline constexpr int kMaxCpus = 256;
 inline constexpr uint64_t kPageBytes = 4096;
 
@@ -18,10 +18,10 @@ enum class ControlType : uint32_t { kHello = 1, kSpawn, kSpawned, kKill, kExited
 
 struct ControlMessage {
   ControlType type;
-  int32_t status;        // kExited: as waitpid gives it.
-  uint64_t candidate;    // A number that the runner chose.
-  int64_t max_rss_kib;   // kExited.
-  char layers[128];      // kHello: comma-separated sandbox layers that held.
+  int32_t status;       // kExited: as waitpid gives it.
+  uint64_t candidate;   // A number that the runner chose.
+  int64_t max_rss_kib;  // kExited.
+  char layers[128];     // kHello: comma-separated sandbox layers that held.
 };
 
 // kSpawn passes these descriptors, in this order.
@@ -38,13 +38,13 @@ struct WireArg {
 struct JobHeader {
   uint64_t object_offset;
   uint64_t object_bytes;
-  uint64_t inputs_bytes;      // Size of each input file; 0 when there is none.
-  uint64_t shared_bytes;      // Size of the shared file.
-  uint64_t memory_bytes;      // Address space allowed beyond buffers and image.
-  uint32_t cpu_seconds;       // RLIMIT_CPU.
+  uint64_t inputs_bytes;  // Size of each input file; 0 when there is none.
+  uint64_t shared_bytes;  // Size of the shared file.
+  uint64_t memory_bytes;  // Address space allowed beyond buffers and image.
+  uint32_t cpu_seconds;   // RLIMIT_CPU.
   uint32_t num_args;
   uint32_t num_threads;
-  uint32_t pin;               // Bind thread i to cpus[i].
+  uint32_t pin;  // Bind thread i to cpus[i].
   int32_t cpus[kMaxCpus];
   char entry[256];
 };
@@ -52,49 +52,49 @@ struct JobHeader {
 // First page of the shared file, written by the candidate's fault handlers. Only the text of a failure depends on it.
 struct FaultNote {
   int32_t signal;
-  int32_t syscall;            // SIGSYS.
-  uint64_t address;           // SIGSEGV, SIGBUS.
+  int32_t syscall;   // SIGSYS.
+  uint64_t address;  // SIGSEGV, SIGBUS.
   uint32_t is_write;
-  int32_t buffer;             // Nearest parameter, -1 = none is near.
-  int64_t buffer_offset;      // `address` relative to its start.
-  uint64_t refused_bytes;     // An allocation that the memory limit refused; 0 = none.
+  int32_t buffer;          // Nearest parameter, -1 = none is near.
+  int64_t buffer_offset;   // `address` relative to its start.
+  uint64_t refused_bytes;  // An allocation that the memory limit refused; 0 = none.
 };
 
-inline constexpr int kFaultExitBase = 128;  // The fault handlers exit with kFaultExitBase + signal.
+inline constexpr int kFaultExitBase = 128;    // The fault handlers exit with kFaultExitBase + signal.
 inline constexpr uint8_t kPoisonByte = 0xff;  // NaN in every IEEE format, -1 in integers.
 inline constexpr uint8_t kCanaryByte = 0xa5;
 
 enum class Op : uint32_t {
-  kCheck = 1,   // Fill inputs (set `argument`: 0 or 1), poison, run once, copy all buffers to the shared file.
-  kRun,         // Time `argument` calls.
-  kPoison,      // Poison the poisoned buffers.
-  kCollect,     // Copy all buffers to the shared file.
-  kProbe,       // Frequency probe.
+  kCheck = 1,  // Fill inputs (set `argument`: 0 or 1), poison, run once, copy all buffers to the shared file.
+  kRun,        // Time `argument` calls.
+  kPoison,     // Poison the poisoned buffers.
+  kCollect,    // Copy all buffers to the shared file.
+  kProbe,      // Frequency probe.
 };
 
 struct Command {
   uint64_t nonce;
   Op op;
-  uint32_t flush;     // kRun: evict all buffers from the caches before every call.
+  uint32_t flush;  // kRun: evict all buffers from the caches before every call.
   uint64_t argument;
 };
 
 enum class ReplyType : uint32_t { kReady = 1, kLoadError, kDone };
 
 struct Reply {
-  uint64_t nonce;             // Of the command; 0 for kReady and kLoadError.
+  uint64_t nonce;  // Of the command; 0 for kReady and kLoadError.
   ReplyType type;
-  int32_t return_code;        // The first value other than 0 that the kernel returned.
-  uint64_t wall_ns;           // kRun: of the calls alone.
-  uint64_t thread_cpu_ns;     // kRun: CPU time of the calling thread meanwhile.
+  int32_t return_code;           // The first value other than 0 that the kernel returned.
+  uint64_t wall_ns;              // kRun: of the calls alone.
+  uint64_t thread_cpu_ns;        // kRun: CPU time of the calling thread meanwhile.
   int64_t involuntary_switches;  // kRun: of all threads.
-  int32_t cpu_before;         // kRun: CPU that the calling thread was on.
+  int32_t cpu_before;            // kRun: CPU that the calling thread was on.
   int32_t cpu_after;
-  int32_t damaged_buffer;     // Parameter whose surroundings were written; -1 = none.
+  int32_t damaged_buffer;  // Parameter whose surroundings were written; -1 = none.
   int32_t reserved;
-  int64_t damaged_offset;     // Relative to its start.
-  double ghz;                 // kProbe.
-  char text[232];             // kLoadError: what is wrong. kReady: further sandbox layers.
+  int64_t damaged_offset;  // Relative to its start.
+  double ghz;              // kProbe.
+  char text[232];          // kLoadError: what is wrong. kReady: further sandbox layers.
 };
 
 }  // namespace hone::runner

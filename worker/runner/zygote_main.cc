@@ -70,8 +70,7 @@ class Zygote {
     const ssize_t got = recvmsg(kZygoteControlFd, &header, MSG_CMSG_CLOEXEC);
     if (got != static_cast<ssize_t>(sizeof(message))) return false;
     const struct cmsghdr* attached = CMSG_FIRSTHDR(&header);
-    if (message.type == ControlType::kSpawn && attached != nullptr &&
-        attached->cmsg_len == CMSG_LEN(sizeof(fds))) {
+    if (message.type == ControlType::kSpawn && attached != nullptr && attached->cmsg_len == CMSG_LEN(sizeof(fds))) {
       std::memcpy(fds, CMSG_DATA(attached), sizeof(fds));
       Spawn(message.candidate, fds);
       for (int fd : fds) close(fd);

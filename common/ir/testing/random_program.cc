@@ -195,8 +195,8 @@ void Generator::Stage(const std::string& name, const Source* previous, bool last
   Line(indent++, StrCat("with T.block(\"", name, "\"):"));
   for (size_t i = 0; i < iters_.size(); ++i) {
     const Iter& iter = iters_[i];
-    Line(indent, StrCat(iter.name, " = T.axis.", iter.reduce ? "reduce" : "spatial", "(", iter.extent, ", ",
-                        bindings[i], ")"));
+    Line(indent,
+         StrCat(iter.name, " = T.axis.", iter.reduce ? "reduce" : "spatial", "(", iter.extent, ", ", bindings[i], ")"));
   }
   if (!where.empty()) Line(indent, StrCat("T.where(", where, ")"));
   std::string place = name + "[";
@@ -212,7 +212,8 @@ void Generator::Stage(const std::string& name, const Source* previous, bool last
     Line(indent, "with T.init():");
     Line(indent + 1, StrCat(place, " = ", identity));
     const std::string term = dtype_ == "int32" ? StrCat("(", value, ") % 53") : value;
-    Line(indent, maximum ? StrCat(place, " = T.max(", place, ", ", term, ")") : StrCat(place, " = ", place, " + ", term));
+    Line(indent,
+         maximum ? StrCat(place, " = T.max(", place, ", ", term, ")") : StrCat(place, " = ", place, " + ", term));
   }
   sources_.push_back({name, shape});
 }
@@ -234,8 +235,7 @@ std::string Generator::Script() {
   const Source before_last = sources_.back();
   Stage("out", stages > 1 ? &before_last : nullptr, /*last=*/true);
   StrAppend(&params, "out: T.Buffer(", ShapeText(sources_.back().shape), ", \"", dtype_, "\")");
-  return StrCat("@T.prim_func\ndef main(", params, "):\n    T.func_attr({\"tir.noalias\": True})\n",
-                text_);
+  return StrCat("@T.prim_func\ndef main(", params, "):\n    T.func_attr({\"tir.noalias\": True})\n", text_);
 }
 
 }  // namespace

@@ -10,14 +10,14 @@ namespace hone::ir::testing {
 
 struct RandomProgramOptions {
   int max_stages = 4;
-  int max_extent = 9;  // Of a dimension.
+  int max_extent = 9;      // Of a dimension.
   bool predicates = true;  // Loops that do not divide a dimension, guarded by T.where.
   bool integers = true;    // int32 programs beside float32 ones.
 };
 
 // One function `main` of one to three inputs and one output. Each stage is one block in loops of its own, named as the
-// buffer it writes: elementwise, transposed, broadcast, padded, strided or sliding reads, or a sum or maximum over one or
-// two axes. Stages before the last write buffers of the root block and are read by a later one. All accesses are in
+// buffer it writes: elementwise, transposed, broadcast, padded, strided or sliding reads, or a sum or maximum over one
+// or two axes. Stages before the last write buffers of the root block and are read by a later one. All accesses are in
 // bounds, no value overflows, and every block has its regions. The same numbers give the same program.
 IRModule RandomProgram(CounterRandom& random, const RandomProgramOptions& options = {});
 

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "common/schedule/primitive/apply.h"
-#include "common/schedule/trace_python.h"
 #include "common/schedule/schedule.h"
+#include "common/schedule/trace_python.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -112,14 +112,26 @@ void AnnotatePython(const PythonWriter& writer, absl::Span<const std::string> in
 }  // namespace
 
 const InstructionRow kAnnotateRow = {
-    .name = "Annotate", .pure = false, .inputs = "xa", .attrs = "s", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "annotate", .arguments = "",
+    .name = "Annotate",
+    .pure = false,
+    .inputs = "xa",
+    .attrs = "s",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "annotate",
+    .arguments = "",
     .apply = [](Schedule& s, Call& c) { return s.Annotate(BlockOrLoopOf(c, 0), c.attrs[0].text(), c.inputs[1]); },
     .python = AnnotatePython};
 
 const InstructionRow kUnannotateRow = {
-    .name = "Unannotate", .pure = false, .inputs = "x", .attrs = "s", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "unannotate", .arguments = "block_or_loop,ann_key",
+    .name = "Unannotate",
+    .pure = false,
+    .inputs = "x",
+    .attrs = "s",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "unannotate",
+    .arguments = "block_or_loop,ann_key",
     .apply = [](Schedule& s, Call& c) { return s.Unannotate(BlockOrLoopOf(c, 0), c.attrs[0].text()); }};
 
 }  // namespace hone::schedule

@@ -84,10 +84,10 @@ absl::StatusOr<Division> Divide(const ScheduleState& state, SrefId block, SrefId
     if (id == top) is_inner = false;
   }
   const LoopDomains domains = DomainsAbove(state, block);
-  const arith::SubspaceDivision division = arith::SubspaceDivide(
-      absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains, inner,
-      realize->predicate, arith::IterMapLevel::kSurjective, analyzer,
-      /*simplify_trivial_iterators=*/!preserve_unit_iters);
+  const arith::SubspaceDivision division =
+      arith::SubspaceDivide(absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains,
+                            inner, realize->predicate, arith::IterMapLevel::kSurjective, analyzer,
+                            /*simplify_trivial_iterators=*/!preserve_unit_iters);
   if (division.ok) {
     for (const arith::DividedIter& iter : division.indices) {
       out.iters.push_back({arith::NormalizeIterMapToExpr(iter.outer, analyzer), iter.outer_extent,
@@ -168,12 +168,11 @@ Stmt OuterInit(Stmt init, const BlockRealizeNode* inner, const std::vector<const
   // A loop is needed for the bindings, and for the predicate even where no binding uses it (the peer forgets that).
   std::vector<Expr> bindings = values;
   bindings.push_back(inner->predicate);
-  Stmt stmt = ir::MakeBlockRealize(
-      ir::MakeArray(values), inner->predicate,
-      ir::MakeBlock(ir::MakeArray(iters), {}, inner->block->writes, name, init));
+  Stmt stmt = ir::MakeBlockRealize(ir::MakeArray(values), inner->predicate,
+                                   ir::MakeBlock(ir::MakeArray(iters), {}, inner->block->writes, name, init));
   for (const ForNode* loop : loops) {
-    const bool used = std::any_of(bindings.begin(), bindings.end(),
-                                  [&](Expr value) { return ir::UsesVar(value, loop->loop_var); });
+    const bool used =
+        std::any_of(bindings.begin(), bindings.end(), [&](Expr value) { return ir::UsesVar(value, loop->loop_var); });
     if (!used) continue;
     auto* copy = ir::CopyNode(loop);
     copy->loop_var = ir::CopyVar(loop->loop_var);
@@ -225,8 +224,8 @@ absl::StatusOr<Divided> DivideBlock(const ScheduleState& state, SrefId block, Sr
     block_copy->reads = ir::MakeArray(reads);
   }
   reuses.emplace_back(old, block_copy);
-  out.inner = ir::MakeBlockRealize(ir::MakeArray(values), out.division.inner_predicate, block_copy)
-                  .as<BlockRealizeNode>();
+  out.inner =
+      ir::MakeBlockRealize(ir::MakeArray(values), out.division.inner_predicate, block_copy).as<BlockRealizeNode>();
   out.outer_reads = RelaxRegions(out.substituted->reads, inner_domains, analyzer);
   out.outer_writes = RelaxRegions(out.substituted->writes, inner_domains, analyzer);
   return out;
@@ -241,8 +240,8 @@ void RefreshScope(ScheduleState& state, SrefId block) {
 ir::Array<ir::BufferRegion> UnionRegions(const std::vector<ir::BufferRegion>& regions) {
   std::vector<ir::BufferRegion> out;
   for (ir::BufferRegion region : regions) {
-    const auto same = std::find_if(out.begin(), out.end(),
-                                   [&](ir::BufferRegion r) { return r->buffer == region->buffer; });
+    const auto same =
+        std::find_if(out.begin(), out.end(), [&](ir::BufferRegion r) { return r->buffer == region->buffer; });
     if (same == out.end()) {
       out.push_back(region);
       continue;
@@ -252,9 +251,10 @@ ir::Array<ir::BufferRegion> UnionRegions(const std::vector<ir::BufferRegion>& re
       const arith::IntSet both[] = {arith::IntSet::FromRange((*same)->region[i]),
                                     arith::IntSet::FromRange(region->region[i])};
       const arith::IntSet set = arith::Union(both);
-      ranges.push_back(set.IsBounded()
-                           ? ir::Range{set.min(), ir::Sub(ir::Add(set.max(), ir::IntImm(set.max().dtype(), 1)), set.min())}
-                           : ir::RangeFromExtent(region->buffer->shape[i]));
+      ranges.push_back(
+          set.IsBounded()
+              ? ir::Range{set.min(), ir::Sub(ir::Add(set.max(), ir::IntImm(set.max().dtype(), 1)), set.min())}
+              : ir::RangeFromExtent(region->buffer->shape[i]));
     }
     *same = ir::MakeBufferRegion(region->buffer, ir::MakeArray(ranges));
   }
@@ -277,18 +277,15 @@ absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool pres
   if (divided.substituted->init) {
     init = OuterInit(divided.substituted->init, divided.inner, divided.division.loops, name + "_init");
   }
-  const BlockNode* outer =
-      ir::MakeBlock(ir::MakeArray(iters.outer), divided.outer_reads, divided.outer_writes, name + "_o",
-                    Nest(divided.inner, divided.division.loops), init);
-  const Stmt realize =
-      ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), divided.division.outer_predicate, outer);
+  const BlockNode* outer = ir::MakeBlock(ir::MakeArray(iters.outer), divided.outer_reads, divided.outer_writes,
+                                         name + "_o", Nest(divided.inner, divided.division.loops), init);
+  const Stmt realize = ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), divided.division.outer_predicate, outer);
   const SrefId out = state.Replace(loop, realize, reuses);
   RefreshScope(state, out);
   return out;
 }
 
-absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const SrefId> blocks,
-                                      bool preserve_unit_iters) {
+absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const SrefId> blocks, bool preserve_unit_iters) {
   if (blocks.empty()) return absl::InvalidArgumentError("blockize: expected one block or more");
   SrefList parents;
   for (SrefId block : blocks) {
@@ -317,8 +314,8 @@ absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const Sre
     }
     if (first < 0) first = at;
     last = at;
-    HONE_ASSIGN_OR_RETURN(const Divided divided, DivideBlock(state, block, lca, /*top_is_outer=*/true,
-                                                             preserve_unit_iters, iters, reuses));
+    HONE_ASSIGN_OR_RETURN(const Divided divided,
+                          DivideBlock(state, block, lca, /*top_is_outer=*/true, preserve_unit_iters, iters, reuses));
     for (IterVar iter : iters.outer) {
       if (iter->iter_type == ir::IterType::kReduce && divided.substituted->init) {
         return absl::InvalidArgumentError("blockize: several blocks cannot share an outer reduction");
@@ -330,8 +327,8 @@ absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const Sre
     StrAppend(&name, divided.substituted->name, "_");
     predicate = divided.division.outer_predicate;
   }
-  const BlockNode* outer = ir::MakeBlock(ir::MakeArray(iters.outer), UnionRegions(reads), UnionRegions(writes), name,
-                                         ir::MakeSeq(bodies));
+  const BlockNode* outer =
+      ir::MakeBlock(ir::MakeArray(iters.outer), UnionRegions(reads), UnionRegions(writes), name, ir::MakeSeq(bodies));
   const Stmt realize = ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), predicate, outer);
   std::vector<Stmt> entries;
   for (int i = 0; i < static_cast<int>(seq->seq.size()); ++i) {
@@ -387,8 +384,15 @@ absl::Status ApplyBlockize(Schedule& s, Call& c) {
 
 }  // namespace
 
-const InstructionRow kBlockizeRow = {
-    .name = "Blockize", .pure = false, .inputs = "a", .attrs = "n", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "blockize", .arguments = "target,preserve_unit_iters", .apply = ApplyBlockize, .bool_attrs = 1};
+const InstructionRow kBlockizeRow = {.name = "Blockize",
+                                     .pure = false,
+                                     .inputs = "a",
+                                     .attrs = "n",
+                                     .outputs = Outputs::kOne,
+                                     .output_kind = 'b',
+                                     .method = "blockize",
+                                     .arguments = "target,preserve_unit_iters",
+                                     .apply = ApplyBlockize,
+                                     .bool_attrs = 1};
 
 }  // namespace hone::schedule

@@ -58,8 +58,7 @@ absl::Status AnnotateBufferAccess(ScheduleState& state, SrefId block, int buffer
   return absl::OkStatus();
 }
 
-absl::Status UnsafeHideBufferAccess(ScheduleState& state, SrefId block, bool write,
-                                    absl::Span<const int64_t> indices) {
+absl::Status UnsafeHideBufferAccess(ScheduleState& state, SrefId block, bool write, absl::Span<const int64_t> indices) {
   for (int64_t index : indices) {
     HONE_RETURN_IF_ERROR(AccessedBuffer(state, block, static_cast<int>(index), write).status());
   }
@@ -79,8 +78,7 @@ absl::Status Schedule::AnnotateBufferAccess(BlockRv block, int buffer_index, Buf
                                             const ir::IndexMapNode* index_map) {
   const PrimitiveScope scope(*this, kAnnotateBufferAccessRow);
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
-  HONE_RETURN_IF_ERROR(
-      schedule::AnnotateBufferAccess(state_, id, buffer_index, side == BufferSide::kWrite, index_map));
+  HONE_RETURN_IF_ERROR(schedule::AnnotateBufferAccess(state_, id, buffer_index, side == BufferSide::kWrite, index_map));
   Record(kAnnotateBufferAccessRow,
          {Value::OfRv(block), Value::Int(buffer_index), Value::Int(static_cast<int64_t>(side)),
           Value::IndexMap(index_map)},
@@ -131,16 +129,28 @@ void AnnotateBufferAccessPython(const PythonWriter& writer, absl::Span<const std
 
 }  // namespace
 
-const InstructionRow kAnnotateBufferAccessRow = {
-    .name = "AnnotateBufferAccess", .pure = false, .inputs = "bnnm", .attrs = "", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "annotate_buffer_access", .arguments = "", .apply = ApplyAnnotateBufferAccess,
-    .python = AnnotateBufferAccessPython};
+const InstructionRow kAnnotateBufferAccessRow = {.name = "AnnotateBufferAccess",
+                                                 .pure = false,
+                                                 .inputs = "bnnm",
+                                                 .attrs = "",
+                                                 .outputs = Outputs::kNone,
+                                                 .output_kind = ' ',
+                                                 .method = "annotate_buffer_access",
+                                                 .arguments = "",
+                                                 .apply = ApplyAnnotateBufferAccess,
+                                                 .python = AnnotateBufferAccessPython};
 
-const InstructionRow kUnsafeHideBufferAccessRow = {
-    .name = "UnsafeHideBufferAccess", .pure = false, .inputs = "bs[n]", .attrs = "", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "unsafe_hide_buffer_access", .arguments = "block,buf_type,buf_index_array",
-    .apply = [](Schedule& s, Call& c) {
-      return s.UnsafeHideBufferAccess(BlockOf(c, 0), c.inputs[1].text(), IntsOf(c.inputs[2]));
-    }};
+const InstructionRow kUnsafeHideBufferAccessRow = {.name = "UnsafeHideBufferAccess",
+                                                   .pure = false,
+                                                   .inputs = "bs[n]",
+                                                   .attrs = "",
+                                                   .outputs = Outputs::kNone,
+                                                   .output_kind = ' ',
+                                                   .method = "unsafe_hide_buffer_access",
+                                                   .arguments = "block,buf_type,buf_index_array",
+                                                   .apply = [](Schedule& s, Call& c) {
+                                                     return s.UnsafeHideBufferAccess(BlockOf(c, 0), c.inputs[1].text(),
+                                                                                     IntsOf(c.inputs[2]));
+                                                   }};
 
 }  // namespace hone::schedule

@@ -67,8 +67,8 @@ class ComputationFinder : public ir::StmtExprVisitor {
     // Only the block's iters have domains to compute it over.
     bool uses_iter = false;
     const bool uses_other = ir::UsesVar(e, [&](ir::Var var) {
-      const bool iter = std::any_of(block_->iter_vars.begin(), block_->iter_vars.end(),
-                                    [&](IterVar i) { return i->var == var; });
+      const bool iter =
+          std::any_of(block_->iter_vars.begin(), block_->iter_vars.end(), [&](IterVar i) { return i->var == var; });
       uses_iter |= iter;
       return !iter;
     });
@@ -96,8 +96,8 @@ std::vector<Expr> SelectExpressions(const BlockNode* block, int threshold) {
       for (size_t i = 0; i < finder.found.size(); ++i) {
         const Computation computation = finder.found[i];
         if (computation.count >= threshold) {
-          const bool known = std::any_of(out.begin(), out.end(),
-                                         [&](Expr e) { return arith::DeepEqual(e, computation.expr); });
+          const bool known =
+              std::any_of(out.begin(), out.end(), [&](Expr e) { return arith::DeepEqual(e, computation.expr); });
           if (!known) out.push_back(computation.expr);
           continue;
         }
@@ -120,7 +120,7 @@ std::vector<Expr> SelectExpressions(const BlockNode* block, int threshold) {
 struct IndexBuffer {
   Expr expr;
   Buffer buffer;
-  Expr load;        // Of the buffer at the block's iters.
+  Expr load;  // Of the buffer at the block's iters.
   ir::Stmt stage;
 };
 
@@ -199,8 +199,7 @@ class StoreRewriter : public ir::StmtExprMutator {
 
 }  // namespace
 
-absl::StatusOr<SrefList> CacheIndex(ScheduleState& state, SrefId block, std::string_view storage_scope,
-                                    int threshold) {
+absl::StatusOr<SrefList> CacheIndex(ScheduleState& state, SrefId block, std::string_view storage_scope, int threshold) {
   HONE_RETURN_IF_ERROR(CheckStorageScope(state, block, storage_scope));
   HONE_ASSIGN_OR_RETURN(const SrefId scope, RequireScopeRoot(state, block));
   const BlockNode* node = state.block(block);
@@ -241,12 +240,17 @@ absl::StatusOr<BlockRvs> Schedule::CacheIndex(BlockRv block, std::string_view st
   return out;
 }
 
-const InstructionRow kCacheIndexRow = {
-    .name = "CacheIndex", .pure = false, .inputs = "b", .attrs = "sn", .outputs = Outputs::kList, .output_kind = 'b',
-    .method = "cache_index", .arguments = "block,storage_scope,cse_thresh",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return PutAll(s.CacheIndex(BlockOf(c, 0), c.attrs[0].text(), IntOf(c.attrs[1])), c);
-        }};
+const InstructionRow kCacheIndexRow = {.name = "CacheIndex",
+                                       .pure = false,
+                                       .inputs = "b",
+                                       .attrs = "sn",
+                                       .outputs = Outputs::kList,
+                                       .output_kind = 'b',
+                                       .method = "cache_index",
+                                       .arguments = "block,storage_scope,cse_thresh",
+                                       .apply = [](Schedule& s, Call& c) {
+                                         return PutAll(
+                                             s.CacheIndex(BlockOf(c, 0), c.attrs[0].text(), IntOf(c.attrs[1])), c);
+                                       }};
 
 }  // namespace hone::schedule

@@ -59,12 +59,17 @@ absl::StatusOr<BlockRvs> Schedule::CacheInplace(BlockRv block, int read_buffer_i
   return out;
 }
 
-const InstructionRow kCacheInplaceRow = {
-    .name = "CacheInplace", .pure = false, .inputs = "b", .attrs = "ns", .outputs = Outputs::kTwo,
-    .output_kind = 'b', .method = "cache_inplace", .arguments = "block,read_buffer_index,storage_scope",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return PutAll(s.CacheInplace(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text()), c);
-        }};
+const InstructionRow kCacheInplaceRow = {.name = "CacheInplace",
+                                         .pure = false,
+                                         .inputs = "b",
+                                         .attrs = "ns",
+                                         .outputs = Outputs::kTwo,
+                                         .output_kind = 'b',
+                                         .method = "cache_inplace",
+                                         .arguments = "block,read_buffer_index,storage_scope",
+                                         .apply = [](Schedule& s, Call& c) {
+                                           return PutAll(
+                                               s.CacheInplace(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text()), c);
+                                         }};
 
 }  // namespace hone::schedule

@@ -71,8 +71,7 @@ absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_bu
     stage.target = compact;
   }
 
-  ReadRedirector redirector(state, buffer, stage.target, consumers,
-                            stage.full ? ir::Array<ir::Range>() : stage.region);
+  ReadRedirector redirector(state, buffer, stage.target, consumers, stage.full ? ir::Array<ir::Range>() : stage.region);
   for (SrefId child : ChildBlocks(state, scope)) {
     if (!MentionsBuffer(state.block(child)->reads, buffer)) continue;
     const ir::Stmt rewritten = redirector.MutateStmt(state.block(child));
@@ -104,8 +103,14 @@ absl::StatusOr<BlockRv> Schedule::CacheRead(BlockRv block, int read_buffer_index
 }
 
 const InstructionRow kCacheReadRow = {
-    .name = "CacheRead", .pure = false, .inputs = "b[b]", .attrs = "ns", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "cache_read", .arguments = "",
+    .name = "CacheRead",
+    .pure = false,
+    .inputs = "b[b]",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "cache_read",
+    .arguments = "",
     .apply =
         [](Schedule& s, Call& c) {
           return Put(s.CacheRead(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), BlocksOf(c.inputs[1])), c);

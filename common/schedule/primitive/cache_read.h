@@ -12,8 +12,8 @@ namespace hone::schedule {
 // of the scope, the copy stands at its beginning; for a buffer that a block of the scope produces, between it and the
 // first consumer:
 //   B[i] = A[i] + 1   =>   A_shared[v] = A[v];  B[i] = A_shared[i] + 1
-// Refused for an index out of range, an unknown storage scope, a buffer with several writers in the scope, or readers that
-// are not covered by their producers.
+// Refused for an index out of range, an unknown storage scope, a buffer with several writers in the scope, or readers
+// that are not covered by their producers.
 absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_buffer_index,
                                  std::string_view storage_scope, absl::Span<const SrefId> consumers);
 

@@ -27,16 +27,16 @@ struct StageLocation {
   SrefId at = kNoSref;
   int position = 0;
 };
-// After `writer` and before the first of `readers` in the scope, in the innermost sequence that holds both; at the end of
-// the scope without readers. Refused when no reader comes after the writer.
+// After `writer` and before the first of `readers` in the scope, in the innermost sequence that holds both; at the end
+// of the scope without readers. Refused when no reader comes after the writer.
 absl::StatusOr<StageLocation> FindStageLocation(const ScheduleState& state, SrefId scope, SrefId writer,
                                                 const SrefList& readers);
 
 // The part of the predicate of `block` that its loops from its parent up to below `high` do not matter for: where it is
 // false, nothing of a region relaxed over them is accessed.
 ir::Expr OuterPredicate(const ScheduleState& state, SrefId block, std::string_view storage_scope, SrefId high);
-// `region` of `block`, relaxed over the loops from its parent up to below `high`, and over thread loops above that share
-// the buffer's storage. A dimension without bounds becomes full; nothing is clipped.
+// `region` of `block`, relaxed over the loops from its parent up to below `high`, and over thread loops above that
+// share the buffer's storage. A dimension without bounds becomes full; nothing is clipped.
 ir::Array<ir::Range> RelaxRegion(const ScheduleState& state, SrefId block, ir::BufferRegion region, SrefId high);
 // The region of `buffer` among `regions`; null when there is none.
 ir::BufferRegion RegionOf(ir::Array<ir::BufferRegion> regions, ir::Buffer buffer);

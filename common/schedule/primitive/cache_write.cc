@@ -104,8 +104,14 @@ absl::StatusOr<BlockRv> Schedule::CacheWrite(BlockRv block, int write_buffer_ind
 }
 
 const InstructionRow kCacheWriteRow = {
-    .name = "CacheWrite", .pure = false, .inputs = "b[b]", .attrs = "ns", .outputs = Outputs::kOne,
-    .output_kind = 'b', .method = "cache_write", .arguments = "",
+    .name = "CacheWrite",
+    .pure = false,
+    .inputs = "b[b]",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "cache_write",
+    .arguments = "",
     .apply =
         [](Schedule& s, Call& c) {
           return Put(s.CacheWrite(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), BlocksOf(c.inputs[1])), c);

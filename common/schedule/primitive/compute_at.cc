@@ -78,8 +78,8 @@ absl::StatusOr<int> FindPosition(const ScheduleState& state, SrefId loop, const 
   if (index == kLastPossible) return first_consumer;
   if (index == kFirstPossible) return last_producer + 1;
   if (index > last_producer && index <= first_consumer && index >= 0) return index;
-  return absl::InvalidArgumentError(StrCat("index ", index, " is not -1, -2 or in [", last_producer + 1, ", ",
-                                           first_consumer, "]"));
+  return absl::InvalidArgumentError(
+      StrCat("index ", index, " is not -1, -2 or in [", last_producer + 1, ", ", first_consumer, "]"));
 }
 
 arith::DomMap RelaxedDomains(const ScheduleState& state, SrefId block, SrefId loop, std::string_view storage) {
@@ -146,7 +146,8 @@ void BuildNest(const ir::BlockNode* block, const SolvedDomains& domains, bool pr
     const IntSet& bound = domains[i].bound;
     if (bound.IsNothing()) continue;
     auto require = [&](Expr condition) {
-      if (!analyzer.CanProve(condition, arith::ProofStrength::kSymbolicBound)) predicate = ir::And(predicate, condition);
+      if (!analyzer.CanProve(condition, arith::ProofStrength::kSymbolicBound))
+        predicate = ir::And(predicate, condition);
     };
     if (bound.HasLowerBound()) require(ir::GE(value, bound.min()));
     if (bound.HasUpperBound()) require(ir::LT(value, bound.max() + 1));
@@ -161,8 +162,8 @@ void BuildNest(const ir::BlockNode* block, const SolvedDomains& domains, bool pr
   }
 }
 
-// Whether all that the block reads of the buffers is inside of them. Where it is not (guarded by a condition in the block),
-// instances that read nothing would not be visited under a producer's loop.
+// Whether all that the block reads of the buffers is inside of them. Where it is not (guarded by a condition in the
+// block), instances that read nothing would not be visited under a producer's loop.
 bool ReadsInside(const ScheduleState& state, SrefId block, const RegionPairs& regions, arith::Analyzer& analyzer) {
   arith::DomMap domains;
   for (ir::IterVar iter : state.block(block)->iter_vars) domains.Set(iter->var, iter->dom);
@@ -218,8 +219,8 @@ absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop,
   for (SrefId id = loop; id != kNoSref && state.loop(id) != nullptr; id = state.parent(id)) {
     analyzer.Bind(state.loop(id)->loop_var, ir::Range{state.loop(id)->min, state.loop(id)->extent});
   }
-  const RegionPairs regions = CollectRegions(
-      state, block, loop, direction == Direction::kForward ? consumers : producers, direction, analyzer);
+  const RegionPairs regions =
+      CollectRegions(state, block, loop, direction == Direction::kForward ? consumers : producers, direction, analyzer);
   if (direction == Direction::kReverse && !ReadsInside(state, block, regions, analyzer)) {
     return state.Refuse("The block reads beyond its producers' buffers, guarded by a condition", {block, loop});
   }
@@ -306,21 +307,31 @@ absl::Status Schedule::ReverseComputeAt(BlockRv block, LoopRv loop, bool preserv
 }
 
 const InstructionRow kComputeAtRow = {
-    .name = "ComputeAt", .pure = false, .inputs = "bl", .attrs = "nn", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "compute_at", .arguments = "block,loop,preserve_unit_loops,index",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return s.ComputeAt(BlockOf(c, 0), LoopOf(c, 1), BoolOf(c.attrs[0]), IntOf(c.attrs[1]));
-        },
+    .name = "ComputeAt",
+    .pure = false,
+    .inputs = "bl",
+    .attrs = "nn",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "compute_at",
+    .arguments = "block,loop,preserve_unit_loops,index",
+    .apply = [](Schedule& s,
+                Call& c) { return s.ComputeAt(BlockOf(c, 0), LoopOf(c, 1), BoolOf(c.attrs[0]), IntOf(c.attrs[1])); },
     .python_bool_attrs = 1};
 
-const InstructionRow kReverseComputeAtRow = {
-    .name = "ReverseComputeAt", .pure = false, .inputs = "bl", .attrs = "nn", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "reverse_compute_at", .arguments = "block,loop,preserve_unit_loops,index",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return s.ReverseComputeAt(BlockOf(c, 0), LoopOf(c, 1), BoolOf(c.attrs[0]), IntOf(c.attrs[1]));
-        },
-    .python_bool_attrs = 1};
+const InstructionRow kReverseComputeAtRow = {.name = "ReverseComputeAt",
+                                             .pure = false,
+                                             .inputs = "bl",
+                                             .attrs = "nn",
+                                             .outputs = Outputs::kNone,
+                                             .output_kind = ' ',
+                                             .method = "reverse_compute_at",
+                                             .arguments = "block,loop,preserve_unit_loops,index",
+                                             .apply =
+                                                 [](Schedule& s, Call& c) {
+                                                   return s.ReverseComputeAt(BlockOf(c, 0), LoopOf(c, 1),
+                                                                             BoolOf(c.attrs[0]), IntOf(c.attrs[1]));
+                                                 },
+                                             .python_bool_attrs = 1};
 
 }  // namespace hone::schedule

@@ -19,8 +19,8 @@ inline constexpr int kFirstPossible = -2;
 // same scope and not above the block, the block is not the only leaf, all consumers are under the loop, and after the
 // last producer there. InvalidArgument for an index outside of the possible positions.
 absl::Status ComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index);
-// The same for a consumer, which goes after the producers that feed it. As with the peer, it is the caller's part that its
-// own consumers come after the loop.
+// The same for a consumer, which goes after the producers that feed it. As with the peer, it is the caller's part that
+// its own consumers come after the loop.
 absl::Status ReverseComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index);
 
 // What ComputeAt would answer; changes nothing.

@@ -174,9 +174,14 @@ absl::Status Schedule::ComputeInline(BlockRv block) {
   return absl::OkStatus();
 }
 
-const InstructionRow kComputeInlineRow = {
-    .name = "ComputeInline", .pure = false, .inputs = "b", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "compute_inline", .arguments = "block",
-    .apply = [](Schedule& s, Call& c) { return s.ComputeInline(BlockOf(c, 0)); }};
+const InstructionRow kComputeInlineRow = {.name = "ComputeInline",
+                                          .pure = false,
+                                          .inputs = "b",
+                                          .attrs = "",
+                                          .outputs = Outputs::kNone,
+                                          .output_kind = ' ',
+                                          .method = "compute_inline",
+                                          .arguments = "block",
+                                          .apply = [](Schedule& s, Call& c) { return s.ComputeInline(BlockOf(c, 0)); }};
 
 }  // namespace hone::schedule

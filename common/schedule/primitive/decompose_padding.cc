@@ -67,9 +67,9 @@ absl::StatusOr<Padding> MatchPadding(const ScheduleState& state, SrefId block, c
   for (Expr e : conjuncts) out.predicate = ir::And(out.predicate, e);
   out.predicate = analyzer.Simplify(out.predicate);
   if (ir::IsTrue(out.predicate)) return state.Refuse("The condition of the padding is always true", {block});
-  const arith::IterMapResult map = arith::DetectIterMap(
-      absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains, out.predicate,
-      arith::IterMapLevel::kSurjective, analyzer);
+  const arith::IterMapResult map =
+      arith::DetectIterMap(absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains,
+                           out.predicate, arith::IterMapLevel::kSurjective, analyzer);
   if (!map.ok) return state.Refuse("The block's iters are not independent under the condition of the padding", {block});
   for (const arith::IterSum& sum : map.indices) {
     if (sum.args.empty()) {
@@ -150,8 +150,8 @@ Stmt InsideNest(const BlockRealizeNode* realize, const Padding& padding, const s
     iters.push_back(ir::MakeIterVar(range, var, ir::IterType::kSpatial));
     rewrite.Set(iter->var, ir::Add(var, inside.min));
     const Expr value = realize->iter_values[i];
-    const auto bound = std::find_if(loops.begin(), loops.end(),
-                                    [&](const ForNode* loop) { return Expr(loop->loop_var) == value; });
+    const auto bound =
+        std::find_if(loops.begin(), loops.end(), [&](const ForNode* loop) { return Expr(loop->loop_var) == value; });
     if (bound == loops.end()) {
       values.push_back(analyzer.Simplify(ir::Sub(value, inside.min)));
       continue;
@@ -239,8 +239,14 @@ absl::StatusOr<BlockRv> Schedule::DecomposePadding(BlockRv block, LoopRv loop) {
 }
 
 const InstructionRow kDecomposePaddingRow = {
-    .name = "DecomposePadding", .pure = false, .inputs = "bl", .attrs = "", .outputs = Outputs::kOne,
-    .output_kind = 'b', .method = "decompose_padding", .arguments = "block,loop",
+    .name = "DecomposePadding",
+    .pure = false,
+    .inputs = "bl",
+    .attrs = "",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "decompose_padding",
+    .arguments = "block,loop",
     .apply = [](Schedule& s, Call& c) { return Put(s.DecomposePadding(BlockOf(c, 0), LoopOf(c, 1)), c); }};
 
 }  // namespace hone::schedule

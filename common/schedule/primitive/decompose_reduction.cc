@@ -80,7 +80,8 @@ ir::Stmt InitNest(const ScheduleState& state, const BlockRealizeNode* realize, S
                                         {}, {}, block->annotations);
   for (Expr& value : values) value = loop_vars.Apply(value);
   const Expr predicate = loop_vars.Apply(ConjunctsWhere(realize->predicate, [&](Expr e) {
-    return !ir::UsesVar(e, [&](ir::Var var) { return std::find(discarded.begin(), discarded.end(), var) != discarded.end(); });
+    return !ir::UsesVar(
+        e, [&](ir::Var var) { return std::find(discarded.begin(), discarded.end(), var) != discarded.end(); });
   }));
   ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), predicate, init);
   for (const ForNode* node : chosen) {
@@ -142,8 +143,14 @@ absl::StatusOr<BlockRv> Schedule::DecomposeReduction(BlockRv block, LoopRv loop)
 }
 
 const InstructionRow kDecomposeReductionRow = {
-    .name = "DecomposeReduction", .pure = false, .inputs = "bl", .attrs = "", .outputs = Outputs::kOne,
-    .output_kind = 'b', .method = "decompose_reduction", .arguments = "block,loop",
+    .name = "DecomposeReduction",
+    .pure = false,
+    .inputs = "bl",
+    .attrs = "",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "decompose_reduction",
+    .arguments = "block,loop",
     .apply = [](Schedule& s, Call& c) { return Put(s.DecomposeReduction(BlockOf(c, 0), LoopOf(c, 1)), c); }};
 
 }  // namespace hone::schedule

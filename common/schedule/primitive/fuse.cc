@@ -105,8 +105,14 @@ void FusePython(const PythonWriter& writer, absl::Span<const std::string> inputs
 }  // namespace
 
 const InstructionRow kFuseRow = {
-    .name = "Fuse", .pure = false, .inputs = "l*", .attrs = "n", .outputs = Outputs::kOne, .output_kind = 'l',
-    .method = "fuse", .arguments = "",
+    .name = "Fuse",
+    .pure = false,
+    .inputs = "l*",
+    .attrs = "n",
+    .outputs = Outputs::kOne,
+    .output_kind = 'l',
+    .method = "fuse",
+    .arguments = "",
     .apply = [](Schedule& s, Call& c) { return Put(s.Fuse(LoopsOf(c.inputs), BoolOf(c.attrs[0])), c); },
     .python = FusePython};
 

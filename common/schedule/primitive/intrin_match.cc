@@ -45,8 +45,8 @@ bool IntrinMatcher::SameRegion(ir::BufferRegion a, ir::BufferRegion b) {
   if (a->region.size() < b->region.size()) return Fail("a buffer has fewer dimensions than the description's");
   const size_t offset = a->region.size() - b->region.size();
   for (size_t i = 0; i < a->region.size(); ++i) {
-    const bool same = i < offset ? ir::IsOne(a->region[i].extent)
-                                 : SameValue(a->region[i].extent, b->region[i - offset].extent);
+    const bool same =
+        i < offset ? ir::IsOne(a->region[i].extent) : SameValue(a->region[i].extent, b->region[i - offset].extent);
     if (!same) return Fail("the extents of regions differ");
   }
   if (const std::vector<Expr>* base = BaseOf(a->buffer)) {
@@ -98,7 +98,8 @@ bool IntrinMatcher::SameExpr(Expr a, Expr b) {
   }
   if (const auto* x = a.as<ir::CastNode>()) return SameExpr(x->value, b.as<ir::CastNode>()->value);
   if (const auto* x = a.as<ir::NotNode>()) return SameExpr(x->a, b.as<ir::NotNode>()->a);
-  if (const auto* x = a.as<ir::IntImmNode>()) return x->value == b.as<ir::IntImmNode>()->value || Fail("literals differ");
+  if (const auto* x = a.as<ir::IntImmNode>())
+    return x->value == b.as<ir::IntImmNode>()->value || Fail("literals differ");
   if (const auto* x = a.as<ir::FloatImmNode>()) {
     return x->value == b.as<ir::FloatImmNode>()->value || Fail("literals differ");
   }

@@ -37,7 +37,7 @@ class IntrinMatcher {
   bool SameRealize(const ir::BlockRealizeNode* a, const ir::BlockRealizeNode* b);
 
   arith::Analyzer analyzer_;
-  ir::VarMap vars_;  // From the description's.
+  ir::VarMap vars_;                                         // From the description's.
   std::vector<std::pair<ir::Buffer, ir::Buffer>> buffers_;  // Of the description, of the block.
   std::vector<std::pair<ir::Buffer, std::vector<ir::Expr>>> bases_;
   std::string_view mismatch_;

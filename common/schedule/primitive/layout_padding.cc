@@ -60,8 +60,8 @@ class WriteFinder final : public ir::StmtExprMutator {
     size_t first = loops_.size();
     size_t last = 0;
     for (size_t i = 0; i < loops_.size(); ++i) {
-      const bool used = std::any_of(indices.begin(), indices.end(),
-                                    [&](Expr e) { return ir::UsesVar(e, loops_[i]->loop_var); });
+      const bool used =
+          std::any_of(indices.begin(), indices.end(), [&](Expr e) { return ir::UsesVar(e, loops_[i]->loop_var); });
       if (!used) continue;
       first = std::min(first, i);
       last = i + 1;
@@ -125,9 +125,8 @@ Stmt Assumption(Buffer to, const LayoutPadding& padding) {
   const Expr holds = ir::Or(ir::Not(ir::Substitute(padding.predicate, nest.to_iters)),
                             ir::EQ(ir::MakeBufferLoad(to, at), PadValue(padding, nest.indices)));
   const Stmt body = ir::MakeEvaluate(ir::MakeCall(ir::kBool, ir::Builtin::assume, {holds}));
-  const ir::BlockNode* block =
-      ir::MakeBlock(ir::MakeArray(nest.iters), ir::MakeArray({ir::PointRegion(to, at)}), {},
-                    StrCat("buffer_", to->name, "_assumptions"), body);
+  const ir::BlockNode* block = ir::MakeBlock(ir::MakeArray(nest.iters), ir::MakeArray({ir::PointRegion(to, at)}), {},
+                                             StrCat("buffer_", to->name, "_assumptions"), body);
   const std::vector<Expr> values(nest.loops.begin(), nest.loops.end());
   return WrapLoops(nest, to, ir::MakeBlockRealize(ir::MakeArray(values), ir::BoolImm(true), block));
 }
@@ -135,12 +134,12 @@ Stmt Assumption(Buffer to, const LayoutPadding& padding) {
 Stmt Filling(Buffer to, const LayoutPadding& padding) {
   const NewNest nest = MakeNest(to, padding.inverse);
   const auto at = ir::MakeArray(nest.indices);
-  const ir::BlockNode* block =
-      ir::MakeBlock(ir::MakeArray(nest.iters), {}, ir::MakeArray({ir::PointRegion(to, at)}),
-                    StrCat("buffer_", to->name, "_padding"), ir::MakeBufferStore(to, PadValue(padding, nest.indices), at));
+  const ir::BlockNode* block = ir::MakeBlock(ir::MakeArray(nest.iters), {}, ir::MakeArray({ir::PointRegion(to, at)}),
+                                             StrCat("buffer_", to->name, "_padding"),
+                                             ir::MakeBufferStore(to, PadValue(padding, nest.indices), at));
   const std::vector<Expr> values(nest.loops.begin(), nest.loops.end());
-  return WrapLoops(nest, to,
-                   ir::MakeBlockRealize(ir::MakeArray(values), ir::Substitute(padding.predicate, nest.to_loops), block));
+  return WrapLoops(
+      nest, to, ir::MakeBlockRealize(ir::MakeArray(values), ir::Substitute(padding.predicate, nest.to_loops), block));
 }
 
 // Rewrites the blocks below a row-major nest over the new shape.

@@ -43,8 +43,8 @@ class LayoutRewriter final : public ir::StmtExprMutator {
     copy->alloc_buffers = ir::MapArray(node->alloc_buffers, [this](Buffer b) { return b == from_ ? to_ : b; });
     const bool mentioned = Mentions(node->reads) || Mentions(node->writes);
     if (mentioned) {
-      const arith::BlockReadWrite regions = arith::GetBlockReadWriteRegion(
-          copy, [this](ir::Var data) { return data == to_->data ? to_ : Buffer(); });
+      const arith::BlockReadWrite regions =
+          arith::GetBlockReadWriteRegion(copy, [this](ir::Var data) { return data == to_->data ? to_ : Buffer(); });
       copy->reads = WithInferred(node->reads, regions.reads);
       copy->writes = WithInferred(node->writes, regions.writes);
     }
@@ -97,8 +97,7 @@ class LayoutRewriter final : public ir::StmtExprMutator {
 
   ir::Array<Expr> MapIndices(ir::Array<Expr> indices) {
     arith::Analyzer plain;
-    std::vector<Expr> mapped =
-        arith::MapIndices(map_, absl::MakeConstSpan(indices.data(), indices.size()), plain);
+    std::vector<Expr> mapped = arith::MapIndices(map_, absl::MakeConstSpan(indices.data(), indices.size()), plain);
     Expr predicate = ir::BoolImm(true);
     for (Expr p : predicates_) predicate = ir::And(predicate, p);
     const std::vector<Expr> simplified = arith::IterMapSimplify(

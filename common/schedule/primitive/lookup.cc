@@ -107,33 +107,69 @@ absl::StatusOr<BlockRvs> Schedule::GetOutputBlocks(BlockRv scope_block) {
 // ---- rows
 
 const InstructionRow kGetBlockRow = {
-    .name = "GetBlock", .pure = true, .inputs = "", .attrs = "ss", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "get_block", .arguments = "name,func_name",
+    .name = "GetBlock",
+    .pure = true,
+    .inputs = "",
+    .attrs = "ss",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "get_block",
+    .arguments = "name,func_name",
     .apply = [](Schedule& s, Call& c) { return Put(s.GetBlock(c.attrs[0].text(), c.attrs[1].text()), c); }};
 
 const InstructionRow kGetLoopsRow = {
-    .name = "GetLoops", .pure = true, .inputs = "b", .attrs = "", .outputs = Outputs::kList, .output_kind = 'l',
-    .method = "get_loops", .arguments = "block",
+    .name = "GetLoops",
+    .pure = true,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kList,
+    .output_kind = 'l',
+    .method = "get_loops",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return PutAll(s.GetLoops(BlockOf(c, 0)), c); }};
 
 const InstructionRow kGetChildBlocksRow = {
-    .name = "GetChildBlocks", .pure = true, .inputs = "x", .attrs = "", .outputs = Outputs::kList,
-    .output_kind = 'b', .method = "get_child_blocks", .arguments = "",
+    .name = "GetChildBlocks",
+    .pure = true,
+    .inputs = "x",
+    .attrs = "",
+    .outputs = Outputs::kList,
+    .output_kind = 'b',
+    .method = "get_child_blocks",
+    .arguments = "",
     .apply = [](Schedule& s, Call& c) { return PutAll(s.GetChildBlocks(BlockOrLoopOf(c, 0)), c); }};
 
 const InstructionRow kGetProducersRow = {
-    .name = "GetProducers", .pure = true, .inputs = "b", .attrs = "", .outputs = Outputs::kList,
-    .output_kind = 'b', .method = "get_producers", .arguments = "block",
+    .name = "GetProducers",
+    .pure = true,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kList,
+    .output_kind = 'b',
+    .method = "get_producers",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return PutAll(s.GetProducers(BlockOf(c, 0)), c); }};
 
 const InstructionRow kGetConsumersRow = {
-    .name = "GetConsumers", .pure = true, .inputs = "b", .attrs = "", .outputs = Outputs::kList,
-    .output_kind = 'b', .method = "get_consumers", .arguments = "block",
+    .name = "GetConsumers",
+    .pure = true,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kList,
+    .output_kind = 'b',
+    .method = "get_consumers",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return PutAll(s.GetConsumers(BlockOf(c, 0)), c); }};
 
 const InstructionRow kGetOutputBlocksRow = {
-    .name = "GetOutputBlocks", .pure = true, .inputs = "b", .attrs = "", .outputs = Outputs::kList,
-    .output_kind = 'b', .method = "get_output_blocks", .arguments = "block",
+    .name = "GetOutputBlocks",
+    .pure = true,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kList,
+    .output_kind = 'b',
+    .method = "get_output_blocks",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return PutAll(s.GetOutputBlocks(BlockOf(c, 0)), c); }};
 
 }  // namespace hone::schedule

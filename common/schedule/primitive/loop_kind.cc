@@ -15,9 +15,8 @@ namespace {
 using ir::ForKind;
 
 bool IsThreadAxis(std::string_view tag) {
-  static constexpr std::string_view kAxes[] = {"blockIdx.x",  "blockIdx.y",  "blockIdx.z",  "threadIdx.x",
-                                               "threadIdx.y", "threadIdx.z", "vthread",     "vthread.x",
-                                               "vthread.y",   "vthread.z"};
+  static constexpr std::string_view kAxes[] = {"blockIdx.x",  "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y",
+                                               "threadIdx.z", "vthread",    "vthread.x",  "vthread.y",   "vthread.z"};
   return std::find(std::begin(kAxes), std::end(kAxes), tag) != std::end(kAxes);
 }
 
@@ -111,24 +110,44 @@ absl::Status Schedule::Unroll(LoopRv loop) {
 
 // ---- rows
 
-const InstructionRow kParallelRow = {
-    .name = "Parallel", .pure = false, .inputs = "l", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "parallel", .arguments = "loop",
-    .apply = [](Schedule& s, Call& c) { return s.Parallel(LoopOf(c, 0)); }};
+const InstructionRow kParallelRow = {.name = "Parallel",
+                                     .pure = false,
+                                     .inputs = "l",
+                                     .attrs = "",
+                                     .outputs = Outputs::kNone,
+                                     .output_kind = ' ',
+                                     .method = "parallel",
+                                     .arguments = "loop",
+                                     .apply = [](Schedule& s, Call& c) { return s.Parallel(LoopOf(c, 0)); }};
 
-const InstructionRow kVectorizeRow = {
-    .name = "Vectorize", .pure = false, .inputs = "l", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "vectorize", .arguments = "loop",
-    .apply = [](Schedule& s, Call& c) { return s.Vectorize(LoopOf(c, 0)); }};
+const InstructionRow kVectorizeRow = {.name = "Vectorize",
+                                      .pure = false,
+                                      .inputs = "l",
+                                      .attrs = "",
+                                      .outputs = Outputs::kNone,
+                                      .output_kind = ' ',
+                                      .method = "vectorize",
+                                      .arguments = "loop",
+                                      .apply = [](Schedule& s, Call& c) { return s.Vectorize(LoopOf(c, 0)); }};
 
-const InstructionRow kBindRow = {
-    .name = "Bind", .pure = false, .inputs = "l", .attrs = "s", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "bind", .arguments = "loop,thread_axis",
-    .apply = [](Schedule& s, Call& c) { return s.Bind(LoopOf(c, 0), c.attrs[0].text()); }};
+const InstructionRow kBindRow = {.name = "Bind",
+                                 .pure = false,
+                                 .inputs = "l",
+                                 .attrs = "s",
+                                 .outputs = Outputs::kNone,
+                                 .output_kind = ' ',
+                                 .method = "bind",
+                                 .arguments = "loop,thread_axis",
+                                 .apply = [](Schedule& s, Call& c) { return s.Bind(LoopOf(c, 0), c.attrs[0].text()); }};
 
-const InstructionRow kUnrollRow = {
-    .name = "Unroll", .pure = false, .inputs = "l", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "unroll", .arguments = "loop",
-    .apply = [](Schedule& s, Call& c) { return s.Unroll(LoopOf(c, 0)); }};
+const InstructionRow kUnrollRow = {.name = "Unroll",
+                                   .pure = false,
+                                   .inputs = "l",
+                                   .attrs = "",
+                                   .outputs = Outputs::kNone,
+                                   .output_kind = ' ',
+                                   .method = "unroll",
+                                   .arguments = "loop",
+                                   .apply = [](Schedule& s, Call& c) { return s.Unroll(LoopOf(c, 0)); }};
 
 }  // namespace hone::schedule

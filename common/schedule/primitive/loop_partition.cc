@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<int64_t>> CutPoints(const ScheduleState& state, SrefI
 // The box of a buffer that accesses by iters alone touch.
 struct TouchedBox {
   ir::Buffer buffer;
-  bool plain = true;  // Every index so far is an iter with a constant domain.
+  bool plain = true;                              // Every index so far is an iter with a constant domain.
   std::vector<std::pair<int64_t, int64_t>> dims;  // [begin, end)
 };
 
@@ -146,8 +146,8 @@ class DomainUpdater final : public ir::StmtExprMutator {
       std::vector<ir::Range> ranges;
       for (size_t i = 0; i < box->dims.size(); ++i) {
         const ir::DataType dtype = region->region[i].min.dtype();
-        ranges.push_back({ir::IntImm(dtype, box->dims[i].first),
-                          ir::IntImm(dtype, box->dims[i].second - box->dims[i].first)});
+        ranges.push_back(
+            {ir::IntImm(dtype, box->dims[i].first), ir::IntImm(dtype, box->dims[i].second - box->dims[i].first)});
       }
       return ir::MakeBufferRegion(region->buffer, ir::MakeArray(ranges));
     });
@@ -223,11 +223,16 @@ absl::StatusOr<LoopRvs> Schedule::LoopPartition(LoopRv loop, absl::Span<const Va
 }
 
 const InstructionRow kLoopPartitionRow = {
-    .name = "LoopPartition", .pure = false, .inputs = "lv*", .attrs = "n", .outputs = Outputs::kList,
-    .output_kind = 'l', .method = "loop_partition", .arguments = "loop,factors*,preserve_unit_iters",
-    .apply = [](Schedule& s, Call& c) {
-      return PutAll(s.LoopPartition(LoopOf(c, 0), c.inputs.subspan(1), BoolOf(c.attrs[0])), c);
-    },
+    .name = "LoopPartition",
+    .pure = false,
+    .inputs = "lv*",
+    .attrs = "n",
+    .outputs = Outputs::kList,
+    .output_kind = 'l',
+    .method = "loop_partition",
+    .arguments = "loop,factors*,preserve_unit_iters",
+    .apply = [](Schedule& s,
+                Call& c) { return PutAll(s.LoopPartition(LoopOf(c, 0), c.inputs.subspan(1), BoolOf(c.attrs[0])), c); },
     .python_bool_attrs = 1};
 
 }  // namespace hone::schedule

@@ -125,9 +125,14 @@ absl::StatusOr<LoopRv> Schedule::Merge(absl::Span<const LoopRv> loops) {
   return out;
 }
 
-const InstructionRow kMergeRow = {
-    .name = "Merge", .pure = false, .inputs = "l*", .attrs = "", .outputs = Outputs::kOne, .output_kind = 'l',
-    .method = "merge", .arguments = "*",
-    .apply = [](Schedule& s, Call& c) { return Put(s.Merge(LoopsOf(c.inputs)), c); }};
+const InstructionRow kMergeRow = {.name = "Merge",
+                                  .pure = false,
+                                  .inputs = "l*",
+                                  .attrs = "",
+                                  .outputs = Outputs::kOne,
+                                  .output_kind = 'l',
+                                  .method = "merge",
+                                  .arguments = "*",
+                                  .apply = [](Schedule& s, Call& c) { return Put(s.Merge(LoopsOf(c.inputs)), c); }};
 
 }  // namespace hone::schedule

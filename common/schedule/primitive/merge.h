@@ -8,9 +8,9 @@
 namespace hone::schedule {
 
 // The nests from each of `loops` up to what they have in common become one, which runs their bodies in the given order
-// and stands where the last nest stood. The nests are equally deep, with equal extents, one child a loop, no annotations
-// or thread bindings, and start at 0. Returns the innermost merged loop. The caller sees to it that the new order of
-// execution is legal.
+// and stands where the last nest stood. The nests are equally deep, with equal extents, one child a loop, no
+// annotations or thread bindings, and start at 0. Returns the innermost merged loop. The caller sees to it that the new
+// order of execution is legal.
 absl::StatusOr<SrefId> Merge(ScheduleState& state, absl::Span<const SrefId> loops);
 
 extern const InstructionRow kMergeRow;

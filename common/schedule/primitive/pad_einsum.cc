@@ -160,8 +160,8 @@ absl::Status PadEinsum(ScheduleState& state, SrefId block, absl::Span<const int6
     const ir::IterVar iter = node->iter_vars[i];
     const Expr extent = iter->dom.extent;
     const Expr unit = ir::IntImm(extent.dtype(), padding[i]);
-    const Expr padded =
-        analyzer.Simplify(ir::Mul(ir::FloorDiv(ir::Add(extent, ir::IntImm(extent.dtype(), padding[i] - 1)), unit), unit));
+    const Expr padded = analyzer.Simplify(
+        ir::Mul(ir::FloorDiv(ir::Add(extent, ir::IntImm(extent.dtype(), padding[i] - 1)), unit), unit));
     if (analyzer.CanProveEqual(padded, extent)) continue;
     padded_extents.emplace_back(iter->var.get(), padded);
     const auto* loop = realize->iter_values[i].as<ir::VarNode>();
@@ -205,8 +205,14 @@ absl::Status Schedule::PadEinsum(BlockRv block, absl::Span<const int64_t> paddin
 }
 
 const InstructionRow kPadEinsumRow = {
-    .name = "PadEinsum", .pure = false, .inputs = "b", .attrs = "[n]", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "pad_einsum", .arguments = "block,padding",
+    .name = "PadEinsum",
+    .pure = false,
+    .inputs = "b",
+    .attrs = "[n]",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "pad_einsum",
+    .arguments = "block,padding",
     .apply = [](Schedule& s, Call& c) { return s.PadEinsum(BlockOf(c, 0), IntsOf(c.attrs[0])); }};
 
 }  // namespace hone::schedule

@@ -10,9 +10,14 @@ absl::Status Schedule::EnterPostproc() {
   return absl::OkStatus();
 }
 
-const InstructionRow kEnterPostprocRow = {
-    .name = "EnterPostproc", .pure = false, .inputs = "", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "enter_postproc", .arguments = "",
-    .apply = [](Schedule& s, Call&) { return s.EnterPostproc(); }};
+const InstructionRow kEnterPostprocRow = {.name = "EnterPostproc",
+                                          .pure = false,
+                                          .inputs = "",
+                                          .attrs = "",
+                                          .outputs = Outputs::kNone,
+                                          .output_kind = ' ',
+                                          .method = "enter_postproc",
+                                          .arguments = "",
+                                          .apply = [](Schedule& s, Call&) { return s.EnterPostproc(); }};
 
 }  // namespace hone::schedule

@@ -105,10 +105,10 @@ const ir::BlockRealizeNode* MakeCopy(const ScheduleState& state, SrefId loop, Bu
     body = ir::MakeFor(vars[i], ir::Int32(0), domain[i].extent, ir::ForKind::kSerial, body);
   }
   const auto ranges = ir::MakeArray(domain.data(), domain.size());
-  const BlockNode* block = ir::MakeBlock(
-      ir::MakeArray(iters.iters.data(), iters.iters.size()), ir::MakeArray({ir::MakeBufferRegion(source, ranges)}),
-      ir::MakeArray({ir::MakeBufferRegion(target, ranges)}), name, body, {}, {}, {},
-      ir::Attrs().With("auto_copy", ir::AnnotationInt(1)));
+  const BlockNode* block = ir::MakeBlock(ir::MakeArray(iters.iters.data(), iters.iters.size()),
+                                         ir::MakeArray({ir::MakeBufferRegion(source, ranges)}),
+                                         ir::MakeArray({ir::MakeBufferRegion(target, ranges)}), name, body, {}, {}, {},
+                                         ir::Attrs().With("auto_copy", ir::AnnotationInt(1)));
   return ir::MakeBlockRealize(ir::MakeArray(iters.values.data(), iters.values.size()), ir::BoolImm(true), block)
       .as<ir::BlockRealizeNode>();
 }
@@ -132,8 +132,8 @@ absl::StatusOr<SrefId> Apply(ScheduleState& state, SrefId loop, SrefId block, Bu
     region.push_back({min, analyzer.Simplify(set.max() + 1 - min)});
   }
   const Buffer cache = CacheBuffer(buffer, storage_scope);
-  const ir::BlockRealizeNode* copy = MakeCopy(state, loop, read ? buffer : cache, read ? cache : buffer, region,
-                                              cache->name);
+  const ir::BlockRealizeNode* copy =
+      MakeCopy(state, loop, read ? buffer : cache, read ? cache : buffer, region, cache->name);
   if (copy == nullptr) return state.Refuse("The region depends on more than the loops above", {loop, block});
 
   const ir::ForNode* old = state.loop(loop);
@@ -197,19 +197,29 @@ absl::StatusOr<BlockRv> Schedule::WriteAt(LoopRv loop, BlockRv block, int write_
 }
 
 const InstructionRow kReadAtRow = {
-    .name = "ReadAt", .pure = false, .inputs = "lb", .attrs = "ns", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "read_at", .arguments = "loop,block,read_buffer_index,storage_scope",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return Put(s.ReadAt(LoopOf(c, 0), BlockOf(c, 1), IntOf(c.attrs[0]), c.attrs[1].text()), c);
-        }};
+    .name = "ReadAt",
+    .pure = false,
+    .inputs = "lb",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "read_at",
+    .arguments = "loop,block,read_buffer_index,storage_scope",
+    .apply = [](Schedule& s, Call& c) {
+      return Put(s.ReadAt(LoopOf(c, 0), BlockOf(c, 1), IntOf(c.attrs[0]), c.attrs[1].text()), c);
+    }};
 
 const InstructionRow kWriteAtRow = {
-    .name = "WriteAt", .pure = false, .inputs = "lb", .attrs = "ns", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "write_at", .arguments = "loop,block,write_buffer_index,storage_scope",
-    .apply =
-        [](Schedule& s, Call& c) {
-          return Put(s.WriteAt(LoopOf(c, 0), BlockOf(c, 1), IntOf(c.attrs[0]), c.attrs[1].text()), c);
-        }};
+    .name = "WriteAt",
+    .pure = false,
+    .inputs = "lb",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "write_at",
+    .arguments = "loop,block,write_buffer_index,storage_scope",
+    .apply = [](Schedule& s, Call& c) {
+      return Put(s.WriteAt(LoopOf(c, 0), BlockOf(c, 1), IntOf(c.attrs[0]), c.attrs[1].text()), c);
+    }};
 
 }  // namespace hone::schedule

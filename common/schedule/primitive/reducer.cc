@@ -45,9 +45,15 @@ struct KnownReducer {
   size_t buffers;
 };
 constexpr KnownReducer kKnown[] = {
-    {ReducerKind::kAdd, 1},    {ReducerKind::kMul, 1},            {ReducerKind::kMin, 1},
-    {ReducerKind::kMax, 1},    {ReducerKind::kAddPair, 2},        {ReducerKind::kArgMax, 2},
-    {ReducerKind::kArgMaxTieIndex, 2}, {ReducerKind::kArgMin, 2}, {ReducerKind::kArgMinTieIndex, 2},
+    {ReducerKind::kAdd, 1},
+    {ReducerKind::kMul, 1},
+    {ReducerKind::kMin, 1},
+    {ReducerKind::kMax, 1},
+    {ReducerKind::kAddPair, 2},
+    {ReducerKind::kArgMax, 2},
+    {ReducerKind::kArgMaxTieIndex, 2},
+    {ReducerKind::kArgMin, 2},
+    {ReducerKind::kArgMinTieIndex, 2},
 };
 
 ReducerValues Identity(ReducerKind kind, const ReducerValues& like) {

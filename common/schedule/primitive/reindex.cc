@@ -108,8 +108,8 @@ absl::StatusOr<ir::Array<Expr>> CollectIndices(const ScheduleState& state, SrefI
   return ir::MakeArray(out.data(), out.size());
 }
 
-// The loop (or the block itself) directly in the scope. Refused when something else below it needs the order of the copy
-// and the block to be another: a writer of what is read, or a reader of what is written.
+// The loop (or the block itself) directly in the scope. Refused when something else below it needs the order of the
+// copy and the block to be another: a writer of what is read, or a reader of what is written.
 absl::StatusOr<SrefId> TopOfNest(const ScheduleState& state, SrefId block, SrefId scope, Buffer buffer, bool read) {
   SrefId top = block;
   while (state.parent(top) != scope) top = state.parent(top);
@@ -159,10 +159,10 @@ ir::Stmt MakeStage(Buffer original, Buffer reindexed, absl::Span<const IterVar> 
   const Buffer target = read ? reindexed : original;
   const auto at_source = read ? at_original : at_reindexed;
   const auto at_target = read ? at_reindexed : at_original;
-  const BlockNode* block =
-      ir::MakeBlock(ir::MakeArray(new_iters.data(), new_iters.size()), ir::MakeArray({ir::PointRegion(source, at_source)}),
-                    ir::MakeArray({ir::PointRegion(target, at_target)}), ir::CopyString(StrCat(target->name, "_reindex")),
-                    ir::MakeBufferStore(target, ir::MakeBufferLoad(source, at_source), at_target));
+  const BlockNode* block = ir::MakeBlock(
+      ir::MakeArray(new_iters.data(), new_iters.size()), ir::MakeArray({ir::PointRegion(source, at_source)}),
+      ir::MakeArray({ir::PointRegion(target, at_target)}), ir::CopyString(StrCat(target->name, "_reindex")),
+      ir::MakeBufferStore(target, ir::MakeBufferLoad(source, at_source), at_target));
   ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), ir::BoolImm(true), block);
   for (size_t i = loops.size(); i-- > 0;) {
     nest = ir::MakeFor(loops[i], iters[i]->dom.min, iters[i]->dom.extent, ir::ForKind::kSerial, nest);
@@ -174,8 +174,8 @@ ir::Stmt MakeStage(Buffer original, Buffer reindexed, absl::Span<const IterVar> 
 
 absl::StatusOr<SrefId> ReIndex(ScheduleState& state, SrefId block, int buffer_index, BufferSide side) {
   const bool read = side == BufferSide::kRead;
-  HONE_ASSIGN_OR_RETURN(const Buffer buffer, read ? NthReadBuffer(state, block, buffer_index)
-                                                  : NthWriteBuffer(state, block, buffer_index));
+  HONE_ASSIGN_OR_RETURN(const Buffer buffer,
+                        read ? NthReadBuffer(state, block, buffer_index) : NthWriteBuffer(state, block, buffer_index));
   HONE_ASSIGN_OR_RETURN(const SrefId scope, RequireScopeRoot(state, block, /*require_stage_pipeline=*/true));
   HONE_ASSIGN_OR_RETURN(const ir::Array<Expr> indices, CollectIndices(state, block, buffer));
   HONE_ASSIGN_OR_RETURN(const SrefId top, TopOfNest(state, block, scope, buffer, read));
@@ -210,19 +210,25 @@ absl::StatusOr<BlockRv> Schedule::ReIndex(BlockRv block, int buffer_index, Buffe
   return out;
 }
 
-const InstructionRow kReIndexRow = {
-    .name = "ReIndex", .pure = false, .inputs = "b", .attrs = "nn", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "reindex", .arguments = "",
-    .apply =
-        [](Schedule& s, Call& c) {
-          const BufferSide side = c.attrs[1].integer() == 0 ? BufferSide::kRead : BufferSide::kWrite;
-          return Put(s.ReIndex(BlockOf(c, 0), IntOf(c.attrs[0]), side), c);
-        },
-    .python =
-        [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
-           PythonArgs& out) {
-          out.emplace_back("block", inputs[0]);
-          out.emplace_back("buffer", writer.BufferPosition(attrs[0], attrs[1]));
-        }};
+const InstructionRow kReIndexRow = {.name = "ReIndex",
+                                    .pure = false,
+                                    .inputs = "b",
+                                    .attrs = "nn",
+                                    .outputs = Outputs::kOne,
+                                    .output_kind = 'b',
+                                    .method = "reindex",
+                                    .arguments = "",
+                                    .apply =
+                                        [](Schedule& s, Call& c) {
+                                          const BufferSide side =
+                                              c.attrs[1].integer() == 0 ? BufferSide::kRead : BufferSide::kWrite;
+                                          return Put(s.ReIndex(BlockOf(c, 0), IntOf(c.attrs[0]), side), c);
+                                        },
+                                    .python =
+                                        [](const PythonWriter& writer, absl::Span<const std::string> inputs,
+                                           absl::Span<const Value> attrs, PythonArgs& out) {
+                                          out.emplace_back("block", inputs[0]);
+                                          out.emplace_back("buffer", writer.BufferPosition(attrs[0], attrs[1]));
+                                        }};
 
 }  // namespace hone::schedule

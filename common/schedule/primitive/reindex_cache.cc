@@ -208,8 +208,8 @@ absl::StatusOr<SrefId> ReindexCacheWrite(ScheduleState& state, SrefId block, int
 
 // ---- methods
 
-absl::StatusOr<BlockRv> Schedule::ReindexCacheRead(BlockRv block, int read_buffer_index,
-                                                   std::string_view storage_scope, const ir::IndexMapNode* index_map) {
+absl::StatusOr<BlockRv> Schedule::ReindexCacheRead(BlockRv block, int read_buffer_index, std::string_view storage_scope,
+                                                   const ir::IndexMapNode* index_map) {
   const PrimitiveScope scope(*this, kReindexCacheReadRow);
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
   HONE_ASSIGN_OR_RETURN(const SrefId copy,
@@ -221,8 +221,7 @@ absl::StatusOr<BlockRv> Schedule::ReindexCacheRead(BlockRv block, int read_buffe
 }
 
 absl::StatusOr<BlockRv> Schedule::ReindexCacheWrite(BlockRv block, int write_buffer_index,
-                                                    std::string_view storage_scope,
-                                                    const ir::IndexMapNode* index_map) {
+                                                    std::string_view storage_scope, const ir::IndexMapNode* index_map) {
   const PrimitiveScope scope(*this, kReindexCacheWriteRow);
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
   HONE_ASSIGN_OR_RETURN(const SrefId copy,
@@ -246,23 +245,35 @@ void WritePython(std::string_view index_name, const PythonWriter& writer, absl::
 }  // namespace
 
 const InstructionRow kReindexCacheReadRow = {
-    .name = "ReindexCacheRead", .pure = false, .inputs = "bm", .attrs = "ns", .outputs = Outputs::kOne,
-    .output_kind = 'b', .method = "reindex_cache_read", .arguments = "",
+    .name = "ReindexCacheRead",
+    .pure = false,
+    .inputs = "bm",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "reindex_cache_read",
+    .arguments = "",
     .apply =
         [](Schedule& s, Call& c) {
-          return Put(
-              s.ReindexCacheRead(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), c.inputs[1].index_map()), c);
+          return Put(s.ReindexCacheRead(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), c.inputs[1].index_map()),
+                     c);
         },
     .python = [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
                  PythonArgs& out) { WritePython("read_buffer_index", writer, inputs, attrs, out); }};
 
 const InstructionRow kReindexCacheWriteRow = {
-    .name = "ReindexCacheWrite", .pure = false, .inputs = "bm", .attrs = "ns", .outputs = Outputs::kOne,
-    .output_kind = 'b', .method = "reindex_cache_write", .arguments = "",
+    .name = "ReindexCacheWrite",
+    .pure = false,
+    .inputs = "bm",
+    .attrs = "ns",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "reindex_cache_write",
+    .arguments = "",
     .apply =
         [](Schedule& s, Call& c) {
-          return Put(
-              s.ReindexCacheWrite(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), c.inputs[1].index_map()), c);
+          return Put(s.ReindexCacheWrite(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), c.inputs[1].index_map()),
+                     c);
         },
     .python = [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
                  PythonArgs& out) { WritePython("write_buffer_index", writer, inputs, attrs, out); }};

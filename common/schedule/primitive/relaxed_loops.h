@@ -8,8 +8,8 @@
 
 namespace hone::schedule {
 
-// The loops from `low` upward to below `high` (at most up to the next block), and, for a storage scope that threads share,
-// all thread loops above that whose threads share it.
+// The loops from `low` upward to below `high` (at most up to the next block), and, for a storage scope that threads
+// share, all thread loops above that whose threads share it.
 LoopDomains RelaxedLoops(const ScheduleState& state, SrefId low, SrefId high, std::string_view storage_scope);
 
 }  // namespace hone::schedule

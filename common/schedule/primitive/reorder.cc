@@ -118,7 +118,8 @@ absl::Status ReorderBlockIterVar(ScheduleState& state, SrefId block, absl::Span<
 absl::StatusOr<SrefId> AddUnitLoop(ScheduleState& state, SrefId id) {
   if (state.parent(id) == kNoSref) return absl::InvalidArgumentError("a root block takes no loop above it");
   const ir::Stmt old = StatementOf(state, id);
-  return state.Replace(id, ir::MakeFor(ir::MakeVar("u", ir::kInt32), ir::Int32(0), ir::Int32(1), ir::ForKind::kSerial, old));
+  return state.Replace(
+      id, ir::MakeFor(ir::MakeVar("u", ir::kInt32), ir::Int32(0), ir::Int32(1), ir::ForKind::kSerial, old));
 }
 
 // ---- methods
@@ -156,19 +157,36 @@ absl::StatusOr<LoopRv> Schedule::AddUnitLoop(BlockOrLoopRv block_or_loop) {
 
 // ---- rows
 
-const InstructionRow kReorderRow = {
-    .name = "Reorder", .pure = false, .inputs = "l*", .attrs = "", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "reorder", .arguments = "*",
-    .apply = [](Schedule& s, Call& c) { return s.Reorder(LoopsOf(c.inputs)); }};
+const InstructionRow kReorderRow = {.name = "Reorder",
+                                    .pure = false,
+                                    .inputs = "l*",
+                                    .attrs = "",
+                                    .outputs = Outputs::kNone,
+                                    .output_kind = ' ',
+                                    .method = "reorder",
+                                    .arguments = "*",
+                                    .apply = [](Schedule& s, Call& c) { return s.Reorder(LoopsOf(c.inputs)); }};
 
 const InstructionRow kReorderBlockIterVarRow = {
-    .name = "ReorderBlockIterVar", .pure = false, .inputs = "b[n]", .attrs = "", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "reorder_block_iter_var", .arguments = "block,new_order",
+    .name = "ReorderBlockIterVar",
+    .pure = false,
+    .inputs = "b[n]",
+    .attrs = "",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "reorder_block_iter_var",
+    .arguments = "block,new_order",
     .apply = [](Schedule& s, Call& c) { return s.ReorderBlockIterVar(BlockOf(c, 0), IntsOf(c.inputs[1])); }};
 
 const InstructionRow kAddUnitLoopRow = {
-    .name = "AddUnitLoop", .pure = false, .inputs = "x", .attrs = "", .outputs = Outputs::kOne, .output_kind = 'l',
-    .method = "add_unit_loop", .arguments = "block_or_loop",
+    .name = "AddUnitLoop",
+    .pure = false,
+    .inputs = "x",
+    .attrs = "",
+    .outputs = Outputs::kOne,
+    .output_kind = 'l',
+    .method = "add_unit_loop",
+    .arguments = "block_or_loop",
     .apply = [](Schedule& s, Call& c) { return Put(s.AddUnitLoop(BlockOrLoopOf(c, 0)), c); }};
 
 }  // namespace hone::schedule

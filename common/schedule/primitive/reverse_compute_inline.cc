@@ -33,9 +33,9 @@ struct Merge {
   Buffer buffer;
   const BufferStoreNode* consumer_store = nullptr;
   const BufferStoreNode* producer_store = nullptr;
-  IterBindings iters;  // Of the consumer, in terms of the producer's variables.
+  IterBindings iters;              // Of the consumer, in terms of the producer's variables.
   Expr fixed = ir::BoolImm(true);  // Holds for the elements that the consumer loads at constant indices.
-  Expr condition;      // In terms of the producer's iters; literal true when nothing is to be checked.
+  Expr condition;                  // In terms of the producer's iters; literal true when nothing is to be checked.
 };
 
 // The one buffer among the block's reads that is written in the scope.
@@ -323,8 +323,14 @@ absl::Status Schedule::ReverseComputeInline(BlockRv block) {
 }
 
 const InstructionRow kReverseComputeInlineRow = {
-    .name = "ReverseComputeInline", .pure = false, .inputs = "b", .attrs = "", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "reverse_compute_inline", .arguments = "block",
+    .name = "ReverseComputeInline",
+    .pure = false,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "reverse_compute_inline",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return s.ReverseComputeInline(BlockOf(c, 0)); }};
 
 }  // namespace hone::schedule

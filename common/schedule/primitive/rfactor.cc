@@ -30,8 +30,8 @@ using ir::Var;
 struct Plan {
   SrefId block = kNoSref;
   SrefId scope_root = kNoSref;
-  SrefList loops;                            // Above the block, outermost first.
-  absl::InlinedVector<bool, 16> is_reduce;   // Of each loop: feeds reduce iters.
+  SrefList loops;                           // Above the block, outermost first.
+  absl::InlinedVector<bool, 16> is_reduce;  // Of each loop: feeds reduce iters.
   const ForNode* loop = nullptr;
   Reduction reduction;
   size_t axis = 0;
@@ -337,8 +337,14 @@ absl::StatusOr<BlockRv> Schedule::RFactor(LoopRv loop, int factor_axis) {
 }
 
 const InstructionRow kRFactorRow = {
-    .name = "RFactor", .pure = false, .inputs = "l", .attrs = "n", .outputs = Outputs::kOne, .output_kind = 'b',
-    .method = "rfactor", .arguments = "loop,factor_axis",
+    .name = "RFactor",
+    .pure = false,
+    .inputs = "l",
+    .attrs = "n",
+    .outputs = Outputs::kOne,
+    .output_kind = 'b',
+    .method = "rfactor",
+    .arguments = "loop,factor_axis",
     .apply = [](Schedule& s, Call& c) { return Put(s.RFactor(LoopOf(c, 0), IntOf(c.attrs[0])), c); }};
 
 }  // namespace hone::schedule

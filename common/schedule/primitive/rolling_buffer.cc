@@ -79,8 +79,8 @@ absl::StatusOr<Plan> MakePlan(const ScheduleState& state, SrefId block, ir::Buff
   std::vector<Expr> shape = region->buffer->shape.ToVector();
   std::vector<Expr> extents;
   for (size_t i = 0; i < unbound->region.size(); ++i) {
-    const ir::Range range = arith::EvalSet(unbound->region[i], domains, analyzer)
-                                .CoverRange(ir::RangeFromExtent(shape[i]), analyzer);
+    const ir::Range range =
+        arith::EvalSet(unbound->region[i], domains, analyzer).CoverRange(ir::RangeFromExtent(shape[i]), analyzer);
     extents.push_back(range.extent);
     Axis axis;
     int64_t stride = 0;
@@ -175,7 +175,8 @@ class Roller final : public ir::StmtExprMutator {
       arith::DomMap first;
       first.Set(axis.var, arith::IntSet::SinglePoint(ir::IntImm(dtype, 0)));
       const Expr low = arith::EvalSet(node->iter_values[i], first, analyzer).min();
-      const Expr fresh = ir::Or(ir::LT(axis.var, ir::IntImm(dtype, 1)), ir::GE(low, ir::IntImm(low.dtype(), axis.overlap)));
+      const Expr fresh =
+          ir::Or(ir::LT(axis.var, ir::IntImm(dtype, 1)), ir::GE(low, ir::IntImm(low.dtype(), axis.overlap)));
       copy->predicate = analyzer.Simplify(ir::And(copy->predicate, fresh));
     }
     return copy;
@@ -222,8 +223,14 @@ absl::Status Schedule::RollingBuffer(BlockRv block, int write_buffer_index) {
 }
 
 const InstructionRow kRollingBufferRow = {
-    .name = "RollingBuffer", .pure = false, .inputs = "b", .attrs = "n", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "rolling_buffer", .arguments = "block,write_buffer_index",
+    .name = "RollingBuffer",
+    .pure = false,
+    .inputs = "b",
+    .attrs = "n",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "rolling_buffer",
+    .arguments = "block,write_buffer_index",
     .apply = [](Schedule& s, Call& c) { return s.RollingBuffer(BlockOf(c, 0), IntOf(c.attrs[0])); }};
 
 }  // namespace hone::schedule

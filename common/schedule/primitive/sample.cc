@@ -113,8 +113,7 @@ template <typename F>
 void ForEachLoopLocation(ScheduleState& state, SrefId block, const F& f) {
   const SrefList consumers = Consumers(state, block);
   if (consumers.empty()) return;
-  const SrefId boundary =
-      consumers.size() > 1 ? LowestCommonAncestor(state, consumers) : state.parent(consumers[0]);
+  const SrefId boundary = consumers.size() > 1 ? LowestCommonAncestor(state, consumers) : state.parent(consumers[0]);
   if (boundary == kNoSref || state.loop(boundary) == nullptr) return;
   const SrefList loops = LoopsAbove(state, consumers[0]);
   const size_t count = static_cast<size_t>(std::find(loops.begin(), loops.end(), boundary) - loops.begin()) + 1;
@@ -176,12 +175,12 @@ ComputeLocation DecidedLocation(ScheduleState& state, SrefId block, int64_t deci
 
 // ---- methods
 
-absl::StatusOr<ExprRv> Schedule::SampleCategorical(absl::Span<const int64_t> candidates,
-                                                   absl::Span<const double> probs, std::optional<int64_t> decision) {
+absl::StatusOr<ExprRv> Schedule::SampleCategorical(absl::Span<const int64_t> candidates, absl::Span<const double> probs,
+                                                   std::optional<int64_t> decision) {
   const PrimitiveScope scope(*this, kSampleCategoricalRow);
   if (candidates.size() != probs.size() || candidates.empty()) {
-    return absl::InvalidArgumentError(StrCat("expected as many probabilities as candidates (", candidates.size(),
-                                             "), got ", probs.size()));
+    return absl::InvalidArgumentError(
+        StrCat("expected as many probabilities as candidates (", candidates.size(), "), got ", probs.size()));
   }
   const auto size = static_cast<int64_t>(candidates.size());
   if (decision.has_value() && (*decision < 0 || *decision >= size)) {
@@ -300,20 +299,38 @@ absl::Status ApplyCategorical(Schedule& s, Call& c) {
 
 }  // namespace
 
-const InstructionRow kSampleCategoricalRow = {
-    .name = "SampleCategorical", .pure = true, .inputs = "", .attrs = "[n][f]", .outputs = Outputs::kOne,
-    .output_kind = 'v', .method = "sample_categorical", .arguments = "candidates,probs", .apply = ApplyCategorical};
+const InstructionRow kSampleCategoricalRow = {.name = "SampleCategorical",
+                                              .pure = true,
+                                              .inputs = "",
+                                              .attrs = "[n][f]",
+                                              .outputs = Outputs::kOne,
+                                              .output_kind = 'v',
+                                              .method = "sample_categorical",
+                                              .arguments = "candidates,probs",
+                                              .apply = ApplyCategorical};
 
 const InstructionRow kSamplePerfectTileRow = {
-    .name = "SamplePerfectTile", .pure = true, .inputs = "l", .attrs = "nn", .outputs = Outputs::kList,
-    .output_kind = 'v', .method = "sample_perfect_tile", .arguments = "loop,n,max_innermost_factor",
+    .name = "SamplePerfectTile",
+    .pure = true,
+    .inputs = "l",
+    .attrs = "nn",
+    .outputs = Outputs::kList,
+    .output_kind = 'v',
+    .method = "sample_perfect_tile",
+    .arguments = "loop,n,max_innermost_factor",
     .apply = [](Schedule& s, Call& c) {
       return PutAll(s.SamplePerfectTile(LoopOf(c, 0), IntOf(c.attrs[0]), IntOf(c.attrs[1]), IntsOf(c.decision)), c);
     }};
 
 const InstructionRow kSamplePartitionedTileRow = {
-    .name = "SamplePartitionedTile", .pure = true, .inputs = "l", .attrs = "nnn", .outputs = Outputs::kList,
-    .output_kind = 'v', .method = "sample_partitioned_tile", .arguments = "loop,n,partition_pos,innerpart_factor",
+    .name = "SamplePartitionedTile",
+    .pure = true,
+    .inputs = "l",
+    .attrs = "nnn",
+    .outputs = Outputs::kList,
+    .output_kind = 'v',
+    .method = "sample_partitioned_tile",
+    .arguments = "loop,n,partition_pos,innerpart_factor",
     .apply = [](Schedule& s, Call& c) {
       return PutAll(s.SamplePartitionedTile(LoopOf(c, 0), IntOf(c.attrs[0]), IntOf(c.attrs[1]), IntOf(c.attrs[2]),
                                             IntsOf(c.decision)),
@@ -321,8 +338,14 @@ const InstructionRow kSamplePartitionedTileRow = {
     }};
 
 const InstructionRow kSampleComputeLocationRow = {
-    .name = "SampleComputeLocation", .pure = true, .inputs = "b", .attrs = "", .outputs = Outputs::kOne,
-    .output_kind = 'l', .method = "sample_compute_location", .arguments = "block",
+    .name = "SampleComputeLocation",
+    .pure = true,
+    .inputs = "b",
+    .attrs = "",
+    .outputs = Outputs::kOne,
+    .output_kind = 'l',
+    .method = "sample_compute_location",
+    .arguments = "block",
     .apply = [](Schedule& s, Call& c) { return Put(s.SampleComputeLocation(BlockOf(c, 0), IntDecision(c)), c); }};
 
 }  // namespace hone::schedule

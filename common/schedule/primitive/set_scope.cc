@@ -164,16 +164,28 @@ absl::Status Schedule::SetAxisSeparator(BlockRv block, int buffer_index, BufferS
 // ---- rows
 
 const InstructionRow kSetScopeRow = {
-    .name = "SetScope", .pure = false, .inputs = "b", .attrs = "ns", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "set_scope", .arguments = "block,buffer_index,storage_scope",
+    .name = "SetScope",
+    .pure = false,
+    .inputs = "b",
+    .attrs = "ns",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "set_scope",
+    .arguments = "block,buffer_index,storage_scope",
     .apply = [](Schedule& s, Call& c) { return s.SetScope(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text()); }};
 
-const InstructionRow kUnsafeSetDTypeRow = {
-    .name = "UnsafeSetDType", .pure = false, .inputs = "b", .attrs = "ns", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "unsafe_set_dtype", .arguments = "block,buffer_index,dtype",
-    .apply = [](Schedule& s, Call& c) {
-      return s.UnsafeSetDType(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text());
-    }};
+const InstructionRow kUnsafeSetDTypeRow = {.name = "UnsafeSetDType",
+                                           .pure = false,
+                                           .inputs = "b",
+                                           .attrs = "ns",
+                                           .outputs = Outputs::kNone,
+                                           .output_kind = ' ',
+                                           .method = "unsafe_set_dtype",
+                                           .arguments = "block,buffer_index,dtype",
+                                           .apply = [](Schedule& s, Call& c) {
+                                             return s.UnsafeSetDType(BlockOf(c, 0), IntOf(c.attrs[0]),
+                                                                     c.attrs[1].text());
+                                           }};
 
 namespace {
 
@@ -186,13 +198,20 @@ void SetAxisSeparatorPython(const PythonWriter& writer, absl::Span<const std::st
 
 }  // namespace
 
-const InstructionRow kSetAxisSeparatorRow = {
-    .name = "SetAxisSeparator", .pure = false, .inputs = "b", .attrs = "nn[n]", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "set_axis_separator", .arguments = "",
-    .apply = [](Schedule& s, Call& c) {
-      return s.SetAxisSeparator(BlockOf(c, 0), IntOf(c.attrs[0]), static_cast<BufferSide>(IntOf(c.attrs[1])),
-                                IntsOf(c.attrs[2]));
-    },
-    .python = SetAxisSeparatorPython};
+const InstructionRow kSetAxisSeparatorRow = {.name = "SetAxisSeparator",
+                                             .pure = false,
+                                             .inputs = "b",
+                                             .attrs = "nn[n]",
+                                             .outputs = Outputs::kNone,
+                                             .output_kind = ' ',
+                                             .method = "set_axis_separator",
+                                             .arguments = "",
+                                             .apply =
+                                                 [](Schedule& s, Call& c) {
+                                                   return s.SetAxisSeparator(BlockOf(c, 0), IntOf(c.attrs[0]),
+                                                                             static_cast<BufferSide>(IntOf(c.attrs[1])),
+                                                                             IntsOf(c.attrs[2]));
+                                                 },
+                                             .python = SetAxisSeparatorPython};
 
 }  // namespace hone::schedule

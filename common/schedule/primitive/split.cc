@@ -55,8 +55,8 @@ absl::StatusOr<Factors> ResolveFactors(const ScheduleState& state, SrefId loop, 
     }
   } else {
     arith::Analyzer analyzer;
-    const bool covered = extent != nullptr ? product >= *extent
-                                           : analyzer.CanProve(ir::GE(ir::IntImm(dtype, product), node->extent));
+    const bool covered =
+        extent != nullptr ? product >= *extent : analyzer.CanProve(ir::GE(ir::IntImm(dtype, product), node->extent));
     if (!covered) {
       return state.Refuse("The product of factors is not larger than or equal to the extent of loop", {loop});
     }
@@ -142,8 +142,14 @@ absl::StatusOr<LoopRvs> Schedule::Split(LoopRv loop, absl::Span<const Value> fac
 }
 
 const InstructionRow kSplitRow = {
-    .name = "Split", .pure = false, .inputs = "lv*", .attrs = "nn", .outputs = Outputs::kList, .output_kind = 'l',
-    .method = "split", .arguments = "loop,factors*,preserve_unit_iters,disable_predication",
+    .name = "Split",
+    .pure = false,
+    .inputs = "lv*",
+    .attrs = "nn",
+    .outputs = Outputs::kList,
+    .output_kind = 'l',
+    .method = "split",
+    .arguments = "loop,factors*,preserve_unit_iters,disable_predication",
     .apply =
         [](Schedule& s, Call& c) {
           return PutAll(s.Split(LoopOf(c, 0), c.inputs.subspan(1), BoolOf(c.attrs[0]), BoolOf(c.attrs[1])), c);

@@ -60,12 +60,17 @@ absl::Status Schedule::StorageAlign(BlockRv block, int buffer_index, int axis, i
   return absl::OkStatus();
 }
 
-const InstructionRow kStorageAlignRow = {
-    .name = "StorageAlign", .pure = false, .inputs = "b", .attrs = "nnnn", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "storage_align", .arguments = "block,buffer_index,axis,factor,offset",
-    .apply = [](Schedule& s, Call& c) {
-      return s.StorageAlign(BlockOf(c, 0), IntOf(c.attrs[0]), IntOf(c.attrs[1]), IntOf(c.attrs[2]),
-                            IntOf(c.attrs[3]));
-    }};
+const InstructionRow kStorageAlignRow = {.name = "StorageAlign",
+                                         .pure = false,
+                                         .inputs = "b",
+                                         .attrs = "nnnn",
+                                         .outputs = Outputs::kNone,
+                                         .output_kind = ' ',
+                                         .method = "storage_align",
+                                         .arguments = "block,buffer_index,axis,factor,offset",
+                                         .apply = [](Schedule& s, Call& c) {
+                                           return s.StorageAlign(BlockOf(c, 0), IntOf(c.attrs[0]), IntOf(c.attrs[1]),
+                                                                 IntOf(c.attrs[2]), IntOf(c.attrs[3]));
+                                         }};
 
 }  // namespace hone::schedule

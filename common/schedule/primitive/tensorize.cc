@@ -50,8 +50,8 @@ absl::StatusOr<std::vector<ir::MatchBufferRegion>> Views(const ScheduleState& st
     std::vector<ir::Range> ranges;
     for (size_t d = 0; d < base->size(); ++d) {
       const ir::Expr min = (*base)[d];
-      ranges.push_back({min, d < offset ? ir::IntImm(min.dtype(), 1)
-                                        : ir::Cast(min.dtype(), declared->region[d - offset].extent)});
+      ranges.push_back(
+          {min, d < offset ? ir::IntImm(min.dtype(), 1) : ir::Cast(min.dtype(), declared->region[d - offset].extent)});
     }
     out.push_back(ir::MakeMatchBufferRegion(to, ir::MakeBufferRegion(current, ir::MakeArray(ranges))));
   }
@@ -127,11 +127,16 @@ absl::Status Schedule::Tensorize(BlockOrLoopRv block_or_loop, std::string_view t
 }
 
 const InstructionRow kTensorizeRow = {
-    .name = "Tensorize", .pure = false, .inputs = "x", .attrs = "sn", .outputs = Outputs::kNone, .output_kind = ' ',
-    .method = "tensorize", .arguments = "block_or_loop,tensor_intrin,preserve_unit_iters",
-    .apply = [](Schedule& s, Call& c) {
-      return s.Tensorize(BlockOrLoopOf(c, 0), c.attrs[0].text(), BoolOf(c.attrs[1]));
-    },
+    .name = "Tensorize",
+    .pure = false,
+    .inputs = "x",
+    .attrs = "sn",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "tensorize",
+    .arguments = "block_or_loop,tensor_intrin,preserve_unit_iters",
+    .apply = [](Schedule& s,
+                Call& c) { return s.Tensorize(BlockOrLoopOf(c, 0), c.attrs[0].text(), BoolOf(c.attrs[1])); },
     .bool_attrs = 2};
 
 }  // namespace hone::schedule

@@ -196,8 +196,14 @@ absl::Status Schedule::TransformBlockLayout(BlockRv block, const ir::IndexMapNod
 }
 
 const InstructionRow kTransformBlockLayoutRow = {
-    .name = "TransformBlockLayout", .pure = false, .inputs = "b", .attrs = "m", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "transform_block_layout", .arguments = "block,index_map",
+    .name = "TransformBlockLayout",
+    .pure = false,
+    .inputs = "b",
+    .attrs = "m",
+    .outputs = Outputs::kNone,
+    .output_kind = ' ',
+    .method = "transform_block_layout",
+    .arguments = "block,index_map",
     .apply = [](Schedule& s, Call& c) { return s.TransformBlockLayout(BlockOf(c, 0), c.attrs[0].index_map()); }};
 
 }  // namespace hone::schedule

@@ -169,9 +169,16 @@ void TransformLayoutPython(const PythonWriter& writer, absl::Span<const std::str
 
 }  // namespace
 
-const InstructionRow kTransformLayoutRow = {
-    .name = "TransformLayout", .pure = false, .inputs = "bm", .attrs = "nnm?n", .outputs = Outputs::kNone,
-    .output_kind = ' ', .method = "transform_layout", .arguments = "", .apply = ApplyTransformLayout,
-    .python = TransformLayoutPython, .bool_attrs = 8};
+const InstructionRow kTransformLayoutRow = {.name = "TransformLayout",
+                                            .pure = false,
+                                            .inputs = "bm",
+                                            .attrs = "nnm?n",
+                                            .outputs = Outputs::kNone,
+                                            .output_kind = ' ',
+                                            .method = "transform_layout",
+                                            .arguments = "",
+                                            .apply = ApplyTransformLayout,
+                                            .python = TransformLayoutPython,
+                                            .bool_attrs = 8};
 
 }  // namespace hone::schedule

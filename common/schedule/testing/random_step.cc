@@ -13,10 +13,23 @@ namespace {
 using ir::Expr;
 
 constexpr std::string_view kNames[] = {
-    "split",       "fuse",        "reorder",              "compute_at", "reverse_compute_at",
-    "compute_inline", "reverse_compute_inline", "cache_read", "cache_write", "decompose_reduction",
-    "rfactor",     "reindex",     "reindex_cache_read",   "reindex_cache_write", "cache_index",
-    "read_at",     "write_at",
+    "split",
+    "fuse",
+    "reorder",
+    "compute_at",
+    "reverse_compute_at",
+    "compute_inline",
+    "reverse_compute_inline",
+    "cache_read",
+    "cache_write",
+    "decompose_reduction",
+    "rfactor",
+    "reindex",
+    "reindex_cache_read",
+    "reindex_cache_write",
+    "cache_index",
+    "read_at",
+    "write_at",
 };
 static_assert(sizeof(kNames) / sizeof(kNames[0]) == kStepCount);
 
@@ -123,8 +136,7 @@ absl::Status Cache(Schedule& s, bool read, CounterRandom& random) {
   BlockRvs consumers;
   if (random.Below(3) == 0) consumers.push_back(block);
   const std::string_view scope = random.Below(2) == 0 ? "shared" : "global";
-  return read ? s.CacheRead(block, index, scope, consumers).status()
-              : s.CacheWrite(block, index, scope, {}).status();
+  return read ? s.CacheRead(block, index, scope, consumers).status() : s.CacheWrite(block, index, scope, {}).status();
 }
 
 absl::Status CopyAt(Schedule& s, bool read, CounterRandom& random) {

@@ -27,7 +27,8 @@ void CheckModule(const std::string& id, const std::string& graph) {
   if (again != graph) {
     size_t i = 0;
     while (i < graph.size() && i < again.size() && graph[i] == again[i]) ++i;
-    Fail(id, "written differently at byte " + std::to_string(i) + ": " + graph.substr(i, 60) + " / " + again.substr(i, 60));
+    Fail(id,
+         "written differently at byte " + std::to_string(i) + ": " + graph.substr(i, 60) + " / " + again.substr(i, 60));
   }
   const auto parsed = hone::script::ParseModule(hone::script::PrintModule(*module));
   if (!parsed.ok() || !hone::ir::StructuralEqual(*module, *parsed)) Fail(id, "its script is another program");

@@ -1,7 +1,7 @@
 // Reads a script from standard input and prints it from its IR; with --graph as a node graph.
 #include <cstdio>
-#include <iterator>
 #include <iostream>
+#include <iterator>
 #include <string>
 
 #include "common/script/graph_json.h"

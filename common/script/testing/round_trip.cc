@@ -1,7 +1,7 @@
 // Parses the TVMScript texts of recorded cases and prints them again: how many come back byte for byte, and how fast.
-// With --deep also: what was printed parses to a structurally equal module of the same hash and content id, and how many
-// are well formed.
-// usage: round_trip [--show=N] [--deep] FILE.jsonl...      (every string member that starts like a script is a case)
+// With --deep also: what was printed parses to a structurally equal module of the same hash and content id, and how
+// many are well formed. usage: round_trip [--show=N] [--deep] FILE.jsonl...      (every string member that starts like
+// a script is a case)
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -47,7 +47,9 @@ void ShowDifference(const std::string& want, const std::string& got) {
   for (; i < want.size() && i < got.size() && want[i] == got[i]; ++i) {
     if (want[i] == '\n') line_begin = i + 1;
   }
-  auto line = [&](const std::string& text) { return text.substr(line_begin, text.find('\n', line_begin) - line_begin); };
+  auto line = [&](const std::string& text) {
+    return text.substr(line_begin, text.find('\n', line_begin) - line_begin);
+  };
   std::printf("  want %s\n  got  %s\n", line(want).c_str(), line(got).c_str());
 }
 

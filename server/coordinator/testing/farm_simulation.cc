@@ -191,7 +191,8 @@ class Farm {
         std::advance(it, random_.Below(workers_.size()));
         std::string name = it->first;
         switch (random_.Below(4)) {
-          case 0: return CrashWorker(name);
+          case 0:
+            return CrashWorker(name);
           case 1:
             if (core_) CrashCoordinator();
             return;
@@ -333,9 +334,8 @@ class Farm {
     if (!artifacts_.contains(a.artifact_key)) return Violation("a run was sent before its artifact existed");
     std::string decisions = artifacts_[a.artifact_key];
     Work(a.worker, 0.05 + random_.Unit() * 0.2, [this, a, decisions] {
-      Outcome_(a.worker, a.token, [this, a, decisions] {
-        core_->RunDone(a.worker, a.token, Measure(decisions), {}, Now());
-      });
+      Outcome_(a.worker, a.token,
+               [this, a, decisions] { core_->RunDone(a.worker, a.token, Measure(decisions), {}, Now()); });
     });
   }
 
@@ -378,9 +378,9 @@ class Farm {
       result_.quarantined += run.failure && run.failure->kind == FailureKind::kDeviceLost;
       if (slot.round == kBaselineRound) continue;
       ++trials;
-      result_.results.push_back(StrCat(slot.task, "/", slot.round, "/", slot.slot, " ", saved.decisions, " -> ",
-                                       run.failure ? std::string(FailureKindName(run.failure->kind))
-                                                   : StrCat(run.median)));
+      result_.results.push_back(
+          StrCat(slot.task, "/", slot.round, "/", slot.slot, " ", saved.decisions, " -> ",
+                 run.failure ? std::string(FailureKindName(run.failure->kind)) : StrCat(run.median)));
     }
     if (trials != static_cast<int64_t>(planned)) Violation("the job ended with trials that are not done");
     if (trials > job_.max_trials) Violation("more trials than asked for");

@@ -127,8 +127,9 @@ Interval EvaluateInterval(Expr e, const VarIntervals& bounds) {
         return {std::min(a.min, b.min), std::max(a.max, b.max)};
       }
       if (call->Is(ir::Builtin::likely)) return EvaluateInterval(call->args[0], bounds);
-      const int64_t* shift =
-          call->Is(ir::Builtin::shift_right) || call->Is(ir::Builtin::shift_left) ? ir::ConstInt(call->args[1]) : nullptr;
+      const int64_t* shift = call->Is(ir::Builtin::shift_right) || call->Is(ir::Builtin::shift_left)
+                                 ? ir::ConstInt(call->args[1])
+                                 : nullptr;
       if (shift != nullptr && *shift >= 0 && *shift < 62) {
         const Interval a = EvaluateInterval(call->args[0], bounds);
         const int64_t scale = int64_t{1} << *shift;

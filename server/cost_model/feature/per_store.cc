@@ -231,7 +231,7 @@ struct SubFeature {
   Access access = Access::kRead;
   std::vector<Array<Expr>> indices;
   std::vector<int64_t> access_shape;
-  std::vector<int64_t> loop_numel;      // By loop, outermost first.
+  std::vector<int64_t> loop_numel;  // By loop, outermost first.
   int64_t num_continuous_bytes = 1;
   // Stride.
   int64_t stride = 0;

@@ -29,8 +29,8 @@ std::string ProgramsFolder() {
 
 absl::Status PrivateCluster::Run(const std::string& program, const std::string& args) const {
   std::string as_user = geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --init-groups " : "";
-  std::string command = StrCat("cd / && ", as_user, ProgramsFolder(), "/", program, " ", args, " >>", folder_,
-                               "/log 2>&1 </dev/null");
+  std::string command =
+      StrCat("cd / && ", as_user, ProgramsFolder(), "/", program, " ", args, " >>", folder_, "/log 2>&1 </dev/null");
   if (std::system(command.c_str()) == 0) return absl::OkStatus();
   std::ifstream log(folder_ + "/log");
   std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
@@ -54,7 +54,8 @@ absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start() {
 
 void PrivateCluster::Restart() {
   std::string options = StrCat("\"-c listen_addresses='' -c unix_socket_directories='", folder_, "'\"");
-  HONE_CHECK_OK(Run("pg_ctl", StrCat("-D ", folder_, "/data -l ", folder_, "/server.log -w -t 60 -o ", options, " start")));
+  HONE_CHECK_OK(
+      Run("pg_ctl", StrCat("-D ", folder_, "/data -l ", folder_, "/server.log -w -t 60 -o ", options, " start")));
 }
 
 void PrivateCluster::Kill() {

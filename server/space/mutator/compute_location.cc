@@ -31,28 +31,29 @@ std::optional<Trace> MutateComputeLocation::Apply(const Trace& trace, CounterRan
     std::vector<int64_t> codes;  // Without the current one.
   };
   std::vector<Choice> choices;
-  const absl::Status status = trace.ApplyTo(*replay, /*remove_postproc=*/true, [&](size_t index, const Instruction& inst) {
-    if (inst.row->name != "SampleComputeLocation" || !inst.decision.is_integral()) return inst.decision;
-    // The replay has recorded the instructions before this one: its block is what their outputs became.
-    const schedule::Rv wanted = inst.inputs[0].rv();
-    for (size_t i = 0; i < index; ++i) {
-      const ir::Array<schedule::Rv> old_outputs = insts[i].outputs;
-      for (size_t k = 0; k < old_outputs.size(); ++k) {
-        if (!(old_outputs[k] == wanted)) continue;
-        schedule::BlockRv block;
-        block.id = replay->trace().instructions()[i].outputs[k].id;
-        const auto sref = replay->SrefOf(block);
-        if (!sref.ok()) return inst.decision;
-        Choice choice{index, {}};
-        for (const schedule::ComputeLocation& at : schedule::ComputeLocations(replay->mutable_state(), *sref)) {
-          if (at.index != inst.decision.integer()) choice.codes.push_back(at.index);
+  const absl::Status status =
+      trace.ApplyTo(*replay, /*remove_postproc=*/true, [&](size_t index, const Instruction& inst) {
+        if (inst.row->name != "SampleComputeLocation" || !inst.decision.is_integral()) return inst.decision;
+        // The replay has recorded the instructions before this one: its block is what their outputs became.
+        const schedule::Rv wanted = inst.inputs[0].rv();
+        for (size_t i = 0; i < index; ++i) {
+          const ir::Array<schedule::Rv> old_outputs = insts[i].outputs;
+          for (size_t k = 0; k < old_outputs.size(); ++k) {
+            if (!(old_outputs[k] == wanted)) continue;
+            schedule::BlockRv block;
+            block.id = replay->trace().instructions()[i].outputs[k].id;
+            const auto sref = replay->SrefOf(block);
+            if (!sref.ok()) return inst.decision;
+            Choice choice{index, {}};
+            for (const schedule::ComputeLocation& at : schedule::ComputeLocations(replay->mutable_state(), *sref)) {
+              if (at.index != inst.decision.integer()) choice.codes.push_back(at.index);
+            }
+            if (!choice.codes.empty()) choices.push_back(std::move(choice));
+            return inst.decision;
+          }
         }
-        if (!choice.codes.empty()) choices.push_back(std::move(choice));
         return inst.decision;
-      }
-    }
-    return inst.decision;
-  });
+      });
   if (!status.ok() || choices.empty()) return std::nullopt;
   const Choice& chosen = choices[random.Below(choices.size())];
   const int64_t code = chosen.codes[random.Below(chosen.codes.size())];

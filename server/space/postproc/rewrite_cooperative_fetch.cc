@@ -26,7 +26,8 @@ struct Job {
 int WidestValueBytes(const ir::BlockNode* block) {
   int bytes = 0;
   ir::PreOrderVisitStmts(ir::Stmt(block), [&](ir::Stmt s) {
-    if (const auto* store = s.as<ir::BufferStoreNode>()) bytes = std::max(bytes, store->buffer->dtype.element().bytes());
+    if (const auto* store = s.as<ir::BufferStoreNode>())
+      bytes = std::max(bytes, store->buffer->dtype.element().bytes());
     return true;
   });
   ir::PostOrderVisitExprs(ir::Stmt(block), [&](ir::Expr e) {

@@ -84,8 +84,7 @@ std::optional<Reader> FindReader(const ScheduleState& state, SrefId root, Buffer
 absl::Status Pack(Schedule& sch, std::string_view function, const Reader& reader) {
   HONE_ASSIGN_OR_RETURN(const schedule::BlockRv block, sch.GetBlock(sch.state().block(reader.block)->name, function));
   HONE_ASSIGN_OR_RETURN(const schedule::BlockRv copy, sch.CacheRead(block, reader.read_index, "global"));
-  HONE_RETURN_IF_ERROR(
-      sch.Annotate(copy, "meta_schedule.layout_rewrite_preproc", schedule::Value::Bool(true)));
+  HONE_RETURN_IF_ERROR(sch.Annotate(copy, "meta_schedule.layout_rewrite_preproc", schedule::Value::Bool(true)));
   return sch.TransformLayout(block, reader.read_index, schedule::BufferSide::kRead, reader.layout);
 }
 

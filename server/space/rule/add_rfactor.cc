@@ -33,8 +33,7 @@ absl::StatusOr<std::vector<Schedule>> AddRFactor::Apply(Schedule sch, schedule::
         variant.RFactor(part, static_cast<int>(reduction.num_spatial_loops));
     if (!partial.ok()) continue;  // Not legal for this loop: the variant is dropped.
     HONE_RETURN_IF_ERROR(variant.GetLoops(*partial).status());
-    HONE_RETURN_IF_ERROR(
-        variant.Annotate(block, "meta_schedule.random_compute_producer", schedule::Value::Int(1)));
+    HONE_RETURN_IF_ERROR(variant.Annotate(block, "meta_schedule.random_compute_producer", schedule::Value::Int(1)));
     out.push_back(std::move(variant));
   }
   out.push_back(std::move(original));

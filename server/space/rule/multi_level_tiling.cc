@@ -44,8 +44,7 @@ bool MultiLevelTiling::Applies(const Schedule& sch, BlockRv block) const {
 
 absl::StatusOr<std::vector<Schedule>> MultiLevelTiling::Apply(Schedule sch, BlockRv block) {
   if (!Applies(sch, block)) return OneSchedule(std::move(sch));
-  HONE_RETURN_IF_ERROR(
-      sch.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
+  HONE_RETURN_IF_ERROR(sch.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
   HONE_ASSIGN_OR_RETURN(States states, ApplySubRules(State{std::move(sch), block, {}, {}, {}, {}}));
   std::vector<Schedule> out;
   for (State& state : states) out.push_back(std::move(state.sch));
@@ -130,10 +129,9 @@ absl::Status MultiLevelTiling::TileLoopNest(State& state, int tile_innermost_spa
   state.tiles = std::move(tiles);
   if (thread_warp_size_ != -1) {
     const int64_t low = spatial_product > 2 * thread_warp_size_ ? thread_warp_size_ : 1;
+    HONE_RETURN_IF_ERROR(sch.Annotate(state.block, "meta_schedule.thread_extent_low_inclusive", Value::Int(low)));
     HONE_RETURN_IF_ERROR(
-        sch.Annotate(state.block, "meta_schedule.thread_extent_low_inclusive", Value::Int(low)));
-    HONE_RETURN_IF_ERROR(sch.Annotate(state.block, "meta_schedule.thread_extent_high_inclusive",
-                                      Value::Int(max_threads_per_block_)));
+        sch.Annotate(state.block, "meta_schedule.thread_extent_high_inclusive", Value::Int(max_threads_per_block_)));
   }
   return absl::OkStatus();
 }
@@ -206,7 +204,8 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTiling::AddReadReuse(State st
     for (size_t i = 0; i < reads.size(); ++i) {
       if (reads[i]->buffer == written) continue;
       const BlockRv consumers[] = {next.block};
-      HONE_ASSIGN_OR_RETURN(const BlockRv cache, sch.CacheRead(next.block, static_cast<int>(i), config.scope, consumers));
+      HONE_ASSIGN_OR_RETURN(const BlockRv cache,
+                            sch.CacheRead(next.block, static_cast<int>(i), config.scope, consumers));
       next.read_reuse.emplace_back(static_cast<int>(i), cache);
       HONE_RETURN_IF_ERROR(sch.ComputeAt(cache, at, /*preserve_unit_loops=*/true));
       const size_t rank = reads[i]->buffer->shape.size();
@@ -244,8 +243,7 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTiling::AddAsyncPipeline(Stat
     HONE_ASSIGN_OR_RETURN(const ir::ForNode* loop, state.sch.Get(state.tiles[r_levels_[0]].back()));
     const auto* seq = loop->body.as<ir::SeqNode>();
     applies = seq != nullptr && seq->seq.size() == 3 &&
-              std::all_of(seq->seq.begin(), seq->seq.end(),
-                          [](ir::Stmt s) { return s.kind() == ir::StmtKind::kFor; });
+              std::all_of(seq->seq.begin(), seq->seq.end(), [](ir::Stmt s) { return s.kind() == ir::StmtKind::kFor; });
   }
   if (!applies) {
     out.push_back(std::move(state));
@@ -258,8 +256,7 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTiling::AddAsyncPipeline(Stat
     const Value stages[] = {Value::Int(0), Value::Int(0), Value::Int(stage - 2)};
     const Value order[] = {Value::Int(0), Value::Int(1), Value::Int(2)};
     const Value async[] = {Value::Int(0)};
-    HONE_RETURN_IF_ERROR(
-        next.sch.Annotate(fused, "software_pipeline_stage", Value::List(ir::Array<Value>(stages, 3))));
+    HONE_RETURN_IF_ERROR(next.sch.Annotate(fused, "software_pipeline_stage", Value::List(ir::Array<Value>(stages, 3))));
     HONE_RETURN_IF_ERROR(next.sch.Annotate(fused, "software_pipeline_order", Value::List(ir::Array<Value>(order, 3))));
     HONE_RETURN_IF_ERROR(
         next.sch.Annotate(fused, "software_pipeline_async_stages", Value::List(ir::Array<Value>(async, 1))));

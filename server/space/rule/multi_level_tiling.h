@@ -22,9 +22,9 @@ struct ReuseConfig {
 
 struct MultiLevelTilingConfig {
   std::string structure;
-  std::vector<std::string> tile_binds;     // Thread axes of the first levels.
-  int max_innermost_factor = -1;           // -1: no limit.
-  std::vector<int64_t> vector_load_lens;   // Candidates of cooperative fetching; empty: no annotation.
+  std::vector<std::string> tile_binds;    // Thread axes of the first levels.
+  int max_innermost_factor = -1;          // -1: no limit.
+  std::vector<int64_t> vector_load_lens;  // Candidates of cooperative fetching; empty: no annotation.
   ReuseConfig reuse_read;
   ReuseConfig reuse_write;
   std::function<bool(const schedule::Schedule&, schedule::BlockRv)> filter;  // True: applies whatever else holds.
@@ -43,9 +43,9 @@ class MultiLevelTiling : public ScheduleRule {
   struct State {
     schedule::Schedule sch;
     schedule::BlockRv block;
-    std::vector<std::vector<schedule::LoopRv>> tiles;                // By level.
-    std::vector<std::vector<schedule::ExprRv>> tile_factors;         // By level; empty where nothing was sampled.
-    std::vector<std::pair<int, schedule::BlockRv>> read_reuse;       // Read index and its cache.
+    std::vector<std::vector<schedule::LoopRv>> tiles;           // By level.
+    std::vector<std::vector<schedule::ExprRv>> tile_factors;    // By level; empty where nothing was sampled.
+    std::vector<std::pair<int, schedule::BlockRv>> read_reuse;  // Read index and its cache.
     std::optional<schedule::BlockRv> write_reuse;
 
     State Copy();

@@ -90,8 +90,7 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingTensorCore::Apply(Schedule
     const space::IntrinDescription compute = space::ReadDescription(intrinsics_(groups_[i].compute).description);
     if (compute.realize == nullptr || !space::FindAutoTensorizeMapping(sch.state(), sref, compute)) continue;
     Schedule copy = sch.Copy();
-    HONE_RETURN_IF_ERROR(
-        copy.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
+    HONE_RETURN_IF_ERROR(copy.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
     absl::StatusOr<States> states = ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]);
     if (absl::IsFailedPrecondition(states.status())) {
       HONE_LOG(kDebug) << "no space with " << groups_[i].compute << ": " << states.status().ToString();
@@ -114,8 +113,7 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTilingTensorCore::ApplyGroup(
   if (!group.is_mma()) HONE_RETURN_IF_ERROR(TransformOutputLayout(state, job));
   HONE_ASSIGN_OR_RETURN(States states, AddWriteReuse(std::move(state)));
   for (State& s : states) HONE_RETURN_IF_ERROR(AddTensorizedStore(s, job));
-  HONE_ASSIGN_OR_RETURN(
-      states, ForEach(std::move(states), [&](State s) { return AddSharedReads(std::move(s), job); }));
+  HONE_ASSIGN_OR_RETURN(states, ForEach(std::move(states), [&](State s) { return AddSharedReads(std::move(s), job); }));
   States out;
   for (State& s : states) {
     HONE_ASSIGN_OR_RETURN(const bool loaded, AddTensorizedLoads(s, job));
@@ -170,8 +168,7 @@ absl::StatusOr<bool> MultiLevelTilingTensorCore::Transform(State& state, Job& jo
   if (!tile.has_value()) return false;
   HONE_ASSIGN_OR_RETURN(state.block, sch.Blockize(*tile));
   HONE_RETURN_IF_ERROR(sch.Annotate(state.block, kTensorize, Value::String(job.group->compute)));
-  HONE_RETURN_IF_ERROR(
-      sch.Annotate(state.block, "meta_schedule.auto_tensorize_init", Value::String(job.group->init)));
+  HONE_RETURN_IF_ERROR(sch.Annotate(state.block, "meta_schedule.auto_tensorize_init", Value::String(job.group->init)));
   HONE_RETURN_IF_ERROR(sch.Annotate(state.block, "warp_execution", Value::Int(1)));
   return true;
 }
@@ -327,8 +324,8 @@ absl::StatusOr<bool> MultiLevelTilingTensorCore::AddTensorizedLoads(State& state
   }
   const LoopRv at = state.tiles[r_levels_[1]].back();
   for (int i = 0; i < 2; ++i) {
-    const std::string_view matrix = mma ? (i == 0 ? "m16n8k8.matrixA" : "m16n8k8.matrixB")
-                                        : (i == 0 ? "wmma.matrix_a" : "wmma.matrix_b");
+    const std::string_view matrix =
+        mma ? (i == 0 ? "m16n8k8.matrixA" : "m16n8k8.matrixB") : (i == 0 ? "wmma.matrix_a" : "wmma.matrix_b");
     HONE_ASSIGN_OR_RETURN(const BlockRv cache, sch.CacheRead(state.block, i, matrix));
     HONE_RETURN_IF_ERROR(sch.ComputeAt(cache, at, /*preserve_unit_loops=*/true));
     HONE_ASSIGN_OR_RETURN(

@@ -21,12 +21,11 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingWithIntrin::Apply(Schedule
   const schedule::TensorIntrin intrin = intrinsics_(intrin_);
   const space::IntrinDescription description = space::ReadDescription(intrin.description);
   HONE_ASSIGN_OR_RETURN(const schedule::SrefId sref, sch.SrefOf(block));
-  const bool fits = description.realize != nullptr &&
-                    space::MapLoops(sch.state(), sref, description).has_value() &&
-                    [&] {
-                      const ir::ArenaScope scope(sch.state().arena());
-                      return space::BodyMatches(sch.state().block(sref), description.realize->block);
-                    }();
+  const bool fits =
+      description.realize != nullptr && space::MapLoops(sch.state(), sref, description).has_value() && [&] {
+        const ir::ArenaScope scope(sch.state().arena());
+        return space::BodyMatches(sch.state().block(sref), description.realize->block);
+      }();
   if (!fits) return OneSchedule(std::move(sch));
   HONE_ASSIGN_OR_RETURN(std::vector<Schedule> out, MultiLevelTiling::Apply(sch.Copy(), block));
   if (out.empty()) return OneSchedule(std::move(sch));
@@ -38,8 +37,7 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTilingWithIntrin::ApplySubRul
                         space::TileWithTensorIntrin(state.sch, state.block, intrinsics_(intrin_)));
   if (!tile.has_value()) return States();
   HONE_ASSIGN_OR_RETURN(state.block, state.sch.Blockize(*tile));
-  HONE_RETURN_IF_ERROR(
-      state.sch.Annotate(state.block, "meta_schedule.auto_tensorize", Value::String(intrin_)));
+  HONE_RETURN_IF_ERROR(state.sch.Annotate(state.block, "meta_schedule.auto_tensorize", Value::String(intrin_)));
   return MultiLevelTiling::ApplySubRules(std::move(state));
 }
 

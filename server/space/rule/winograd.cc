@@ -132,7 +132,8 @@ Schedules CudaNchwDataPack(Schedule sch, BlockRv block) {
 Schedules CudaNchwInverse(Schedule sch, BlockRv block) {
   HONE_RETURN_IF_ERROR(InlineConstantProducers(sch, block).status());
   HONE_ASSIGN_OR_RETURN(const ir::BlockNode* node, sch.Get(block));
-  const int64_t* m = node->writes[0]->buffer->shape.size() > 2 ? ir::ConstInt(node->writes[0]->buffer->shape[2]) : nullptr;
+  const int64_t* m =
+      node->writes[0]->buffer->shape.size() > 2 ? ir::ConstInt(node->writes[0]->buffer->shape[2]) : nullptr;
   if (m == nullptr) return absl::FailedPreconditionError("a winograd inverse of unknown tile size");
   HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs consumers, sch.GetConsumers(block));
   if (consumers.size() != 1) return absl::FailedPreconditionError("a winograd inverse without its single consumer");

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "common/support/strings.h"
 #include "absl/time/clock.h"
+#include "common/support/strings.h"
 
 namespace hone::testing {
 namespace {
@@ -19,8 +19,7 @@ class FakeSession final : public SearchSession {
 
   std::vector<std::pair<Digest, std::string>> Skeletons() const override { return {{Sha256(kSkeleton), kSkeleton}}; }
 
-  absl::StatusOr<SearchRound> NextRound(int round,
-                                        absl::Span<const std::vector<SearchResult>> results) override {
+  absl::StatusOr<SearchRound> NextRound(int round, absl::Span<const std::vector<SearchResult>> results) override {
     if (Contains(spec_.workload_script, "crash")) std::abort();
     if (Contains(spec_.workload_script, "slow")) absl::SleepFor(absl::Seconds(2));
     std::string history = StrCat(spec_.seed, " ", spec_.task_index, ":");
@@ -65,8 +64,8 @@ std::vector<BuildResult> FakeBuilder::Build(absl::Span<const BuildRequest> reque
       result.failure = Failure{FailureKind::kBuild, "the fake compiler refuses"};
       continue;
     }
-    result.artifact = Artifact{Sha256(StrCat("artifact ", request.trace_json)), "fake", request.trace_json, "main",
-                               {{"float32", {4}}}, "{}"};
+    result.artifact = Artifact{
+        Sha256(StrCat("artifact ", request.trace_json)), "fake", request.trace_json, "main", {{"float32", {4}}}, "{}"};
   }
   return results;
 }
