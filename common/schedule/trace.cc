@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "common/ir/mutator.h"
@@ -135,6 +136,16 @@ class ExprRenamer final : public ir::ExprMutator {
   explicit ExprRenamer(const RvMap& map) : map_(map) {}
   void Define(ir::Var from, ir::Var to) { defined_.emplace_back(from, to); }
 
+  // A node that is used several times stays one node: the JSON of an index map shows it.
+  ir::Expr MutateExpr(ir::Expr e) override {
+    if (!e) return e;
+    auto it = copies_.find(e.get());
+    if (it != copies_.end()) return it->second;
+    const ir::Expr copy = ExprMutator::MutateExpr(e);
+    copies_.emplace(e.get(), copy);
+    return copy;
+  }
+
  private:
   using ir::ExprMutator::Mutate;
   ir::Expr Mutate(const ir::VarNode* node) override {
@@ -159,19 +170,26 @@ class ExprRenamer final : public ir::ExprMutator {
 
   const RvMap& map_;
   absl::InlinedVector<std::pair<ir::Var, ir::Var>, 8> defined_;
+  absl::flat_hash_map<const ir::ExprNode*, ir::Expr> copies_;
 };
 
-const ir::IndexMapNode* CopyIndexMap(const ir::IndexMapNode* map, const RvMap& rvs) {
+const ir::IndexMapNode* CopyIndexMap(const ir::IndexMapNode* map, ExprRenamer& renamer) {
   if (map == nullptr) return nullptr;
-  ExprRenamer renamer(rvs);
   std::vector<ir::Var> initial;
   for (ir::Var var : map->initial_indices) {
-    initial.push_back(ir::CopyVar(var));
+    // Made anew: a copied variable would keep its name and type in the old arena.
+    initial.push_back(var->is_size_var ? ir::MakeSizeVar(var.name(), var.dtype())
+                                       : ir::MakeVar(var.name(), var.dtype()));
     renamer.Define(var, initial.back());
   }
   std::vector<ir::Expr> final_indices;
   for (ir::Expr e : map->final_indices) final_indices.push_back(renamer.MutateExpr(e));
-  return ir::MakeIndexMap(ir::MakeArray(initial), ir::MakeArray(final_indices), CopyIndexMap(map->inverse, rvs));
+  return ir::MakeIndexMap(ir::MakeArray(initial), ir::MakeArray(final_indices), CopyIndexMap(map->inverse, renamer));
+}
+
+const ir::IndexMapNode* CopyIndexMap(const ir::IndexMapNode* map, const RvMap& rvs) {
+  ExprRenamer renamer(rvs);
+  return CopyIndexMap(map, renamer);
 }
 
 absl::StatusOr<Value> Translate(const Value& value, const RvMap& map) {
