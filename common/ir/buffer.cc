@@ -1,16 +1,8 @@
 #include "common/ir/buffer.h"
 
+#include "common/ir/new_object.h"
+
 namespace hone::ir {
-namespace {
-
-template <typename T>
-T* NewObject() {
-  T* node = ::new (Arena::Current().Allocate(sizeof(T))) T();
-  node->object_kind = T::kObjectKind;
-  return node;
-}
-
-}  // namespace
 
 Buffer MakeBuffer(Var data, DataType dtype, Array<Expr> shape, Array<Expr> strides, Expr elem_offset,
                   std::string_view name, int data_alignment, int offset_factor, BufferType type,

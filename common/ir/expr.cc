@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/ir/new_object.h"
+
 namespace hone::ir {
 namespace {
 
@@ -17,13 +19,6 @@ T* NewExpr(ExprKind kind, DataType dtype) {
 template <typename T>
 T* NewExpr(DataType dtype) {
   return NewExpr<T>(T::kKind, dtype);
-}
-
-template <typename T>
-T* NewObject() {
-  T* node = ::new (Arena::Current().Allocate(sizeof(T))) T();
-  node->object_kind = T::kObjectKind;
-  return node;
 }
 
 // Lanes of a Ramp or Broadcast: a literal, or c * vscale() as -c.

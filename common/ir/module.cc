@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
+#include "common/ir/new_object.h"
+
 namespace hone::ir {
-namespace {
-
-template <typename T>
-T* NewObject() {
-  T* node = ::new (Arena::Current().Allocate(sizeof(T))) T();
-  node->object_kind = T::kObjectKind;
-  return node;
-}
-
-}  // namespace
 
 Buffer PrimFuncNode::BufferOf(Var param) const {
   for (const BufferBinding& binding : buffer_map) {

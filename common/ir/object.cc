@@ -3,16 +3,10 @@
 #include <algorithm>
 
 #include "common/ir/expr.h"
+#include "common/ir/new_object.h"
 
 namespace hone::ir {
 namespace {
-
-template <typename T>
-T* NewObject() {
-  T* node = ::new (Arena::Current().Allocate(sizeof(T))) T();
-  node->object_kind = T::kObjectKind;
-  return node;
-}
 
 const Attr* Find(const Attrs& attrs, std::string_view key) {
   for (const Attr& attr : attrs) {
