@@ -840,7 +840,6 @@ struct CallFunctionEval final : Evaluator {
     Frame inner;
     inner.scalars.resize(p.num_scalars);
     inner.pointers.resize(p.num_pointers);
-    inner.local_memory = f.local_memory;
     inner.block = f.block;
     inner.thread = f.thread;
     inner.steps = f.steps;

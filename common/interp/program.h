@@ -45,7 +45,6 @@ class ThreadBlock;
 struct Frame {
   std::vector<Scalar> scalars;
   std::vector<Pointer> pointers;
-  std::vector<std::unique_ptr<Memory>>* local_memory = nullptr;
   ThreadBlock* block = nullptr;  // Non-null inside of a launch.
   int thread = 0;                // Index in the block.
   int64_t* steps = nullptr;

@@ -12,7 +12,6 @@ ThreadBlock::ThreadBlock(const Frame& frame, int threads, const std::function<vo
   for (int t = 0; t < threads; ++t) {
     auto fiber = std::make_unique<Fiber>();
     fiber->frame = frame;
-    fiber->frame.local_memory = &fiber->memory;
     fiber->frame.block = this;
     fiber->frame.thread = t;
     fiber->stack = std::make_unique<char[]>(kStackBytes);

@@ -28,20 +28,16 @@ class ThreadBlock {
   void Barrier();
   // Called by all threads at once: everyone's `value` by thread index. `active` is false for ended threads.
   const std::vector<Scalar>& Exchange(int thread, Scalar value);
-  bool IsActive(int thread) const { return !fibers_[thread]->done; }
 
   // The memory of a shared allocation, made by the first thread that asks.
   Memory* Shared(const void* key, int64_t bytes);
 
   // Coordinates by launch axis: extents of threadIdx.x, y, z.
   int64_t extent[3] = {1, 1, 1};
-  Frame& frame(int thread) { return fibers_[thread]->frame; }
-  int size() const { return static_cast<int>(fibers_.size()); }
 
  private:
   struct Fiber {
     Frame frame;
-    std::vector<std::unique_ptr<Memory>> memory;
     std::unique_ptr<char[]> stack;
     ucontext_t context;
     bool done = false;
