@@ -11,33 +11,25 @@ using schedule::Schedule;
 using schedule::Trace;
 using schedule::Value;
 
-CandidateFactory::CandidateFactory(ir::IRModule workload, const Target& target, const SpaceGenerator& space,
-                                   schedule::TensorIntrinTable intrinsics, bool with_features)
-    : workload_(std::move(workload)),
-      is_gpu_(target.HasKey("gpu")),
-      space_(space),
-      intrinsics_(intrinsics),
-      with_features_(with_features) {}
+CandidateFactory::CandidateFactory(Schedule start, const Target& target, const SpaceGenerator& space,
+                                   bool with_features)
+    : start_(std::move(start)), is_gpu_(target.HasKey("gpu")), space_(space), with_features_(with_features) {}
 
 std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int64_t seed, bool resample,
                                                          Rejection* why) const {
   Rejection ignored;
   Rejection& reason = why != nullptr ? *why : ignored;
   reason = Rejection::kSchedule;
-  schedule::ScheduleOptions options;
-  options.seed = seed;
-  options.intrinsics = intrinsics_;
-  absl::StatusOr<Schedule> sch = Schedule::Create(workload_, options);
-  if (!sch.ok()) return nullptr;
+  Schedule sch = start_.CopyWithSeed(seed);
   const absl::Status applied = resample
-                                   ? trace.ApplyTo(*sch, /*remove_postproc=*/true,
+                                   ? trace.ApplyTo(sch, /*remove_postproc=*/true,
                                                    [](size_t, const schedule::Instruction&) { return Value::None(); })
-                                   : trace.ApplyTo(*sch, /*remove_postproc=*/true);
+                                   : trace.ApplyTo(sch, /*remove_postproc=*/true);
   if (!applied.ok()) return nullptr;
   reason = Rejection::kPostproc;
-  if (!ApplyPostprocs(space_.postprocs(), *sch).passed()) return nullptr;
+  if (!ApplyPostprocs(space_.postprocs(), sch).passed()) return nullptr;
   auto out = std::make_shared<Individual>();
-  const ir::IRModule module = sch->module();
+  const ir::IRModule module = sch.module();
   out->hash = ir::StructuralHash(module);
   if (with_features_) {
     reason = Rejection::kFeatures;
@@ -46,15 +38,13 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
     out->features = *std::move(features);
   }
   // A compact copy of the trace: the schedule's arena, with all IR ever made for it, is let go.
-  out->trace = trace.WithDecisionsOf(sch->trace());
+  out->trace = trace.WithDecisionsOf(sch.trace());
   reason = Rejection::kNone;
   return out;
 }
 
 absl::StatusOr<Trace> CandidateFactory::FinalTrace(const Trace& trace) const {
-  schedule::ScheduleOptions options;
-  options.intrinsics = intrinsics_;
-  HONE_ASSIGN_OR_RETURN(Schedule sch, Schedule::Create(workload_, options));
+  Schedule sch = start_.CopyWithSeed(1);  // Every sampling instruction has its decision: nothing is drawn.
   HONE_RETURN_IF_ERROR(trace.ApplyTo(sch, /*remove_postproc=*/true));
   const PostprocOutcome outcome = ApplyPostprocs(space_.postprocs(), sch);
   if (outcome.passed()) return sch.trace();

@@ -30,9 +30,9 @@ enum class Rejection { kNone, kSchedule, kPostproc, kFeatures };
 // Thread-safe once made.
 class CandidateFactory {
  public:
-  // `with_features`: also extract per-store features.
-  CandidateFactory(ir::IRModule workload, const Target& target, const SpaceGenerator& space,
-                   schedule::TensorIntrinTable intrinsics, bool with_features);
+  // `start`: a schedule of the workload that nothing was done to; candidates are made from copies of it, so that the
+  // workload is analysed once. `with_features`: also extract per-store features. `space` must outlive it.
+  CandidateFactory(schedule::Schedule start, const Target& target, const SpaceGenerator& space, bool with_features);
 
   // Replays `trace` with its decisions (repaired by the primitives where they do not fit), or, with `resample`, with
   // fresh ones drawn from `seed`. Null when a primitive or a postproc refuses.
@@ -43,13 +43,10 @@ class CandidateFactory {
   // the postprocs did. An error when `trace` gives no candidate.
   absl::StatusOr<schedule::Trace> FinalTrace(const schedule::Trace& trace) const;
 
-  const ir::IRModule& workload() const { return workload_; }
-
  private:
-  ir::IRModule workload_;
+  const schedule::Schedule start_;
   bool is_gpu_;
   const SpaceGenerator& space_;
-  schedule::TensorIntrinTable intrinsics_;
   bool with_features_;
 };
 

@@ -117,8 +117,11 @@ class Session final : public SearchSession {
       return absl::FailedPreconditionError(StrCat("task ", spec_.task_name, " has no design space"));
     }
     const bool features = cost_model_ != nullptr && cost_model_->NeedsFeatures() && strategy_->NeedsCostModel();
-    factory_ =
-        std::make_unique<CandidateFactory>(std::move(workload), target, generator_, context.intrinsics, features);
+    schedule::ScheduleOptions options;
+    options.seed = seed;
+    options.intrinsics = context.intrinsics;
+    HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
+    factory_ = std::make_unique<CandidateFactory>(std::move(start), target, generator_, features);
     return absl::OkStatus();
   }
 
