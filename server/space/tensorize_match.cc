@@ -214,13 +214,25 @@ const IndexMapNode* AutoTensorizeMapping::OfOperand(Buffer buffer, const std::ve
   return nullptr;
 }
 
+namespace {
+
+// The loops that only this block is under, outermost first: what stages beside it share is fixed from its view.
+std::vector<SrefId> OwnLoops(const ScheduleState& state, SrefId block) {
+  const schedule::SrefList all = schedule::LoopsAbove(state, block);
+  auto first = all.end();
+  while (first != all.begin() && state.loop(*(first - 1))->body.kind() != StmtKind::kSeq) --first;
+  return std::vector<SrefId>(first, all.end());
+}
+
+}  // namespace
+
 std::optional<LoopMapping> MapLoops(const ScheduleState& state, SrefId block, const IntrinDescription& description,
                                     std::vector<int64_t>* padding) {
   const ArenaScope scope(state.arena());
   arith::Analyzer analyzer;
   const BlockNode* node = state.block(block);
   const BlockRealizeNode* realize = state.at(block).realize;
-  const schedule::SrefList loops = schedule::LoopsAbove(state, block);
+  const std::vector<SrefId> loops = OwnLoops(state, block);
   const Array<IterVar> desc_iters = description.realize->block->iter_vars;
   LoopMapping mapping;
   int next = static_cast<int>(node->iter_vars.size()) - 1;

@@ -56,7 +56,7 @@ std::optional<std::vector<size_t>> ItersOf(const ir::BlockNode* block, ir::Buffe
 }
 
 // The variable that stands for a sampled number in an index map.
-ir::Expr VarOf(schedule::ExprRv rv) { return ir::MakeVar(ir::CopyString(StrCat("v", rv.id)), ir::kInt32); }
+ir::Var VarOf(schedule::ExprRv rv) { return ir::MakeVar(ir::CopyString(StrCat("v", rv.id)), ir::kInt32); }
 
 }  // namespace
 
@@ -91,13 +91,8 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingTensorCore::Apply(Schedule
     if (compute.realize == nullptr || !space::FindAutoTensorizeMapping(sch.state(), sref, compute)) continue;
     Schedule copy = sch.Copy();
     HONE_RETURN_IF_ERROR(copy.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
-    absl::StatusOr<States> states = ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]);
-    if (absl::IsFailedPrecondition(states.status())) {
-      HONE_LOG(kDebug) << "no space with " << groups_[i].compute << ": " << states.status().ToString();
-      continue;
-    }
-    if (!states.ok()) return states.status();
-    for (State& state : *states) out.push_back(std::move(state.sch));
+    HONE_ASSIGN_OR_RETURN(States states, ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]));
+    for (State& state : states) out.push_back(std::move(state.sch));
   }
   if (out.empty()) return OneSchedule(std::move(sch));
   return out;
@@ -223,21 +218,23 @@ absl::Status MultiLevelTilingTensorCore::TransformOutputLayout(State& state, con
     return absl::FailedPreconditionError("wmma needs a fill of two loops and a level bound to threadIdx.y");
   }
   const size_t warp_level = static_cast<size_t>(warp - config_.tile_binds.begin());
-  // A new expression each time, as the peer makes them: the node graph in the trace shows which nodes are shared.
-  const auto fragments_of_warp = [&](size_t from_end) {
-    ir::Expr product;
-    for (size_t i = warp_level + 1; i < s_levels_.size(); ++i) {
-      const std::vector<schedule::ExprRv>& factors = state.tile_factors[s_levels_[i]];
-      const ir::Expr factor = VarOf(factors[factors.size() - from_end]);
-      product = product ? product * factor : factor;
-    }
-    return product;
-  };
   HONE_ASSIGN_OR_RETURN(const ir::BlockNode* block, sch.Get(state.block));
   const size_t rank = block->writes[0]->buffer->shape.size();
   if (rank < 2 || warp_level + 1 >= s_levels_.size()) {
     return absl::FailedPreconditionError("wmma needs an output of two dimensions and a spatial level inside the warp");
   }
+  // The sampled numbers are one variable each, their product a new node at each use, as the peer makes them: the node
+  // graph in the trace shows which nodes are shared.
+  std::vector<ir::Var> factors[2];
+  for (size_t i = warp_level + 1; i < s_levels_.size(); ++i) {
+    const std::vector<schedule::ExprRv>& sampled = state.tile_factors[s_levels_[i]];
+    for (size_t d = 0; d < 2; ++d) factors[d].push_back(VarOf(sampled[sampled.size() - 2 + d]));
+  }
+  const auto fragments_of_warp = [&](size_t d) {
+    ir::Expr product = factors[d][0];
+    for (size_t i = 1; i < factors[d].size(); ++i) product = product * factors[d][i];
+    return product;
+  };
   std::vector<ir::Var> initial;
   for (size_t i = 0; i < rank; ++i) initial.push_back(ir::MakeVar(ir::CopyString(StrCat("i", i)), ir::kInt32));
   std::vector<ir::Expr> tiles;
@@ -247,9 +244,8 @@ absl::Status MultiLevelTilingTensorCore::TransformOutputLayout(State& state, con
     const ir::Expr index = initial[rank - 2 + d];
     const ir::Expr fragment = ir::Int32(*ir::ConstInt(init.loops[d]->extent));
     const ir::Expr outer = ir::FloorDiv(index, fragment);
-    const ir::Expr of_warp = fragments_of_warp(2 - d);
-    tiles.push_back(ir::FloorDiv(outer, of_warp));
-    in_tile.push_back(ir::FloorMod(outer, of_warp));
+    tiles.push_back(ir::FloorDiv(outer, fragments_of_warp(d)));
+    in_tile.push_back(ir::FloorMod(outer, fragments_of_warp(d)));
     in_fragment.push_back(ir::FloorMod(index, fragment));
   }
   std::vector<ir::Expr> final_indices(initial.begin(), initial.end() - 2);
