@@ -15,7 +15,7 @@ namespace hone::cli {
 struct InspectCase {
   std::string id_json;     // As it stood in the line; null when absent.
   std::string module;      // TVMScript.
-  std::string trace_json;  // TVM's [instructions, decisions].
+  std::string trace_json;  // TVM's [instructions, decisions], or the Python form.
   std::string target;      // Target string or JSON.
   std::string kind;        // "llvm", "cuda-tensorcore", ...; which default rules and postprocs.
   std::string emit;        // For lower: "tir", "llvm-ir", "asm", "cuda".

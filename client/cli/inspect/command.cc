@@ -110,7 +110,7 @@ void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view h
   Flags flags = inspect.Command(what, help);
   flags.AddPositional("FILE", &arguments->file, "A TVMScript program; \"-\" for standard input", /*required=*/false);
   flags.Add("cases", &arguments->cases, "Answer every line of this JSON Lines file instead of FILE");
-  flags.Add("trace", &arguments->trace, "File with a trace to apply, [instructions, decisions]");
+  flags.Add("trace", &arguments->trace, "File with a trace to apply: [instructions, decisions], or Python statements");
   flags.Add("target", &arguments->target, "Target string or JSON");
   flags.Add("kind", &arguments->kind, "Which default rules and postprocs: llvm, cuda, cuda-tensorcore, ...");
   flags.AddOneOf("emit", &arguments->emit, {"tir", "llvm-ir", "asm", "cuda"}, "What `lower` prints");

@@ -1,7 +1,7 @@
 #include "client/cli/inspect/program.h"
 
 #include "common/intrin/intrin.h"
-#include "common/schedule/trace_json.h"
+#include "common/schedule/trace_from_python.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
 #include "common/target/host.h"
@@ -21,7 +21,8 @@ absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question) 
   options.intrinsics = FindTensorIntrin;
   HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, schedule::Schedule::Create(module, options));
   if (!question.trace_json.empty()) {
-    HONE_RETURN_IF_ERROR(schedule::ApplyTraceJson(schedule, question.trace_json));
+    HONE_ASSIGN_OR_RETURN(const schedule::Trace trace, schedule::TraceFromText(question.trace_json));
+    HONE_RETURN_IF_ERROR(trace.ApplyTo(schedule));
   }
   return schedule;
 }
