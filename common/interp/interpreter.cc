@@ -58,6 +58,7 @@ absl::Status BindArgs(const Program& program, absl::Span<Tensor> args, std::vect
     }
     memories[i].data = arg.bytes.data();
     memories[i].bytes = static_cast<int64_t>(arg.bytes.size());
+    memories[i].row_elements = arg.shape.size() > 1 ? arg.shape.back() : 0;
     frame.pointers[param.slot] = {&memories[i], 0};
   }
   return absl::OkStatus();

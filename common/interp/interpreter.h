@@ -4,9 +4,13 @@
 //
 // Semantics worth naming:
 //  * A block's init runs when all its reduce iters are at their domain's minimum.
-//  * Thread-bound `for` loops run one iteration after the other. A launch in lowered form (thread_extent attributes)
-//  runs
-//    one fibre a thread of a thread block, switching at storage_sync, all-reduce and warp operations.
+//  * Thread-bound `for` loops run one iteration after the other, unless threads meet below (a barrier, an all-reduce, a
+//    warp operation): then, and for a launch in lowered form (thread_extent attributes), one fibre a thread of a thread
+//    block runs, switched where threads meet. Blocks of a grid and virtual threads always run one after the other.
+//  * Threads of a block must meet at the same barrier; shared memory is one a block, "warp" one a warp, "local" and
+//    fragments one a thread. What cp.async copies arrives when a wait asks for it, and not before.
+//  * Matrix instructions (wmma, ldmatrix, mma), dot products of x86, Arm, Hexagon and GPUs and Hexagon's DMA compute
+//    what the descriptions of their intrinsics say (matrix_ops.h).
 //  * Select evaluates only the branch taken; an out-of-range access in the other is not an error.
 //  * Arithmetic is done in 64-bit integers wrapped to the dtype, or doubles rounded to the dtype after every operation.
 #pragma once

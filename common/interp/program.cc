@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "common/interp/math.h"
+#include "common/interp/matrix_ops.h"
 #include "common/interp/thread_block.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
@@ -285,6 +286,11 @@ struct BufferAccess {
     }
     return offset + elem_offset->Int(f, 0);
   }
+  // From one row to the next; 0 for one dimension.
+  int64_t RowElements(Frame& f) const {
+    if (shape.size() < 2) return 0;
+    return strides.empty() ? shape.back()->Int(f, 0) : strides[strides.size() - 2]->Int(f, 0);
+  }
   // `vector`: the last index is one lane of a vector, which may run on into the next row.
   uint8_t* At(Frame& f, const int64_t* indices, bool vector = false) const {
     const int64_t byte = Offset(f, indices, !vector) * dtype.bytes() + f.pointers[pointer_slot].offset;
@@ -545,27 +551,45 @@ struct EvaluateAction final : Action {
   }
 };
 
-bool IsSharedScope(std::string_view scope) { return scope.starts_with("shared"); }
+// Whose memory of a scope is, in a launch.
+enum class Owner : uint8_t { kAll, kBlock, kWarp, kThread };
+Owner OwnerOf(std::string_view scope) {
+  if (scope.starts_with("shared")) return Owner::kBlock;
+  if (scope.starts_with("warp")) return Owner::kWarp;
+  if (scope.starts_with("local") || scope.starts_with("wmma.") || scope.starts_with("m16n8k8.")) return Owner::kThread;
+  return Owner::kAll;
+}
+
+// Memory of a launch's block or warp; null where every thread allocates its own.
+Memory* LaunchMemory(Frame& f, Owner owner, const void* key, int64_t bytes, int64_t row_elements) {
+  if (f.block == nullptr) return nullptr;
+  if (owner == Owner::kBlock) return f.block->Shared(key, bytes, row_elements);
+  if (owner == Owner::kWarp) return f.block->OfWarp(key, f.thread, bytes, row_elements);
+  return nullptr;
+}
 
 // Memory for a pointer variable while the body runs.
 struct AllocateAction final : Action {
   int slot;
   int element_bytes;
   std::vector<const Evaluator*> extents;
-  bool shared;
+  Owner owner;
   std::string_view constant;  // Initial bytes, or empty.
   const Action* body;
   void Run(Frame& f) const override {
     int64_t bytes = element_bytes;
     for (const Evaluator* extent : extents) bytes *= extent->Int(f, 0);
     if (bytes < 0 || bytes > int64_t{1} << 32) throw Stop(Stop::Kind::kLimit, "an allocation of over 4 GiB");
-    if (f.block != nullptr && shared) {
-      f.pointers[slot] = {f.block->Shared(this, bytes), 0};
+    const int64_t row_elements = extents.size() > 1 ? extents.back()->Int(f, 0) : 0;
+    if (Memory* common = LaunchMemory(f, owner, this, bytes, row_elements)) {
+      f.pointers[slot] = {common, 0};
       body->Run(f);
       return;
     }
     Memory memory;
     memory.Allocate(bytes);
+    memory.row_elements = row_elements;
+    memory.of_thread = owner == Owner::kThread;
     if (!constant.empty()) std::memcpy(memory.data, constant.data(), std::min<size_t>(bytes, constant.size()));
     f.pointers[slot] = {&memory, 0};
     body->Run(f);
@@ -595,7 +619,7 @@ struct MatchAction {
     } else {  // A view with a literal offset of its own starts at its region.
       f.pointers[view_slot] = {base.memory, base.offset + offset * source->dtype.bytes()};
     }
-    const int skip = static_cast<int>(mins.size()) - view_rank;
+    const int skip = static_cast<int>(mins.size()) - view_rank;  // Leading dimensions of the source.
     for (auto [d, slot] : shape_slots) f.scalars[slot].i = extents[skip + d]->Int(f, 0);
     for (auto [d, slot] : stride_slots) {
       int64_t stride = 1;
@@ -618,7 +642,7 @@ struct BlockAction final : Action {
   struct Alloc {
     int slot;
     const BufferAccess* buffer;
-    bool shared;
+    Owner owner;
   };
   const Evaluator* predicate;
   std::vector<Iter> iters;
@@ -645,12 +669,15 @@ struct BlockAction final : Action {
       }
       const int64_t bytes = elements * alloc.buffer->dtype.bytes();
       if (bytes < 0 || bytes > int64_t{1} << 32) throw Stop(Stop::Kind::kLimit, "an allocation of over 4 GiB");
-      if (f.block != nullptr && alloc.shared) {
-        f.pointers[alloc.slot] = {f.block->Shared(alloc.buffer, bytes), 0};
+      const int64_t row_elements = alloc.buffer->RowElements(f);
+      if (Memory* common = LaunchMemory(f, alloc.owner, alloc.buffer, bytes, row_elements)) {
+        f.pointers[alloc.slot] = {common, 0};
         continue;
       }
       memory.push_back(std::make_unique<Memory>());
       memory.back()->Allocate(bytes);
+      memory.back()->row_elements = row_elements;
+      memory.back()->of_thread = alloc.owner == Owner::kThread;
       f.pointers[alloc.slot] = {memory.back().get(), 0};
     }
     for (const MatchAction& match : matches) match.Run(f);
@@ -672,27 +699,38 @@ int LaunchAxis(std::string_view tag) {
   return -1;
 }
 
-// A thread_extent attribute.
+// A thread_extent attribute, or a loop bound to a thread axis.
 struct LaunchAction final : Action {
   int axis;
   int slot;
+  const Evaluator* min;  // Null for 0.
   const Evaluator* extent;
-  // Of all thread axes below: extents, for the outermost attribute that starts the block.
+  // Threads run at the same time. A loop whose threads never meet runs one after the other, which is the meaning of
+  // blocks.
+  bool concurrent;
+  // Of all thread axes below: extents, for the outermost one, which starts the block.
   std::vector<std::pair<int, const Evaluator*>> thread_axes;
   const Action* body;
 
   void Run(Frame& f) const override {
-    if (axis < 0 || axis >= 3) {  // Thread blocks and virtual threads run one after the other.
+    const int64_t first = min != nullptr ? min->Int(f, 0) : 0;
+    if (axis >= 0 && axis < 3 && f.block != nullptr) {
       const int64_t n = extent->Int(f, 0);
-      for (int64_t i = 0; i < n; ++i) {
-        f.scalars[slot].i = i;
-        body->Run(f);
+      if (n != f.block->extent[axis]) {
+        throw Stop(Stop::Kind::kInvalid, StrCat("a launch binds threadIdx.", std::string(1, "xyz"[axis]), " to ",
+                                                f.block->extent[axis], " and to ", n, " threads"));
       }
+      f.scalars[slot].i = first + Coordinate(*f.block, f.thread);
+      body->Run(f);
       return;
     }
-    if (f.block != nullptr) {
-      f.scalars[slot].i = Coordinate(*f.block, f.thread);
-      body->Run(f);
+    if (axis < 0 || axis >= 3 || !concurrent) {  // Thread blocks and virtual threads run one after the other.
+      const int64_t n = extent->Int(f, 0);
+      for (int64_t i = 0; i < n; ++i) {
+        Step(f);
+        f.scalars[slot].i = first + i;
+        body->Run(f);
+      }
       return;
     }
     int64_t extents[3] = {1, 1, 1};
@@ -700,7 +738,7 @@ struct LaunchAction final : Action {
     const int64_t threads = extents[0] * extents[1] * extents[2];
     if (threads < 1 || threads > 1024)
       throw Stop(Stop::Kind::kInvalid, StrCat("a thread block of ", threads, " threads"));
-    ThreadBlock block(f, static_cast<int>(threads), [](Frame&, int) {});
+    ThreadBlock block(f, static_cast<int>(threads));
     for (int a = 0; a < 3; ++a) block.extent[a] = extents[a];
     block.Run(*this);
   }
@@ -712,9 +750,80 @@ struct LaunchAction final : Action {
   }
 };
 
-struct BarrierEval final : Evaluator {
+// async_commit_queue_scope and async_wait_queue_scope: what was copied in the body is one group; before the body waits
+// until at most so many groups are under way.
+struct AsyncAction final : Action {
+  const Evaluator* in_flight;  // Null to commit.
+  const Action* body;
+  void Run(Frame& f) const override {
+    if (f.block != nullptr && in_flight != nullptr) f.block->WaitForCopies(f.thread, in_flight->Int(f, 0));
+    body->Run(f);
+    if (f.block != nullptr && in_flight == nullptr) f.block->CommitCopies(f.thread);
+  }
+};
+
+struct CommitEval final : Evaluator {
   int64_t Int(Frame& f, int) const override {
-    if (f.block != nullptr) f.block->Barrier();
+    if (f.block != nullptr) f.block->CommitCopies(f.thread);
+    return 0;
+  }
+};
+struct WaitEval final : Evaluator {
+  const Evaluator* in_flight;
+  int64_t Int(Frame& f, int) const override {
+    if (f.block != nullptr) f.block->WaitForCopies(f.thread, in_flight->Int(f, 0));
+    return 0;
+  }
+};
+
+// ptx_cp_async(to, offset, from, offset, bytes[, predicate]): without the predicate, zeros. Also a plain copy between
+// two pointers, which is done at once.
+struct CopyBytesEval final : Evaluator {
+  bool async = false;
+  const Evaluator* to;
+  const Evaluator* to_offset = nullptr;
+  int to_bytes = 1;  // Of what an offset of one skips.
+  const Evaluator* from;
+  const Evaluator* from_offset = nullptr;
+  int from_bytes = 1;
+  const Evaluator* count;  // Bytes.
+  const Evaluator* predicate = nullptr;
+  int64_t Int(Frame& f, int) const override {
+    Step(f);
+    const int64_t n = count->Int(f, 0);
+    Pointer target = to->Ptr(f);
+    if (to_offset != nullptr) target.offset += to_offset->Int(f, 0) * to_bytes;
+    Check(target, n);
+    std::vector<uint8_t> bytes(n);
+    if (predicate == nullptr || predicate->Int(f, 0) != 0) {
+      Pointer source = from->Ptr(f);
+      if (from_offset != nullptr) source.offset += from_offset->Int(f, 0) * from_bytes;
+      Check(source, n);
+      std::memcpy(bytes.data(), source.memory->data + source.offset, n);
+    }
+    if (async && f.block != nullptr) {
+      f.block->StartCopy(f.thread, target, std::move(bytes));
+    } else {
+      std::memcpy(target.memory->data + target.offset, bytes.data(), n);
+    }
+    return 0;
+  }
+  static void Check(const Pointer& p, int64_t n) {
+    if (p.memory == nullptr || n < 0 || p.offset < 0 || p.offset + n > p.memory->bytes) {
+      throw Stop(Stop::Kind::kOutOfRange, StrCat("a copy of ", n, " bytes reaches outside of its memory"));
+    }
+  }
+};
+
+struct BarrierEval final : Evaluator {
+  bool warp = false;
+  int64_t Int(Frame& f, int) const override {
+    if (f.block == nullptr) return 0;
+    if (warp) {
+      f.block->WarpBarrier();
+    } else {
+      f.block->Barrier(this);
+    }
     return 0;
   }
 };
@@ -735,15 +844,15 @@ struct WarpShuffleEval final : Evaluator {
     const int64_t operand = lane_or_delta->Int(f, 0);
     const int64_t w = width->Int(f, 0);
     if (f.block == nullptr) return mine;
-    const std::vector<Scalar>& all = f.block->Exchange(f.thread, mine);
+    f.block->WarpExchange(f.thread, {mine});
     const int64_t lane = f.thread % w;
     const int64_t base = f.thread - lane;
     int64_t from = lane;
     if (op == Builtin::tvm_warp_shuffle) from = FloorModInt(operand, w);
     if (op == Builtin::tvm_warp_shuffle_up && lane - operand >= 0) from = lane - operand;
     if (op == Builtin::tvm_warp_shuffle_down && lane + operand < w) from = lane + operand;
-    const int64_t at = base + from;
-    return at < static_cast<int64_t>(all.size()) ? all[at] : mine;
+    const std::vector<Scalar>* peer = f.block->Peer(f.thread, static_cast<int>(base + from));
+    return peer != nullptr ? peer->front() : mine;
   }
   int64_t Int(Frame& f, int) const override { return Get(f).i; }
   double Float(Frame& f, int lane) const override { return is_float ? Get(f).f : static_cast<double>(Int(f, lane)); }
@@ -777,24 +886,21 @@ struct AllReduceEval final : Evaluator {
         mine[k].i = v->Int(f, 0);
       }
     }
-    std::vector<std::vector<Scalar>> all(items.size());
-    if (f.block != nullptr) {
-      for (size_t k = 0; k < items.size(); ++k) all[k] = f.block->Exchange(f.thread, mine[k]);
-    } else {
-      for (size_t k = 0; k < items.size(); ++k) all[k] = {mine[k]};
-    }
-    std::vector<Scalar> total(items.size());
+    if (f.block != nullptr) f.block->Exchange(f.thread, mine, this);
+    std::vector<Scalar> total = mine;
     bool first = true;
-    for (int t = 0; t < static_cast<int>(all[0].size()); ++t) {
-      if (f.block != nullptr && !SameGroup(*f.block, t, f.thread)) continue;
+    for (int t = 0; f.block != nullptr && t < f.block->threads(); ++t) {
+      if (!SameGroup(*f.block, t, f.thread)) continue;
+      const std::vector<Scalar>* other = f.block->Peer(f.thread, t);
+      if (other == nullptr) continue;  // Ended before.
       if (first) {
-        for (size_t k = 0; k < items.size(); ++k) total[k] = all[k][t];
+        total = *other;
         first = false;
         continue;
       }
       for (size_t k = 0; k < items.size(); ++k) {
         Set(f, items[k].lhs_slot, total[k]);
-        Set(f, items[k].rhs_slot, all[k][t]);
+        Set(f, items[k].rhs_slot, (*other)[k]);
       }
       std::vector<Scalar> next(items.size());
       for (size_t k = 0; k < items.size(); ++k) {
@@ -835,6 +941,7 @@ struct AllReduceEval final : Evaluator {
 struct CallFunctionEval final : Evaluator {
   std::shared_ptr<std::unique_ptr<Program>> callee;  // Filled after compilation, which allows recursion.
   std::vector<const Evaluator*> args;
+  bool launch = false;  // Extents of the launch follow the arguments; the kernel names them itself.
   int64_t Int(Frame& f, int) const override {
     const Program& p = **callee;
     Frame inner;
@@ -845,8 +952,10 @@ struct CallFunctionEval final : Evaluator {
     inner.steps = f.steps;
     inner.max_steps = f.max_steps;
     for (auto [slot, value] : p.defaults) inner.scalars[slot].i = value;
-    if (args.size() != p.params.size()) throw Stop(Stop::Kind::kInvalid, "a call with a wrong number of arguments");
-    for (size_t i = 0; i < args.size(); ++i) {
+    if (args.size() < p.params.size() || (!launch && args.size() > p.params.size())) {
+      throw Stop(Stop::Kind::kInvalid, "a call with a wrong number of arguments");
+    }
+    for (size_t i = 0; i < p.params.size(); ++i) {
       const CompiledParam& param = p.params[i];
       if (param.is_buffer || param.dtype.is_handle()) {
         inner.pointers[param.slot] = args[i]->Ptr(f);
@@ -1133,8 +1242,6 @@ class Compiler {
         return Expression(call->args[0]);
       case Builtin::assume:
       case Builtin::undef:
-      case Builtin::ptx_commit_group:
-      case Builtin::ptx_wait_group:
       case Builtin::prefetch:
         return t.is_any_float() ? FloatFunction(call, [](Frame&, int, const Args&) { return 0.0; })
                                 : IntFunction(call, [](Frame&, int, const Args&) { return int64_t{0}; });
@@ -1265,8 +1372,43 @@ class Compiler {
       }
       case Builtin::tvm_storage_sync: {
         auto* out = NewEval<BarrierEval>(kInt32);
+        const auto* scope = call->args.empty() ? nullptr : call->args[0].as<StringImmNode>();
+        out->warp = scope != nullptr && scope->value == "warp";
         return out;
       }
+      case Builtin::ptx_commit_group:
+        return NewEval<CommitEval>(kInt32);
+      case Builtin::ptx_wait_group: {
+        auto* out = NewEval<WaitEval>(kInt32);
+        out->in_flight = Expression(Arg(call, 0));
+        return out;
+      }
+      case Builtin::ptx_cp_async: {
+        auto* out = NewEval<CopyBytesEval>(kInt32);
+        out->async = true;
+        out->to = Expression(Arg(call, 0));
+        out->to_offset = Expression(Arg(call, 1));
+        out->to_bytes = PointeeBytes(Arg(call, 0));
+        out->from = Expression(Arg(call, 2));
+        out->from_offset = Expression(Arg(call, 3));
+        out->from_bytes = PointeeBytes(Arg(call, 2));
+        out->count = Expression(Arg(call, 4));
+        if (call->args.size() > 5) out->predicate = Expression(call->args[5]);
+        return out;
+      }
+      case Builtin::tvm_fill_fragment:
+      case Builtin::tvm_load_matrix_sync:
+      case Builtin::tvm_store_matrix_sync:
+      case Builtin::tvm_mma_sync:
+        return WmmaCall(call);
+      case Builtin::ptx_ldmatrix:
+      case Builtin::ptx_mma:
+      case Builtin::mma_fill:
+      case Builtin::mma_store:
+        return MmaCall(call);
+      case Builtin::tvm_call_packed:
+      case Builtin::tvm_call_cpacked:
+        return PackedCall(call);
       case Builtin::tvm_warp_activemask:
         return IntFunction(call, [](Frame&, int, const Args&) { return int64_t{0xffffffff}; });
       case Builtin::tvm_warp_shuffle:
@@ -1289,6 +1431,163 @@ class Compiler {
       default:
         Unimplemented(StrCat("builtin \"", InfoOf(call->op).name, "\""));
     }
+  }
+
+  static Expr Arg(const CallNode* call, size_t i) {
+    if (i >= call->args.size()) {
+      throw Stop(Stop::Kind::kInvalid,
+                 StrCat(InfoOf(call->op).name, " has ", call->args.size(), " arguments, expected more"));
+    }
+    return call->args[i];
+  }
+
+  // The element that a pointer expression points at, and its scope.
+  static DataType Pointee(Expr pointer) {
+    if (const auto* var = pointer.as<VarNode>()) return var->type->dtype;
+    if (const auto* call = pointer.as<CallNode>()) {
+      if (call->Is(Builtin::tvm_access_ptr)) return call->args[0].dtype();
+      if (call->Is(Builtin::address_of)) return call->args[0].dtype();
+    }
+    return DataType::UInt(8);
+  }
+  static int PointeeBytes(Expr pointer) { return Pointee(pointer).bytes(); }
+  static std::string_view ScopeOf(Expr pointer) {
+    if (const auto* var = pointer.as<VarNode>()) return var->type->scope;
+    if (const auto* call = pointer.as<CallNode>()) {
+      if (call->Is(Builtin::tvm_access_ptr)) return ScopeOf(call->args[1]);
+      if (call->Is(Builtin::address_of)) {
+        if (const auto* load = call->args[0].as<BufferLoadNode>()) return load->buffer->scope();
+      }
+    }
+    return {};
+  }
+  static MatrixRole RoleOf(Expr pointer) {
+    const std::string_view scope = ScopeOf(pointer);
+    if (scope == "wmma.matrix_a" || scope == "m16n8k8.matrixA") return MatrixRole::kA;
+    if (scope == "wmma.matrix_b" || scope == "m16n8k8.matrixB") return MatrixRole::kB;
+    return MatrixRole::kAccumulator;
+  }
+
+  const Evaluator* WmmaCall(const CallNode* call) {
+    if (call->Is(Builtin::tvm_mma_sync)) {
+      auto* out = NewEval<MmaSyncEval>(kInt32);
+      const auto operand = [&](size_t i) {
+        return MmaSyncEval::Operand{Expression(Arg(call, i)), Expression(Arg(call, i + 1)),
+                                    Pointee(Arg(call, i)).element()};
+      };
+      out->d = operand(0);
+      out->a = operand(2);
+      out->b = operand(4);
+      out->c = operand(6);
+      return out;
+    }
+    if (call->Is(Builtin::tvm_fill_fragment)) {
+      auto* out = NewEval<FillFragmentEval>(kInt32);
+      out->fragment = Expression(Arg(call, 0));
+      for (int d = 0; d < 3; ++d) out->dims[d] = Expression(Arg(call, 1 + d));
+      out->index = Expression(Arg(call, 4));
+      out->value = Expression(Arg(call, 5));
+      out->element = Pointee(call->args[0]).element();
+      return out;
+    }
+    auto* out = NewEval<CopyFragmentEval>(kInt32);
+    out->store = call->Is(Builtin::tvm_store_matrix_sync);
+    out->fragment = Expression(Arg(call, 0));
+    out->role = RoleOf(call->args[0]);
+    for (int d = 0; d < 3; ++d) out->dims[d] = Expression(Arg(call, 1 + d));
+    out->index = Expression(Arg(call, 4));
+    out->pointer = Expression(Arg(call, 5));
+    out->stride = Expression(Arg(call, 6));
+    const auto* layout = Arg(call, 7).as<StringImmNode>();
+    out->col_major = layout != nullptr && layout->value == "col_major";
+    out->element = Pointee(call->args[0]).element();
+    return out;
+  }
+
+  const Evaluator* MmaCall(const CallNode* call) {
+    if (call->Is(Builtin::mma_fill)) {
+      auto* out = NewEval<MmaFillEval>(kInt32);
+      out->size = Expression(Arg(call, 0));
+      out->to = Expression(Arg(call, 1));
+      out->offset = Expression(Arg(call, 2));
+      out->element = Pointee(call->args[1]).element();
+      return out;
+    }
+    if (call->Is(Builtin::mma_store)) {
+      auto* out = NewEval<MmaStoreEval>(kInt32);
+      out->to = Expression(Arg(call, 2));
+      out->from = Expression(Arg(call, 3));
+      out->offset = Expression(Arg(call, 4));
+      out->stride = Expression(Arg(call, 5));
+      out->element = Pointee(call->args[3]).element();
+      return out;
+    }
+    if (call->Is(Builtin::ptx_ldmatrix)) {
+      auto* out = NewEval<LdMatrixEval>(kInt32);
+      const int64_t* trans = ConstInt(Arg(call, 0));
+      const int64_t* count = ConstInt(Arg(call, 1));
+      const auto* type = Arg(call, 2).as<StringImmNode>();
+      if (trans == nullptr || count == nullptr || *count < 1 || *count > 4 || type == nullptr ||
+          type->value != ".b16") {
+        Unimplemented("an ldmatrix of this form");
+      }
+      out->trans = *trans != 0;
+      out->count = static_cast<int>(*count);
+      out->to = Expression(Arg(call, 3));
+      out->to_offset = Expression(Arg(call, 4));
+      out->to_bytes = PointeeBytes(call->args[3]);
+      out->logical = ScopeOf(call->args[3]).starts_with("m16n8k8.");
+      out->role = RoleOf(call->args[3]);
+      out->from = Expression(Arg(call, 5));
+      out->from_offset = Expression(Arg(call, 6));
+      out->from_bytes = PointeeBytes(call->args[5]);
+      out->lane = lane_;
+      return out;
+    }
+    auto* out = NewEval<PtxMmaEval>(kInt32);
+    const auto* shape = Arg(call, 0).as<StringImmNode>();
+    if (shape == nullptr || !shape->value.starts_with("m16n8k")) Unimplemented("an mma of this shape");
+    out->k = 0;
+    for (char c : shape->value.substr(6)) out->k = out->k * 10 + (c - '0');
+    const auto operand = [&](size_t i) {
+      return PtxMmaEval::Operand{Expression(Arg(call, i)), Expression(Arg(call, i + 1)),
+                                 Pointee(Arg(call, i)).element(), PointeeBytes(Arg(call, i))};
+    };
+    out->a = operand(6);
+    out->b = operand(8);
+    out->c = operand(10);
+    const int bits = out->a.element.bits;
+    if ((bits != 8 && bits != 16 && bits != 32) || out->k < 128 / bits || out->k > 256 / bits) {
+      Unimplemented(StrCat("an mma of shape \"", std::string(shape->value), "\" of ", bits, "-bit elements"));
+    }
+    out->logical = ScopeOf(call->args[10]).starts_with("m16n8k8.");
+    return out;
+  }
+
+  // A launch of a kernel of this module, or a function of a run time.
+  const Evaluator* PackedCall(const CallNode* call) {
+    const auto* name = call->args.empty() ? nullptr : call->args[0].as<StringImmNode>();
+    if (name == nullptr) Unimplemented("a call of a packed function without a name");
+    if (const PrimFuncNode* callee = module_.FindPrimFunc(name->value)) {
+      auto* out = NewEval<CallFunctionEval>(kInt32);
+      out->launch = true;
+      for (size_t i = 1; i < call->args.size(); ++i) out->args.push_back(Expression(call->args[i]));
+      out->callee = CalleeOf(callee);
+      return out;
+    }
+    if (name->value == "device_api.hexagon.dma_copy_dltensor") {  // (to, from, bytes, bypass cache)
+      const auto data = [&](size_t i) {
+        const auto* array = Arg(call, i).as<CallNode>();
+        if (array == nullptr || !array->Is(Builtin::tvm_stack_make_array)) Unimplemented("a DMA of such an operand");
+        return Expression(Arg(array, 0));
+      };
+      auto* out = NewEval<CopyBytesEval>(kInt32);
+      out->to = data(1);
+      out->from = data(2);
+      out->count = Expression(Arg(call, 3));
+      return out;
+    }
+    Unimplemented(StrCat("packed function \"", std::string(name->value), "\""));
   }
 
   const Evaluator* AllReduce(const CallNode* call) {
@@ -1347,7 +1646,67 @@ class Compiler {
       });
     }
     if (const Evaluator* arm = ArmDotPart(call, name, first)) return arm;
+    if (const Evaluator* dot = DotPart(call, name, first)) return dot;
     Unimplemented(StrCat("external function \"", name, "\""));
+  }
+
+  // Four byte products of two words, signed or not.
+  static int64_t ByteDot(int64_t x, bool x_signed, int64_t y, bool y_signed) {
+    int64_t sum = 0;
+    for (int k = 0; k < 4; ++k) {
+      const int64_t a = x >> (8 * k) & 0xff, b = y >> (8 * k) & 0xff;
+      sum += (x_signed ? static_cast<int8_t>(a) : a) * (y_signed ? static_cast<int8_t>(b) : b);
+    }
+    return sum;
+  }
+
+  // Dot product instructions of GPUs, x86 and Hexagon; null for others.
+  const Evaluator* DotPart(const CallNode* call, const std::string& name, size_t first) {
+    if (name == "__dp4a") {
+      return IntFunction(call, [first](Frame& f, int, const Args& a) {
+        int64_t sum = a[first + 2]->Int(f, 0);
+        for (int k = 0; k < 4; ++k) sum += a[first]->Int(f, k) * a[first + 1]->Int(f, k);
+        return sum;
+      });
+    }
+    if (name == "llvm.amdgcn.sdot4") {  // (x, y, accumulator, saturate)
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        const int64_t sum = ByteDot(a[first]->Int(f, l), true, a[first + 1]->Int(f, l), true) + a[first + 2]->Int(f, l);
+        if (a[first + 3]->Int(f, 0) == 0) return sum;
+        return std::clamp<int64_t>(sum, INT32_MIN, INT32_MAX);
+      });
+    }
+    if (name == "llvm.x86.avx512.pmaddubs.w.512") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        int64_t sum = 0;
+        for (int k = 2 * l; k < 2 * l + 2; ++k) {
+          sum += int64_t{static_cast<uint8_t>(a[first]->Int(f, k))} * static_cast<int8_t>(a[first + 1]->Int(f, k));
+        }
+        return std::clamp<int64_t>(sum, INT16_MIN, INT16_MAX);
+      });
+    }
+    if (name == "llvm.x86.avx512.pmaddw.d.512") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        return a[first]->Int(f, 2 * l) * a[first + 1]->Int(f, 2 * l) +
+               a[first]->Int(f, 2 * l + 1) * a[first + 1]->Int(f, 2 * l + 1);
+      });
+    }
+    if (name == "llvm.hexagon.V6.vrmpyub.acc.128B" || name == "llvm.hexagon.V6.vrmpybusv.acc.128B") {
+      const bool vector = name == "llvm.hexagon.V6.vrmpybusv.acc.128B";  // The second operand is one, and signed.
+      return IntFunction(call, [first, vector](Frame& f, int l, const Args& a) {
+        return a[first]->Int(f, l) +
+               ByteDot(a[first + 1]->Int(f, l), false, a[first + 2]->Int(f, vector ? l : 0), vector);
+      });
+    }
+    if (name == "llvm.hexagon.V6.vdmpyhvsat.acc.128B") {
+      return IntFunction(call, [first](Frame& f, int l, const Args& a) {
+        const int64_t x = a[first + 1]->Int(f, l), y = a[first + 2]->Int(f, l);
+        const int64_t low = int64_t{static_cast<int16_t>(x)} * static_cast<int16_t>(y);
+        const int64_t high = int64_t{static_cast<int16_t>(x >> 16)} * static_cast<int16_t>(y >> 16);
+        return std::clamp<int64_t>(a[first]->Int(f, l) + low + high, INT32_MIN, INT32_MAX);
+      });
+    }
+    return nullptr;
   }
 
   // The instructions that Arm's dot products are made of; null for others.
@@ -1388,16 +1747,17 @@ class Compiler {
     if (callee == nullptr) Unimplemented(StrCat("function \"", call->function->name, "\""));
     auto* out = NewEval<CallFunctionEval>(call->dtype.is_void() ? kInt32 : call->dtype);
     for (Expr arg : call->args) out->args.push_back(Expression(arg));
-    auto it = done_.find(callee);
-    if (it == done_.end()) {
-      auto holder = std::make_shared<std::unique_ptr<Program>>();
-      done_[callee] = holder;
-      out->callee = holder;
-      *holder = Compiler(module_, done_).Compile(callee);
-    } else {
-      out->callee = it->second;
-    }
+    out->callee = CalleeOf(callee);
     return out;
+  }
+
+  std::shared_ptr<std::unique_ptr<Program>> CalleeOf(const PrimFuncNode* callee) {
+    auto it = done_.find(callee);
+    if (it != done_.end()) return it->second;
+    auto holder = std::make_shared<std::unique_ptr<Program>>();
+    done_[callee] = holder;
+    *holder = Compiler(module_, done_).Compile(callee);
+    return holder;
   }
 
   const Action* Statement(Stmt s) {
@@ -1439,7 +1799,7 @@ class Compiler {
         out->slot = PointerSlot(node->buffer->data);
         out->element_bytes = node->buffer->dtype.bytes();
         for (const Range& bound : node->bounds) out->extents.push_back(Expression(bound.extent));
-        out->shared = IsSharedScope(node->buffer->scope());
+        out->owner = OwnerOf(node->buffer->scope());
         out->body = Statement(node->body);
         return out;
       }
@@ -1449,7 +1809,7 @@ class Compiler {
         out->slot = PointerSlot(node->buffer_var);
         out->element_bytes = node->dtype.bytes();
         for (Expr extent : node->extents) out->extents.push_back(Expression(extent));
-        out->shared = IsSharedScope(node->buffer_var->type->scope);
+        out->owner = OwnerOf(node->buffer_var->type->scope);
         out->body = Statement(node->body);
         return out;
       }
@@ -1459,7 +1819,7 @@ class Compiler {
         out->slot = PointerSlot(node->buffer_var);
         out->element_bytes = node->dtype.bytes();
         for (Expr extent : node->extents) out->extents.push_back(Expression(extent));
-        out->shared = false;
+        out->owner = Owner::kAll;
         if (node->data != nullptr) out->constant = node->data->bytes;
         out->body = Statement(node->body);
         return out;
@@ -1492,12 +1852,11 @@ class Compiler {
       }
       case StmtKind::kFor: {
         const auto* node = s.as<ForNode>();
+        if (node->thread_binding != nullptr && LaunchAxis(node->thread_binding->thread_tag) >= 0) {
+          return BoundLoop(node);
+        }
         auto* out = NewAction<ForAction>();
         out->slot = ScalarSlot(node->loop_var);
-        if (node->thread_binding != nullptr) {
-          const int axis = LaunchAxis(node->thread_binding->thread_tag);
-          if (axis >= 0) launch_axis_[node->loop_var.get()] = axis;
-        }
         out->min = Expression(node->min);
         out->extent = Expression(node->extent);
         out->body = Statement(node->body);
@@ -1535,7 +1894,7 @@ class Compiler {
       out->iters.push_back(compiled);
     }
     for (Buffer buffer : block->alloc_buffers) {
-      out->allocs.push_back({PointerSlot(buffer->data), Access(buffer), IsSharedScope(buffer->scope())});
+      out->allocs.push_back({PointerSlot(buffer->data), Access(buffer), OwnerOf(buffer->scope())});
     }
     for (MatchBufferRegion match : block->match_buffers) out->matches.push_back(Match(match));
     if (block->init) out->init = Statement(block->init);
@@ -1562,19 +1921,91 @@ class Compiler {
         out.stride_slots.emplace_back(static_cast<int>(d), ScalarSlot(Var(var)));
       }
     }
+    if (match->buffer->strides.empty()) DefineStrides(match->buffer, out);
     if (const auto* var = match->buffer->elem_offset.as<VarNode>()) out.offset_slot = ScalarSlot(Var(var));
     return out;
   }
 
+  // A view that names no strides has those of its source: index i of it is index min + i there.
+  void DefineStrides(Buffer view, MatchAction& match) {
+    Access(view);
+    BufferAccess* access = access_of_[view.get()];
+    for (size_t d = 0; d < view->shape.size(); ++d) {
+      auto* stride = NewEval<ScalarVar>(kInt64);
+      stride->slot = num_scalars_++;
+      access->strides.push_back(stride);
+      match.stride_slots.emplace_back(static_cast<int>(d), stride->slot);
+    }
+  }
+
+  const Action* BoundLoop(const ForNode* node) {
+    auto* out = NewAction<LaunchAction>();
+    out->axis = LaunchAxis(node->thread_binding->thread_tag);
+    out->slot = ScalarSlot(node->loop_var);
+    out->min = Expression(node->min);
+    out->extent = Expression(node->extent);
+    out->concurrent = ThreadsMeet(Stmt(node));
+    launch_axis_[node->loop_var.get()] = out->axis;
+    if (out->axis < 3) CollectAxes(Stmt(node), out);
+    const Evaluator* outer = lane_;
+    if (out->axis == 0) lane_ = Expression(node->loop_var);
+    out->body = Statement(node->body);
+    lane_ = outer;
+    return out;
+  }
+
+  // True when threads below wait for each other, so that they cannot run one after the other.
+  static bool ThreadsMeet(Stmt s) {
+    bool meet = false;
+    PostOrderVisitExprs(s, [&](Expr e) {
+      const auto* call = e.as<CallNode>();
+      if (call == nullptr || call->function != nullptr) return;
+      switch (call->op) {
+        case Builtin::tvm_storage_sync:
+        case Builtin::tvm_thread_allreduce:
+        case Builtin::tvm_warp_shuffle:
+        case Builtin::tvm_warp_shuffle_up:
+        case Builtin::tvm_warp_shuffle_down:
+        case Builtin::mma_store:
+          meet = true;
+          return;
+        case Builtin::ptx_ldmatrix:
+          meet = meet || (call->args.size() > 3 && !ScopeOf(call->args[3]).starts_with("m16n8k8."));
+          return;
+        case Builtin::ptx_mma:
+          meet = meet || (call->args.size() > 10 && !ScopeOf(call->args[10]).starts_with("m16n8k8."));
+          return;
+        default:
+          return;
+      }
+    });
+    return meet;
+  }
+
   const Action* Attribute(const AttrStmtNode* node) {
+    if (node->attr_key == "async_commit_queue_scope" || node->attr_key == "async_wait_queue_scope") {
+      auto* out = NewAction<AsyncAction>();
+      out->in_flight = nullptr;
+      Stmt body = node->body;
+      if (node->attr_key == "async_wait_queue_scope") {
+        const auto* count = body.as<AttrStmtNode>();
+        const bool given = count != nullptr && count->attr_key == "async_wait_inflight_count";
+        out->in_flight = given ? Expression(count->value) : Constant(0);
+        if (given) body = count->body;
+      }
+      out->body = Statement(body);
+      return out;
+    }
     const auto* iter = As<IterVarNode>(node->node);
     if ((node->attr_key == "thread_extent" || node->attr_key == "virtual_thread") && iter != nullptr) {
       auto* out = NewAction<LaunchAction>();
       out->axis = LaunchAxis(iter->thread_tag);
       out->slot = ScalarSlot(iter->var);
+      out->min = nullptr;
       out->extent = Expression(node->value);
+      out->concurrent = true;
       if (out->axis >= 0) launch_axis_[iter->var.get()] = out->axis;
-      if (out->axis >= 0 && out->axis < 3) CollectAxes(node, out);
+      if (out->axis >= 0 && out->axis < 3) CollectAxes(Stmt(node), out);
       out->body = Statement(node->body);
       return out;
     }
@@ -1589,13 +2020,19 @@ class Compiler {
     return Statement(node->body);
   }
 
-  void CollectAxes(const AttrStmtNode* outer, LaunchAction* out) {
-    PreOrderVisitStmts(Stmt(outer), [&](Stmt s) {
-      const auto* attr = s.as<AttrStmtNode>();
-      if (attr == nullptr || attr->attr_key != "thread_extent") return true;
-      const auto* iter = As<IterVarNode>(attr->node);
-      const int axis = iter != nullptr ? LaunchAxis(iter->thread_tag) : -1;
-      if (axis >= 0 && axis < 3) out->thread_axes.emplace_back(axis, Expression(attr->value));
+  void CollectAxes(Stmt outer, LaunchAction* out) {
+    PreOrderVisitStmts(outer, [&](Stmt s) {
+      std::string_view tag;
+      Expr extent;
+      if (const auto* attr = s.as<AttrStmtNode>(); attr != nullptr && attr->attr_key == "thread_extent") {
+        if (const auto* iter = As<IterVarNode>(attr->node)) tag = iter->thread_tag;
+        extent = attr->value;
+      } else if (const auto* loop = s.as<ForNode>(); loop != nullptr && loop->thread_binding != nullptr) {
+        tag = loop->thread_binding->thread_tag;
+        extent = loop->extent;
+      }
+      const int axis = LaunchAxis(tag);
+      if (axis >= 0 && axis < 3) out->thread_axes.emplace_back(axis, Expression(extent));
       return true;
     });
   }
@@ -1607,6 +2044,7 @@ class Compiler {
   absl::flat_hash_map<const VarNode*, int> pointers_;
   absl::flat_hash_map<const BufferNode*, BufferAccess*> access_of_;
   absl::flat_hash_map<const VarNode*, int> launch_axis_;
+  const Evaluator* lane_ = nullptr;  // threadIdx.x of the innermost loop bound to it.
   std::vector<std::unique_ptr<AccessHolder>> accesses_;
   std::vector<const CommReducerNode*> reducers_;
   int num_scalars_ = 0;

@@ -20,11 +20,22 @@ struct Stop : std::runtime_error {
   Kind kind;
 };
 
+// What the last instruction that wrote a fragment of a matrix said about it; m is 0 before the first.
+struct Fragment {
+  int m = 0;
+  int n = 0;
+  int k = 0;
+  bool col_major = false;
+};
+
 // A piece of memory that data variables point at.
 struct Memory {
   std::vector<uint8_t> owned;
   uint8_t* data = nullptr;
   int64_t bytes = 0;
+  int64_t row_elements = 0;         // Of a buffer of two dimensions or more: from one row to the next. 0: flat.
+  bool of_thread = false;           // A scope of which every thread of a GPU has its own.
+  std::vector<Fragment> fragments;  // By number; of wmma buffers.
 
   void Allocate(int64_t size);  // Filled with 0xff: NaN for floats, -1 for integers.
 };

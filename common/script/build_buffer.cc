@@ -262,7 +262,17 @@ Builder::Or<Value> Builder::CallMethod(const Value& method, const Arguments& arg
   if (name == "vload") {
     HONE_ASSIGN_OR_RETURN(const auto v, Bind(args, {"begin", "dtype", "predicate"}, 1));
     HONE_ASSIGN_OR_RETURN(const Expr predicate, predicate_of(v[2]));
-    HONE_ASSIGN_OR_RETURN(const Expr load, ToLoad({buffer, indices_of(v[0]).items()}, predicate, args.at));
+    HONE_ASSIGN_OR_RETURN(Expr load, ToLoad({buffer, indices_of(v[0]).items()}, predicate, args.at));
+    if (!v[1].is_none()) {  // A scalar last index is the first of as many elements as the dtype has lanes.
+      HONE_ASSIGN_OR_RETURN(const DataType dtype, ToDtype(v[1], args.at));
+      const auto* node = load.as<ir::BufferLoadNode>();
+      const int lanes = dtype.is_scalable() ? 1 : dtype.lanes / buffer->dtype.lanes;
+      if (lanes > 1 && !node->indices.empty() && node->indices.back().dtype().is_scalar()) {
+        std::vector<Expr> indices(node->indices.begin(), node->indices.end());
+        indices.back() = ir::MakeRamp(indices.back(), ir::IntImm(indices.back().dtype(), 1), lanes);
+        load = ir::MakeBufferLoad(buffer, ir::MakeArray(indices), predicate);
+      }
+    }
     return Value::Of(load);
   }
   if (name == "vstore") {
