@@ -41,6 +41,9 @@ class Generator {
   std::string Index(int64_t extent);
   std::string Load(const Source& source);
   std::string Constant();
+  std::string Number(int64_t value) { return StrCat("T.", dtype_, "(", value, ")"); }
+  // Of the other branch of a guarded load.
+  std::string Zero() { return dtype_ == "int32" ? "0" : is_integer_ ? Number(0) : StrCat("T.", dtype_, "(0.0)"); }
   std::string Value(const Source& must, int depth);
   void Stage(const std::string& name, const Source* previous, bool last);
   void Loops(std::vector<std::string>* bindings, std::string* where, int* indent);
@@ -52,6 +55,7 @@ class Generator {
   CounterRandom& random_;
   const RandomProgramOptions options_;
   std::string dtype_;
+  bool is_integer_ = false;
   std::vector<Source> sources_;
   std::vector<Iter> iters_;
   std::string text_;
@@ -70,8 +74,8 @@ std::string Generator::ShapeText(const std::vector<int64_t>& shape) {
 }
 
 std::string Generator::Constant() {
-  if (dtype_ == "int32") return StrCat("T.int32(", Between(-3, 5), ")");
-  return StrCat("T.float32(", Between(-4, 8), ".", Chance(50) ? 5 : 25, ")");
+  if (is_integer_) return StrCat("T.", dtype_, "(", Between(-3, 5), ")");
+  return StrCat("T.", dtype_, "(", Between(-4, 8), ".", Chance(50) ? 5 : 25, ")");
 }
 
 std::string Generator::Index(int64_t extent) {
@@ -114,7 +118,7 @@ std::string Generator::Load(const Source& source) {
   for (size_t i = 0; i < indices.size(); ++i) StrAppend(&load, i > 0 ? ", " : "", indices[i]);
   load += "]";
   if (guard.empty()) return load;
-  return StrCat("T.if_then_else(", guard, ", ", load, ", ", dtype_ == "int32" ? "0" : "T.float32(0.0)", ")");
+  return StrCat("T.if_then_else(", guard, ", ", load, ", ", Zero(), ")");
 }
 
 std::string Generator::Value(const Source& must, int depth) {
@@ -134,8 +138,8 @@ std::string Generator::Value(const Source& must, int depth) {
       return StrCat("T.Select(", first, " < ", second, ", ", second, ", ", first, ")");
     default:
       // Scaled down, so that chains of products stay small.
-      if (dtype_ == "int32") return StrCat("(", first, " * ", second, ") % 101");
-      return StrCat("(", first, " * ", second, " * T.float32(0.125))");
+      if (is_integer_) return StrCat("(", first, " * ", second, ") % ", dtype_ == "int32" ? "101" : Number(101));
+      return StrCat("(", first, " * ", second, " * T.", dtype_, "(0.125))");
   }
 }
 
@@ -144,6 +148,7 @@ void Generator::Loops(std::vector<std::string>* bindings, std::string* where, in
   struct Loop {
     std::string name;
     int64_t extent;
+    int64_t begin = 0;
   };
   std::vector<std::vector<Loop>> nests;
   for (const Iter& iter : iters_) {
@@ -160,6 +165,12 @@ void Generator::Loops(std::vector<std::string>* bindings, std::string* where, in
         continue;
       }
     }
+    if (options_.shifted_loops && Chance(8)) {
+      const int64_t begin = Between(1, 4);
+      nests.push_back({{base, iter.extent, begin}});
+      bindings->push_back(StrCat(base, " - ", begin));
+      continue;
+    }
     nests.push_back({{base, iter.extent}});
     bindings->push_back(base);
   }
@@ -167,7 +178,10 @@ void Generator::Loops(std::vector<std::string>* bindings, std::string* where, in
     for (size_t i = nests.size(); i > 1; --i) std::swap(nests[i - 1], nests[random_.Below(i)]);
   }
   for (const auto& nest : nests) {
-    for (const Loop& loop : nest) Line((*indent)++, StrCat("for ", loop.name, " in range(", loop.extent, "):"));
+    for (const Loop& loop : nest) {
+      const std::string begin = loop.begin != 0 ? StrCat(loop.begin, ", ") : "";
+      Line((*indent)++, StrCat("for ", loop.name, " in range(", begin, loop.begin + loop.extent, "):"));
+    }
   }
 }
 
@@ -207,11 +221,14 @@ void Generator::Stage(const std::string& name, const Source* previous, bool last
     Line(indent, StrCat(place, " = ", value));
   } else {
     const bool maximum = Chance(25);
-    std::string identity = dtype_ == "int32" ? "T.int32(0)" : "T.float32(0.0)";
-    if (maximum) identity = dtype_ == "int32" ? "T.int32(-1000000)" : "T.float32(-1000000.0)";
+    std::string identity = is_integer_ ? Number(0) : StrCat("T.", dtype_, "(0.0)");
+    if (maximum) {
+      const bool narrow = dtype_ == "int16" || dtype_ == "float16";
+      identity = StrCat("T.", dtype_, "(", narrow ? "-30000" : "-1000000", is_integer_ ? ")" : ".0)");
+    }
     Line(indent, "with T.init():");
     Line(indent + 1, StrCat(place, " = ", identity));
-    const std::string term = dtype_ == "int32" ? StrCat("(", value, ") % 53") : value;
+    const std::string term = is_integer_ ? StrCat("(", value, ") % ", dtype_ == "int32" ? "53" : Number(53)) : value;
     Line(indent,
          maximum ? StrCat(place, " = T.max(", place, ", ", term, ")") : StrCat(place, " = ", place, " + ", term));
   }
@@ -220,6 +237,11 @@ void Generator::Stage(const std::string& name, const Source* previous, bool last
 
 std::string Generator::Script() {
   dtype_ = options_.integers && Chance(30) ? "int32" : "float32";
+  if (options_.all_dtypes && Chance(40)) {
+    dtype_ = Pick(std::vector<std::string>{"float16", "float64", "int16", "int64"});
+    if (!options_.integers && dtype_[0] == 'i') dtype_ = "float64";
+  }
+  is_integer_ = dtype_[0] == 'i';
   std::string params;
   const int64_t inputs = Between(1, 3);
   for (int64_t i = 0; i < inputs; ++i) {

@@ -10,9 +10,11 @@ namespace hone::ir::testing {
 
 struct RandomProgramOptions {
   int max_stages = 4;
-  int max_extent = 9;      // Of a dimension.
-  bool predicates = true;  // Loops that do not divide a dimension, guarded by T.where.
-  bool integers = true;    // int32 programs beside float32 ones.
+  int max_extent = 9;          // Of a dimension.
+  bool predicates = true;      // Loops that do not divide a dimension, guarded by T.where.
+  bool integers = true;        // int32 programs beside float32 ones.
+  bool all_dtypes = false;     // float16, float64, int16 and int64 programs, too.
+  bool shifted_loops = false;  // Some loops do not start at 0.
 };
 
 // One function `main` of one to three inputs and one output. Each stage is one block in loops of its own, named as the

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <string>
 
+#include "common/arith/analyzer.h"
+#include "common/arith/iter_map.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
 #include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/primitive/iter_bindings.h"
+#include "common/schedule/rebind.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -21,6 +24,38 @@ using ir::BlockRealizeNode;
 using ir::Expr;
 using ir::ForNode;
 using ir::IterType;
+
+bool HasDivision(Expr e) {
+  bool found = false;
+  ir::PostOrderVisitExprs(e, [&](Expr sub) {
+    found = found || sub.kind() == ir::ExprKind::kFloorDiv || sub.kind() == ir::ExprKind::kFloorMod;
+  });
+  return found;
+}
+
+// Whether the block visits a point of its iters several times below `loop`, so that one init would serve several sums.
+// Each thread of a thread-bound loop may have a buffer of its own.
+bool RepeatsBelow(const ScheduleState& state, const BlockRealizeNode* realize, SrefId loop, const SrefList& loops) {
+  LoopDomains domains;
+  for (auto it = std::find(loops.begin(), loops.end(), loop); it != loops.end(); ++it) {
+    const ForNode* node = state.loop(*it);
+    if (ir::IsOne(node->extent) || node->thread_binding != nullptr) continue;
+    const bool used = std::any_of(realize->iter_values.begin(), realize->iter_values.end(),
+                                  [&](Expr e) { return ir::UsesVar(e, node->loop_var); });
+    if (!used) return true;
+    domains.push_back({node->loop_var, {node->min, node->extent}});
+  }
+  // Without division, an affine binding that uses all loops tells all points apart.
+  if (std::none_of(realize->iter_values.begin(), realize->iter_values.end(), HasDivision)) return false;
+  arith::Analyzer analyzer;
+  const auto values = absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size());
+  for (Expr predicate : {realize->predicate, ir::BoolImm(true)}) {
+    if (arith::DetectIterMap(values, domains, predicate, arith::IterMapLevel::kBijective, analyzer, false).ok) {
+      return false;
+    }
+  }
+  return true;
+}
 
 absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId scope_root, const SrefList& loops) {
   if (std::find(loops.begin(), loops.end(), loop) == loops.end()) {
@@ -41,7 +76,14 @@ absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId
                           {block, loop, higher});
     }
   }
+  if (RepeatsBelow(state, realize, loop, loops)) {
+    return state.Refuse("The block reduces over the same elements more than once under the loop", {block, loop});
+  }
   return absl::OkStatus();
+}
+
+bool UsesAny(Expr e, const absl::InlinedVector<ir::Var, 8>& vars) {
+  return ir::UsesVar(e, [&](ir::Var var) { return std::find(vars.begin(), vars.end(), var) != vars.end(); });
 }
 
 // The init with its spatial iters under the loops they need.
@@ -60,6 +102,7 @@ ir::Stmt InitNest(const ScheduleState& state, const BlockRealizeNode* realize, S
   }
   absl::InlinedVector<const ForNode*, 8> chosen;  // Innermost first.
   absl::InlinedVector<ir::Var, 8> discarded;
+  absl::InlinedVector<ir::Var, 8> dropped_units;  // Of extent 1: they stand at their only point.
   IterBindings loop_vars;
   for (size_t i = loops.size(); i-- > 0;) {
     const ForNode* node = state.loop(loops[i]);
@@ -68,6 +111,9 @@ ir::Stmt InitNest(const ScheduleState& state, const BlockRealizeNode* realize, S
       chosen.push_back(node);
       const std::string name = StrCat(node->loop_var.name(), "_init");
       loop_vars.Add(node->loop_var, ir::CopyVar(node->loop_var, ir::CopyString(name)));
+    } else if (ir::IsOne(node->extent)) {
+      dropped_units.push_back(node->loop_var);
+      loop_vars.Add(node->loop_var, node->min);
     } else {
       discarded.push_back(node->loop_var);
     }
@@ -80,8 +126,11 @@ ir::Stmt InitNest(const ScheduleState& state, const BlockRealizeNode* realize, S
                                         {}, {}, block->annotations);
   for (Expr& value : values) value = loop_vars.Apply(value);
   const Expr predicate = loop_vars.Apply(ConjunctsWhere(realize->predicate, [&](Expr e) {
-    return !ir::UsesVar(
-        e, [&](ir::Var var) { return std::find(discarded.begin(), discarded.end(), var) != discarded.end(); });
+    if (UsesAny(e, discarded)) return false;
+    // Of the dropped loops alone: true.
+    return !UsesAny(e, dropped_units) || ir::UsesVar(e, [&](ir::Var var) {
+      return std::find(dropped_units.begin(), dropped_units.end(), var) == dropped_units.end();
+    });
   }));
   ir::Stmt nest = ir::MakeBlockRealize(ir::MakeArray(values.data(), values.size()), predicate, init);
   for (const ForNode* node : chosen) {

@@ -14,6 +14,8 @@ namespace {
 
 // Primes beyond this are treated as a single leftover factor.
 constexpr int64_t kLargestTablePrime = 65536;
+// Factors of one tile; far beyond what a program of loops needs.
+constexpr int kMaxTiles = 1024;
 
 struct PrimePower {
   int64_t prime;
@@ -210,7 +212,7 @@ absl::StatusOr<ExprRvs> Schedule::SamplePerfectTile(LoopRv loop, int n, int max_
   const int64_t* extent = ExtentOf(state_, id);
   std::vector<int64_t> tile;
   if (extent == nullptr) {
-    if (n < 1) return absl::InvalidArgumentError(StrCat("n ", n, ": expected 1 or more"));
+    if (n < 1 || n > kMaxTiles) return absl::InvalidArgumentError(StrCat("n ", n, ": expected 1 to ", kMaxTiles));
     tile.assign(static_cast<size_t>(n), 1);
     tile[0] = -1;
   } else if (!decision.empty()) {
@@ -218,8 +220,12 @@ absl::StatusOr<ExprRvs> Schedule::SamplePerfectTile(LoopRv loop, int n, int max_
     tile.assign(decision.begin(), decision.end());
     RepairTile(*extent, tile);
   } else {
-    if (n < 1 || (n < 2 && max_innermost_factor != -1)) {
-      return absl::InvalidArgumentError(StrCat("n ", n, ": expected 2 or more"));
+    if (n < 1 || n > kMaxTiles || (n < 2 && max_innermost_factor != -1)) {
+      return absl::InvalidArgumentError(StrCat("n ", n, ": expected 2 to ", kMaxTiles));
+    }
+    if (max_innermost_factor < 1 && max_innermost_factor != -1) {
+      return absl::InvalidArgumentError(
+          StrCat("max_innermost_factor ", max_innermost_factor, ": expected -1 or a positive number"));
     }
     tile = schedule::SamplePerfectTile(random_, *extent, n, max_innermost_factor);
   }
@@ -235,7 +241,7 @@ absl::StatusOr<ExprRvs> Schedule::SamplePartitionedTile(LoopRv loop, int n, int 
   const PrimitiveScope scope(*this, kSamplePartitionedTileRow);
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(loop));
   const int64_t* extent = ExtentOf(state_, id);
-  if (n < 1 || partition_pos < 0 || partition_pos >= n || innerpart_factor < 1) {
+  if (n < 1 || n > kMaxTiles || partition_pos < 0 || partition_pos >= n || innerpart_factor < 1) {
     return absl::InvalidArgumentError(StrCat("n ", n, ", partition_pos ", partition_pos, ", innerpart_factor ",
                                              innerpart_factor, ": expected 0 <= partition_pos < n and a factor > 0"));
   }
