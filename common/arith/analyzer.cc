@@ -89,6 +89,9 @@ Expr Analyzer::CanonicalSimplify(Expr e) {
 
 Expr Analyzer::Simplify(Expr e, int steps) {
   if (!e) return e;
+  if (steps % 2 == 0) {
+    if (const Expr linear = RewriteSimplifier::CanonicalLinear(*this, e)) return linear;
+  }
   Expr out = CanonicalSimplify(e);
   for (int i = 0; i < steps; ++i) {
     if (IsConst(out) || out.kind() == ExprKind::kVar) return out;

@@ -45,6 +45,7 @@ Expr CanonicalSimplifier::Visit(Expr e) {
       break;
   }
   if (e.dtype().is_index() && IsArithmeticKind(e.kind())) {
+    if (const Expr linear = CanonicalLinear(analyzer_, e)) return linear;
     const Expr out = Normalize(ToSum(e));
     return Same(out, e) ? e : out;
   }

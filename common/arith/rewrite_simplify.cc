@@ -169,6 +169,7 @@ Expr RewriteSimplifier::Again(Expr e) {
 }
 
 Expr RewriteSimplifier::VisitBinary(const ir::BinaryNode* node) {
+  if (node->kind == ExprKind::kAdd && IsSimpleLinear(analyzer_, node)) return node;
   const Expr a = Visit(node->a);
   const Expr b = Visit(node->b);
   const bool same = a == node->a && b == node->b;

@@ -19,6 +19,13 @@ class RewriteSimplifier {
   // The simplified form of `e`, not null; `e` itself when nothing changed.
   virtual ir::Expr Visit(ir::Expr e);
 
+  // Sums of products of variables with positive literals, the bulk of all index expressions, go a short way, in one
+  // pass (linear_simplify.cc). CanonicalLinear gives their canonical form, which is also what canonical, rewrite and
+  // canonical simplification give together: rewriting does nothing to them that the last step would not undo. Null for
+  // any other form. IsSimpleLinear: no rule rewrites `e` and it is canonical.
+  static ir::Expr CanonicalLinear(const Analyzer& analyzer, ir::Expr e);
+  static bool IsSimpleLinear(const Analyzer& analyzer, ir::Expr e);
+
  protected:
   // Children through Visit(), then the rules of the node.
   ir::Expr VisitNode(ir::Expr e);

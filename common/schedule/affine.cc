@@ -58,7 +58,7 @@ bool HasAffineBinding(const ScheduleState& state, SrefId block, SrefId high_excl
 }
 
 absl::Status CheckPartialAffineBinding(const ScheduleState& state, SrefId block, SrefId high_exclusive) {
-  if (state.at(block).affine_binding || HasAffineBinding(state, block, high_exclusive)) return absl::OkStatus();
+  if (state.affine_binding(block) || HasAffineBinding(state, block, high_exclusive)) return absl::OkStatus();
   return state.Refuse("The bindings of the block are no affine map of the loops", {block});
 }
 

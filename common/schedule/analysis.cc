@@ -24,7 +24,7 @@ SrefId ScopeRootOf(const ScheduleState& state, SrefId id) {
 absl::StatusOr<SrefId> RequireScopeRoot(const ScheduleState& state, SrefId id, bool require_stage_pipeline) {
   const SrefId root = ScopeRootOf(state, id);
   if (root == kNoSref) return state.Refuse("The primitive does not operate on the root block", {id});
-  if (require_stage_pipeline && !state.at(root).stage_pipeline) {
+  if (require_stage_pipeline && !state.stage_pipeline(root)) {
     return state.Refuse(
         "The scope is required to be a stage pipeline: each child block reads only what its producers "
         "cover, and none overwrites what another has read",
@@ -172,7 +172,7 @@ int CompleteBlockError(const ScheduleState& state, SrefId id, SrefId scope_root)
 int ReductionBlockError(const ScheduleState& state, SrefId id, SrefId scope_root) {
   const BlockNode* block = state.block(id);
   if (!block->init) return 1;
-  if (!state.at(id).affine_binding) return 2;
+  if (!state.affine_binding(id)) return 2;
   for (ir::IterVar iter : block->iter_vars) {
     if (iter->iter_type != IterType::kSpatial && iter->iter_type != IterType::kReduce) return 3;
   }

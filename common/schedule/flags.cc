@@ -15,6 +15,7 @@ void ScheduleState::RecomputeScope(SrefId block) {
 }
 
 void ScheduleState::RecomputeFlags(SrefId block) {
+  if (unsettled_ == block) unsettled_ = kNoSref;
   RecomputeScope(block);
   const bool is_root = nodes_[block].parent == kNoSref;
   nodes_[block].affine_binding = is_root ? nodes_[block].realize->iter_values.empty() : HasAffineBinding(*this, block);

@@ -22,7 +22,7 @@ struct Sref {
   SrefId first_child = kNoSref;  // Children in program order.
   SrefId next_sibling = kNoSref;
   int32_t seq_index = -1;  // Position in the directly enclosing sequence, or -1.
-  // Cached facts of a block, see ScheduleState.
+  // Cached facts of a block; read them through ScheduleState, which may have put off computing them.
   bool affine_binding = false;
   bool region_cover = false;
   bool stage_pipeline = false;

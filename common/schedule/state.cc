@@ -47,6 +47,7 @@ ScheduleState::ScheduleState(const ScheduleState& other)
     : arena_(std::make_shared<ir::Arena>()),
       original_(other.original_),
       functions_(other.functions_),
+      unsettled_(other.unsettled_),
       enable_check_(other.enable_check_),
       module_(other.module_) {
   arena_->KeepAlive(other.arena_);
@@ -129,6 +130,7 @@ SrefId ScheduleState::Find(const StmtNode* stmt) const {
 }
 
 void ScheduleState::SetFlags(SrefId block, bool affine, bool cover, bool pipeline) {
+  Settle();
   nodes_[block].affine_binding = affine;
   nodes_[block].region_cover = cover;
   nodes_[block].stage_pipeline = pipeline;
@@ -303,6 +305,7 @@ void ScheduleState::Reindex(SrefId parent) {
 }
 
 SrefId ScheduleState::Replace(SrefId id, Stmt stmt, absl::Span<const BlockReuse> reuse) {
+  Settle();
   HONE_CHECK(nodes_[id].alive()) << "replacing an expired node";
   const StmtNode* container = Container(id);
   if (stmt.get() == container) return id;
@@ -336,6 +339,7 @@ void ScheduleState::ReplaceBlock(SrefId id, const BlockNode* block, absl::Span<c
 }
 
 void ScheduleState::Remove(SrefId id, SrefId keep) {
+  Settle();
   const SrefId parent = nodes_[id].parent;
   HONE_CHECK(parent != kNoSref) << "removing a root block";
   CopyAncestors(parent, nodes_[id].seq_index, Container(id), Stmt());
@@ -353,6 +357,7 @@ void ScheduleState::Remove(SrefId id, SrefId keep) {
 }
 
 void ScheduleState::ReplaceShallow(SrefId id, const StmtNode* stmt) {
+  Settle();
   const StmtNode* container = Container(id);
   Sref& node = nodes_[id];
   if (node.stmt == stmt) return;
@@ -369,6 +374,7 @@ void ScheduleState::ReplaceShallow(SrefId id, const StmtNode* stmt) {
 }
 
 void ScheduleState::ReplaceRealize(SrefId id, const BlockRealizeNode* realize) {
+  Settle();
   const StmtNode* container = Container(id);
   HONE_CHECK(realize->block == nodes_[id].stmt) << "ReplaceRealize changes bindings only";
   nodes_[id].realize = realize;

@@ -72,12 +72,38 @@ class ScheduleState {
 
   // ---- facts
   const BlockScope& ScopeOf(SrefId block) const;
-  void SetAffineBinding(SrefId block, bool value) { nodes_[block].affine_binding = value; }
-  void SetRegionCover(SrefId block, bool value) { nodes_[block].region_cover = value; }
-  void SetStagePipeline(SrefId block, bool value) { nodes_[block].stage_pipeline = value; }
+  void SetAffineBinding(SrefId block, bool value) {
+    Settle();
+    nodes_[block].affine_binding = value;
+  }
+  void SetRegionCover(SrefId block, bool value) {
+    Settle();
+    nodes_[block].region_cover = value;
+  }
+  void SetStagePipeline(SrefId block, bool value) {
+    Settle();
+    nodes_[block].stage_pipeline = value;
+  }
   void SetFlags(SrefId block, bool affine, bool cover, bool pipeline);
+  bool affine_binding(SrefId block) const {
+    Settle();
+    return nodes_[block].affine_binding;
+  }
+  bool region_cover(SrefId block) const {
+    Settle();
+    return nodes_[block].region_cover;
+  }
+  bool stage_pipeline(SrefId block) const {
+    Settle();
+    return nodes_[block].stage_pipeline;
+  }
   // Recomputes the flags of `block` and of everything below it from the program.
   void RecomputeFlags(SrefId block);
+  // The same, done only when somebody asks for a flag or changes the program: what ends a schedule often needs none.
+  void RecomputeFlagsLater(SrefId block) {
+    Settle();
+    unsettled_ = block;
+  }
   // The same for everything below `block`, and its stage_pipeline.
   void RecomputeScope(SrefId block);
 
@@ -125,6 +151,12 @@ class ScheduleState {
   };
 
   ScheduleState() = default;
+  // Does what RecomputeFlagsLater put off.
+  void Settle() const {
+    if (unsettled_ != kNoSref) [[unlikely]] {
+      const_cast<ScheduleState*>(this)->RecomputeFlags(unsettled_);
+    }
+  }
   const ir::StmtNode* Container(SrefId id) const;
   void CopyAncestors(SrefId parent, int hint, const ir::StmtNode* container, ir::Stmt replacement);
   SrefId Before(SrefId id) const;
@@ -137,6 +169,7 @@ class ScheduleState {
   std::vector<Function> functions_;
   mutable std::vector<Sref> nodes_;
   SrefId detached_ = kNoSref;
+  SrefId unsettled_ = kNoSref;  // The block whose flags, and those below it, are to be computed.
   bool enable_check_ = true;
   mutable Refusal refusal_;
   mutable const ir::IRModuleNode* module_ = nullptr;  // Null when it must be rebuilt.

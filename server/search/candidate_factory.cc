@@ -43,6 +43,10 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   return out;
 }
 
+std::shared_ptr<const Individual> CandidateFactory::MakeByFullPath(const Trace& trace) const {
+  return Make(trace, /*seed=*/1, /*resample=*/false);
+}
+
 absl::StatusOr<Trace> CandidateFactory::FinalTrace(const Trace& trace) const {
   Schedule sch = start_.CopyWithSeed(1);  // Every sampling instruction has its decision: nothing is drawn.
   HONE_RETURN_IF_ERROR(trace.ApplyTo(sch, /*remove_postproc=*/true));

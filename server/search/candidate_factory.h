@@ -39,6 +39,10 @@ class CandidateFactory {
   std::shared_ptr<const Individual> Make(const schedule::Trace& trace, int64_t seed, bool resample,
                                          Rejection* why = nullptr) const;
 
+  // The same for a trace that has all its decisions, by nothing but full replay and the generic passes: the oracle of
+  // tests and benchmarks.
+  std::shared_ptr<const Individual> MakeByFullPath(const schedule::Trace& trace) const;
+
   // The whole trace of a candidate, as builders replay it and records keep it: `trace` with its decisions, then what
   // the postprocs did. An error when `trace` gives no candidate.
   absl::StatusOr<schedule::Trace> FinalTrace(const schedule::Trace& trace) const;

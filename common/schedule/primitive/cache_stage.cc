@@ -58,7 +58,7 @@ absl::StatusOr<SrefId> OnlyWriter(const ScheduleState& state, SrefId scope, Buff
 
 absl::Status CheckReadersCovered(const ScheduleState& state, SrefId scope, Buffer buffer) {
   for (SrefId block : ChildBlocks(state, scope)) {
-    if (state.at(block).region_cover || !MentionsBuffer(state.block(block)->reads, buffer)) continue;
+    if (state.region_cover(block) || !MentionsBuffer(state.block(block)->reads, buffer)) continue;
     return state.Refuse("A block that reads the buffer is not covered by what its producers write", {block});
   }
   return absl::OkStatus();

@@ -175,7 +175,7 @@ absl::StatusOr<SrefId> DecomposeReduction(ScheduleState& state, SrefId block, Sr
   state.ReplaceBlock(block, UpdateBlock(state.block(block)));
   SrefId init_block = state.Replace(loop, ir::MakeSeq({init, state.loop(loop)}));
   while (state.block(init_block) == nullptr) init_block = state.at(init_block).first_child;
-  state.RecomputeFlags(scope_root);
+  state.RecomputeFlagsLater(scope_root);
   return init_block;
 }
 

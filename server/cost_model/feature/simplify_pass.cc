@@ -21,11 +21,29 @@ class ReciprocalMutator final : public ExprMutator {
   }
 };
 
+// Sums and products of integer variables and literals: nothing in them divides floats.
+bool IsPlainIndex(Expr e) {
+  switch (e.kind()) {
+    case ExprKind::kIntImm:
+    case ExprKind::kVar:
+      return true;
+    case ExprKind::kAdd:
+    case ExprKind::kSub:
+    case ExprKind::kMul:
+    case ExprKind::kFloorDiv:
+    case ExprKind::kFloorMod:
+      return IsPlainIndex(e.as<BinaryNode>()->a) && IsPlainIndex(e.as<BinaryNode>()->b);
+    default:
+      return false;
+  }
+}
+
 class Pass final : public StmtExprMutator {
  public:
   Expr MutateExpr(Expr e) override {
     if (!e) return e;
-    return ReciprocalMutator().MutateExpr(analyzer_.Simplify(e));
+    const Expr simple = analyzer_.Simplify(e);
+    return IsPlainIndex(simple) ? simple : ReciprocalMutator().MutateExpr(simple);
   }
 
  private:
@@ -34,6 +52,18 @@ class Pass final : public StmtExprMutator {
   Stmt Mutate(const ForNode* loop) override {
     analyzer_.Bind(loop->loop_var, Range{loop->min, loop->extent});
     return StmtExprMutator::Mutate(loop);
+  }
+
+  // Regions are left as they are: nobody reads them any more.
+  Stmt Mutate(const BlockNode* block) override {
+    if (!block->match_buffers.empty()) return StmtExprMutator::Mutate(block);
+    const Stmt init = MutateStmt(block->init);
+    const Stmt body = MutateStmt(block->body);
+    if (init == block->init && body == block->body) return block;
+    auto* copy = CopyNode(block);
+    copy->init = init;
+    copy->body = body;
+    return copy;
   }
 
   Stmt Mutate(const IfThenElseNode* node) override {

@@ -1,0 +1,267 @@
+// How fast a search makes candidates, and how long one round of it takes.
+//
+//   candidates/s   distinct candidates a second of one core: a parent from a pool is mutated, the trace replayed, the
+//                  postprocs applied, the result hashed and its features extracted, as the evolutionary search does
+//                  it. Only candidates whose module was not seen before count; the time of all others counts too. CPU
+//                  seconds of one thread. One candidate in 100 is made again by the full path (uncached replay, the
+//                  generic lowering passes, symbolic features): verdict, hash and every feature must be equal. That
+//                  time does not count.
+//   round          seconds (wall) of one round of the default evolutionary search with a trained model: 512 in the
+//                  population, 4 generations, 64 picks, on --threads threads.
+//
+// usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "common/intrin/intrin.h"
+#include "common/schedule/schedule.h"
+#include "common/script/printer.h"
+#include "common/support/check.h"
+#include "common/support/random.h"
+#include "common/support/strings.h"
+#include "common/target/target.h"
+#include "common/workload/standard.h"
+#include "nlohmann/json.hpp"
+#include "server/search/candidate_factory.h"
+#include "server/search/evolution.h"
+#include "server/search/search_service.h"
+
+namespace hone {
+namespace {
+
+constexpr char kCpu[] = "llvm -mcpu=znver4 -num-cores=2";
+constexpr char kGpu[] = "nvidia/nvidia-a100";
+// Compute capability 7.0 has the plain rules.
+constexpr char kGpuPlain[] = "nvidia/nvidia-v100";
+
+struct Case {
+  const char* title;
+  const char* workload;
+  int index;
+  const char* target;
+  bool half;
+  double peer;  // Candidates a second and core of the peer on this kind of machine.
+  double bar;
+};
+constexpr Case kCases[] = {
+    {"512 matmul, llvm", "GMM", 2, kCpu, false, 162, 16000},
+    {"512 matmul, cuda", "GMM", 2, kGpuPlain, false, 82, 8000},
+    {"14x14x256 conv2d, llvm", "C2D", 2, kCpu, false, 41, 4500},
+    {"14x14x256 conv2d, cuda", "C2D", 2, kGpuPlain, false, 23, 2500},
+    {"fp16 512 matmul, tensor cores", "GMM", 2, kGpu, true, 16, 1600},
+};
+
+double CpuSeconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+double WallSeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+ir::IRModule WorkloadOf(const Case& c) {
+  workload::StandardOptions options;
+  if (c.half) options.in_dtype = ir::DataType::Float(16);
+  options.for_gpu = c.target != kCpu;
+  auto module = workload::Standard(c.workload, c.index, options);
+  HONE_CHECK(module.ok()) << module.status().ToString();
+  return *std::move(module);
+}
+
+Target TargetOf(const char* text) {
+  auto target = Target::Parse(text);
+  HONE_CHECK(target.ok()) << target.status().ToString();
+  return *std::move(target);
+}
+
+// What a search of one workload works on.
+struct Space {
+  PostOrderApply generator;
+  std::vector<schedule::Trace> spaces;
+  std::unique_ptr<CandidateFactory> factory;
+
+  explicit Space(const Case& c) {
+    const ir::IRModule module = WorkloadOf(c);
+    const Target target = TargetOf(c.target);
+    HONE_CHECK(generator.Initialize(SpaceContext{target, FindTensorIntrin}, module).ok());
+    auto schedules = generator.Generate(module, 1);
+    HONE_CHECK(schedules.ok()) << schedules.status().ToString();
+    for (const auto& sch : *schedules) spaces.push_back(sch.trace().Simplified(/*remove_postproc=*/true));
+    schedule::ScheduleOptions options;
+    options.seed = 1;
+    options.intrinsics = FindTensorIntrin;
+    auto start = schedule::Schedule::Create(module, options);
+    HONE_CHECK(start.ok());
+    factory = std::make_unique<CandidateFactory>(*std::move(start), target, generator, /*with_features=*/true);
+  }
+};
+
+struct Speed {
+  int distinct = 0;
+  int rejected[4] = {};
+  int unchanged = 0;  // The mutator had nothing to change.
+  int duplicates = 0;
+  int checked = 0;
+  int differing = 0;
+  double seconds = 0;
+  double per_second() const { return distinct / seconds; }
+};
+
+bool SameAsFullPath(const CandidateFactory& factory, const schedule::Trace& trace, const Individual* fast) {
+  const auto full = factory.MakeByFullPath(trace);
+  if ((full == nullptr) != (fast == nullptr)) return false;
+  return full == nullptr ||
+         (full->hash == fast->hash && full->features.rows == fast->features.rows &&
+          full->features.columns == fast->features.columns && full->features.values == fast->features.values);
+}
+
+Speed MeasureCandidates(const Space& space, double seconds) {
+  CounterRandom random({2026});
+  std::vector<std::shared_ptr<const Individual>> pool;
+  absl::flat_hash_set<uint64_t> seen;
+  for (int i = 0; i < 4000 && pool.size() < 256; ++i) {
+    auto one = space.factory->Make(space.spaces[random.Below(space.spaces.size())],
+                                   static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/true);
+    if (one != nullptr && seen.insert(one->hash).second) pool.push_back(std::move(one));
+  }
+  HONE_CHECK(!pool.empty()) << "no fresh candidate";
+  std::vector<double> weights;
+  for (const auto& m : space.generator.mutators()) weights.push_back(m.probability);
+  const WeightedSampler mutators(weights);
+  Speed out;
+  for (uint64_t n = 0; out.seconds < seconds; ++n) {
+    const double start = CpuSeconds();
+    const size_t parent = random.Below(pool.size());
+    const auto& mutator = space.generator.mutators()[mutators.Draw(random)].mutator;
+    const auto changed = mutator->Apply(pool[parent]->trace, random);
+    Rejection why = Rejection::kNone;
+    std::shared_ptr<const Individual> child;
+    if (changed.has_value()) {
+      child = space.factory->Make(*changed, static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/false, &why);
+    }
+    out.seconds += CpuSeconds() - start;
+    if (!changed.has_value()) {
+      ++out.unchanged;
+      continue;
+    }
+    if (n % 100 == 0) {
+      ++out.checked;
+      out.differing += !SameAsFullPath(*space.factory, *changed, child.get());
+    }
+    if (child == nullptr) {
+      ++out.rejected[static_cast<int>(why)];
+    } else if (!seen.insert(child->hash).second) {
+      ++out.duplicates;
+    } else {
+      ++out.distinct;
+      pool[random.Below(pool.size())] = std::move(child);
+    }
+  }
+  return out;
+}
+
+// Seconds of each round after the model was trained.
+std::vector<double> MeasureRounds(int threads) {
+  const Case& c = kCases[0];
+  SearchTaskSpec spec;
+  spec.task_name = "matmul";
+  spec.workload_script = script::PrintModule(WorkloadOf(c));
+  spec.target_json = TargetOf(c.target).ToJson();
+  spec.max_trials = 100000;
+  spec.num_threads = threads;
+  auto session = OpenSearchSession(spec);
+  HONE_CHECK(session.ok()) << session.status().ToString();
+  std::vector<std::vector<SearchResult>> results;
+  std::vector<double> out;
+  for (int round = 0; round < 7; ++round) {
+    const double start = WallSeconds();
+    auto next = (*session)->NextRound(round, results);
+    const double wall = WallSeconds() - start;
+    HONE_CHECK(next.ok()) << next.status().ToString();
+    // Two rounds' results are known in round 3, the first that the model guides.
+    if (round >= 3) {
+      std::printf("  round %d: %.3f s search, %.3f s training\n", round, next->search_secs, next->model_secs);
+      out.push_back(wall - next->model_secs);
+    }
+    results.emplace_back();
+    for (const SearchCandidate& candidate : next->candidates) {
+      uint64_t h = 1469598103934665603u;
+      for (unsigned char byte : candidate.decisions_json) h = (h ^ byte) * 1099511628211u;
+      SearchResult result;
+      result.median_secs = 1e-6 * static_cast<double>(1000 + h % 1000);
+      results.back().push_back(result);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+int Run(int argc, char** argv) {
+  double seconds = 3;
+  int threads = 2;
+  std::string only;
+  std::string json_path;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg.starts_with("--seconds=")) {
+      seconds = std::atof(arg.c_str() + 10);
+    } else if (arg.starts_with("--threads=")) {
+      threads = std::atoi(arg.c_str() + 10);
+    } else if (arg.starts_with("--case=")) {
+      only = arg.substr(7);
+    } else if (arg.starts_with("--json=")) {
+      json_path = arg.substr(7);
+    } else {
+      std::fprintf(stderr, "usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE]\n");
+      return 2;
+    }
+  }
+  nlohmann::json json;
+  bool all_equal = true;
+  std::printf("%-31s %12s %7s %6s %6s  %8s %9s %9s %8s %9s\n", "distinct candidates", "/s and core", "bar", "peer",
+              "times", "rejected", "duplicate", "unchanged", "checked", "differing");
+  for (const Case& c : kCases) {
+    if (!only.empty() && std::string_view(c.title).find(only) == std::string_view::npos) continue;
+    const Space space(c);
+    const Speed s = MeasureCandidates(space, seconds);
+    all_equal = all_equal && s.differing == 0;
+    std::printf("%-31s %12.0f %7.0f %6.0f %5.0fx  %8d %9d %9d %8d %9d\n", c.title, s.per_second(), c.bar, c.peer,
+                s.per_second() / c.peer, s.rejected[1] + s.rejected[2] + s.rejected[3], s.duplicates, s.unchanged,
+                s.checked, s.differing);
+    std::fflush(stdout);
+    json["candidates"].push_back({{"case", c.title},
+                                  {"per_second_and_core", s.per_second()},
+                                  {"bar", c.bar},
+                                  {"peer", c.peer},
+                                  {"distinct", s.distinct},
+                                  {"rejected_by_schedule", s.rejected[1]},
+                                  {"rejected_by_postproc", s.rejected[2]},
+                                  {"rejected_by_features", s.rejected[3]},
+                                  {"duplicates", s.duplicates},
+                                  {"checked", s.checked},
+                                  {"differing", s.differing}});
+  }
+  if (only.empty() || only == "round") {
+    const std::vector<double> rounds = MeasureRounds(threads);
+    std::printf(
+        "one round of the default search, 512 matmul, llvm, %d threads: median %.3f s, worst %.3f s (bar 1 s)\n",
+        threads, rounds[rounds.size() / 2], rounds.back());
+    json["round"] = {{"threads", threads}, {"seconds", rounds}};
+  }
+  if (!json_path.empty()) std::ofstream(json_path) << json.dump(2) << "\n";
+  return all_equal ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace hone
+
+int main(int argc, char** argv) { return hone::Run(argc, argv); }
