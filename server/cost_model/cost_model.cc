@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "common/support/strings.h"
+#include "server/cost_model/mlp_model.h"
 #include "server/cost_model/random_model.h"
 #include "server/cost_model/xgb_model.h"
 
@@ -62,7 +63,8 @@ absl::StatusOr<std::unique_ptr<CostModel>> MakeCostModel(std::string_view kind, 
   if (kind == "none") return std::unique_ptr<CostModel>();
   if (kind == "random") return std::unique_ptr<CostModel>(std::make_unique<RandomModel>(seed));
   if (kind == "xgb") return std::unique_ptr<CostModel>(std::make_unique<XgbModel>(XgbConfig{}, seed));
-  return absl::InvalidArgumentError(StrCat("cost model \"", kind, "\", expected one of xgb, random, none"));
+  if (kind == "mlp") return std::unique_ptr<CostModel>(std::make_unique<MlpModel>(MlpConfig{}, seed));
+  return absl::InvalidArgumentError(StrCat("cost model \"", kind, "\", expected one of xgb, mlp, random, none"));
 }
 
 }  // namespace hone

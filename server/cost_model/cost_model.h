@@ -39,6 +39,8 @@ class CostModel {
   virtual std::vector<double> Predict(absl::Span<const FeatureMatrix> candidates, uint64_t draw) = 0;
   // True when Predict reads features; otherwise callers need not extract them.
   virtual bool NeedsFeatures() const = 0;
+  // True when rows also carry the eight columns of the task's workload embedding (see embedding_model.h).
+  virtual bool NeedsWorkloadEmbedding() const { return false; }
   virtual absl::Status Save(const std::string& path) const = 0;
   virtual absl::Status Load(const std::string& path) = 0;
   // One line for the job's log: samples, rounds trained, training error.
