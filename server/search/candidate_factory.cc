@@ -48,10 +48,15 @@ std::shared_ptr<const Individual> CandidateFactory::MakeByFullPath(const Trace& 
 }
 
 absl::StatusOr<Trace> CandidateFactory::FinalTrace(const Trace& trace) const {
+  HONE_ASSIGN_OR_RETURN(const Schedule sch, FinalSchedule(trace));
+  return sch.trace();
+}
+
+absl::StatusOr<Schedule> CandidateFactory::FinalSchedule(const Trace& trace) const {
   Schedule sch = start_.CopyWithSeed(1);  // Every sampling instruction has its decision: nothing is drawn.
   HONE_RETURN_IF_ERROR(trace.ApplyTo(sch, /*remove_postproc=*/true));
   const PostprocOutcome outcome = ApplyPostprocs(space_.postprocs(), sch);
-  if (outcome.passed()) return sch.trace();
+  if (outcome.passed()) return sch;
   const std::string_view name = space_.postprocs()[outcome.failed]->name();
   return absl::FailedPreconditionError(StrCat("postproc ", name, " refused a candidate that it had accepted"));
 }

@@ -46,6 +46,8 @@ class CandidateFactory {
   // The whole trace of a candidate, as builders replay it and records keep it: `trace` with its decisions, then what
   // the postprocs did. An error when `trace` gives no candidate.
   absl::StatusOr<schedule::Trace> FinalTrace(const schedule::Trace& trace) const;
+  // The schedule with that trace.
+  absl::StatusOr<schedule::Schedule> FinalSchedule(const schedule::Trace& trace) const;
 
  private:
   const schedule::Schedule start_;

@@ -19,13 +19,18 @@ enum Stream : uint64_t { kFresh = 1, kEvolve = 2, kPick = 3, kScore = 4 };
 int64_t ScheduleSeed(CounterRandom& random) { return static_cast<int64_t>(1 + random.Below(2147483646)); }
 
 std::vector<double> Score(const RoundInput& input, const std::vector<IndividualPtr>& population, int generation) {
-  std::vector<FeatureMatrix> features;
-  features.reserve(population.size());
-  for (const IndividualPtr& one : population) features.push_back(one->features);
   const uint64_t draw = CounterRandom({input.seed, input.task, static_cast<uint64_t>(input.round), kScore,
                                        static_cast<uint64_t>(generation)})
                             .Next();
-  std::vector<double> scores = input.cost_model->Predict(features, draw);
+  std::vector<double> scores;
+  if (input.score != nullptr) {
+    scores = input.score(population, draw);
+  } else {
+    std::vector<FeatureMatrix> features;
+    features.reserve(population.size());
+    for (const IndividualPtr& one : population) features.push_back(one->features);
+    scores = input.cost_model->Predict(features, draw);
+  }
   for (double& s : scores) s = std::max(s, 0.0);
   return scores;
 }

@@ -8,6 +8,8 @@
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/target/target.h"
+#include "server/cost_model/embedding_model.h"
+#include "server/cost_model/feature/workload_embedding.h"
 #include "server/search/search_service.h"
 #include "server/search/strategy.h"
 
@@ -53,6 +55,10 @@ class Session final : public SearchSession {
     if (session->strategy_->NeedsCostModel() && session->cost_model_ == nullptr) {
       return absl::InvalidArgumentError(StrCat("strategy ", spec.strategy, " needs a cost model, got none"));
     }
+    if (session->cost_model_ != nullptr && session->cost_model_->NeedsWorkloadEmbedding()) {
+      session->plain_model_ = std::move(session->cost_model_);
+      session->cost_model_ = std::make_unique<EmbeddingModel>(*session->plain_model_, WorkloadEmbedding(workload));
+    }
     HONE_RETURN_IF_ERROR(session->MakeSpaces(std::move(workload), target));
     return std::unique_ptr<SearchSession>(std::move(session));
   }
@@ -84,12 +90,19 @@ class Session final : public SearchSession {
     input.num_threads = std::max(spec_.num_threads, 1);
     input.measured = &measured_;
     input.proposed = &proposed_;
+    input.generator = &generator_;
+    input.workload = &workload_;
     RoundOutput found;
     if (input.num_candidates > 0) {
       HONE_ASSIGN_OR_RETURN(found, strategy_->Propose(input));
     }
     for (size_t i = 0; i < found.picks.size(); ++i) {
-      HONE_ASSIGN_OR_RETURN(const Trace whole, factory_->FinalTrace(found.picks[i]->trace));
+      Trace whole;
+      if (!found.whole_traces.empty()) {
+        whole = found.whole_traces[i];
+      } else {
+        HONE_ASSIGN_OR_RETURN(whole, factory_->FinalTrace(found.picks[i]->trace));
+      }
       HONE_ASSIGN_OR_RETURN(const Digest skeleton, SkeletonId(whole));
       out.candidates.push_back({skeleton, schedule::DecisionsToJson(whole), found.scores[i]});
       proposed_.insert(found.picks[i]->hash);
@@ -122,6 +135,7 @@ class Session final : public SearchSession {
     options.intrinsics = context.intrinsics;
     HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
     factory_ = std::make_unique<CandidateFactory>(std::move(start), target, generator_, features);
+    workload_ = std::move(workload);
     return absl::OkStatus();
   }
 
@@ -170,8 +184,10 @@ class Session final : public SearchSession {
 
   SearchTaskSpec spec_;
   std::unique_ptr<Strategy> strategy_;
+  std::unique_ptr<CostModel> plain_model_;  // What cost_model_ wraps, if it wraps one.
   std::unique_ptr<CostModel> cost_model_;
   PostOrderApply generator_;
+  ir::IRModule workload_;
   std::unique_ptr<CandidateFactory> factory_;
   std::vector<Trace> spaces_;
   std::vector<std::pair<Digest, std::string>> skeletons_;

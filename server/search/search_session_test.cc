@@ -108,6 +108,73 @@ TEST(SearchSessionTest, SkeletonsJoinWithDecisionsToTraces) {
   }
 }
 
+TEST(SearchSessionTest, MlpLearnsWithoutLosingDeterminism) {
+  SearchTaskSpec spec = Spec();
+  spec.cost_model = "mlp";
+  spec.max_trials = 32;
+  const std::vector<std::string> one = RunAll(spec);
+  EXPECT_FALSE(one.empty());
+  spec.num_threads = 4;
+  EXPECT_EQ(RunAll(spec), one);
+}
+
+TEST(SearchSessionTest, ReplayFuncDrawsDistinctCandidatesByTheSeed) {
+  SearchTaskSpec spec = Spec();
+  spec.strategy = "replay-func";
+  spec.strategy_params_json = "{}";
+  spec.cost_model = "none";
+  spec.max_trials = 12;
+  std::vector<std::string> one = RunAll(spec);
+  spec.num_threads = 4;
+  EXPECT_EQ(RunAll(spec), one);
+  EXPECT_GE(one.size(), 10u);
+  std::sort(one.begin(), one.end());
+  EXPECT_EQ(std::adjacent_find(one.begin(), one.end()), one.end());
+}
+
+TEST(SearchSessionTest, GivenTracesAreProposedOnceAsTheyAre) {
+  auto drawn = OpenSearchSession(Spec());
+  ASSERT_OK(drawn);
+  auto round = (*drawn)->NextRound(0, {});
+  ASSERT_OK(round);
+  const auto skeletons = (*drawn)->Skeletons();
+  std::string traces;
+  std::vector<std::string> expected;
+  for (size_t i = 0; i < 3; ++i) {
+    const SearchCandidate& candidate = round->candidates[i];
+    for (const auto& [id, json] : skeletons) {
+      if (id == candidate.skeleton_id) expected.push_back(JoinTraceJson(json, candidate.decisions_json));
+    }
+    std::string quoted;
+    for (char c : expected.back()) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    StrAppend(&traces, traces.empty() ? "" : ",", "\"", quoted, "\"");
+  }
+  SearchTaskSpec spec = Spec();
+  spec.strategy = "given-traces";
+  spec.strategy_params_json = StrCat("{\"traces\": [", traces, "]}");
+  spec.cost_model = "none";
+  auto session = OpenSearchSession(spec);
+  ASSERT_OK(session);
+  auto given = (*session)->NextRound(0, {});
+  ASSERT_OK(given);
+  ASSERT_EQ(given->candidates.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    for (const auto& [id, json] : (*session)->Skeletons()) {
+      if (id != given->candidates[i].skeleton_id) continue;
+      EXPECT_EQ(JoinTraceJson(json, given->candidates[i].decisions_json), expected[i]);
+    }
+  }
+  std::vector<std::vector<SearchResult>> results = {{{}, {}, {}}};
+  auto after = (*session)->NextRound(1, results);
+  ASSERT_OK(after);
+  EXPECT_TRUE(after->candidates.empty());
+  spec.strategy_params_json = "{}";
+  EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "traces");
+}
+
 TEST(SearchSessionTest, BadInputIsRefusedWithItsReason) {
   SearchTaskSpec spec = Spec();
   spec.workload_script = "@T.prim_func\ndef main(:\n    pass\n";

@@ -2,9 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/schedule/trace_json.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "server/search/evolutionary.h"
+#include "server/search/given_traces.h"
+#include "server/search/replay_func.h"
 #include "server/search/replay_trace.h"
 
 namespace hone {
@@ -27,6 +30,21 @@ class Params {
     }
     value = it->get<T>();
     object_.erase(it);
+  }
+  // Whole traces as JSON texts.
+  absl::StatusOr<std::vector<schedule::Trace>> TakeTraces() {
+    const absl::Status bad =
+        absl::InvalidArgumentError("strategy parameter traces, expected a list of trace JSON texts with at least one");
+    auto it = object_.find("traces");
+    if (it == object_.end() || !it->is_array() || it->empty()) return bad;
+    std::vector<schedule::Trace> out;
+    for (const Json& text : *it) {
+      if (!text.is_string()) return bad;
+      HONE_ASSIGN_OR_RETURN(schedule::Trace trace, schedule::TraceFromJson(text.get<std::string>()));
+      out.push_back(std::move(trace));
+    }
+    object_.erase(it);
+    return out;
   }
   absl::Status Finish() {
     HONE_RETURN_IF_ERROR(status_);
@@ -63,8 +81,16 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view kind, st
     int max_fail_count = 100;
     params.Take("max_fail_count", max_fail_count, 1, 100000);
     strategy = std::make_unique<ReplayTraceStrategy>(max_fail_count);
+  } else if (kind == "replay-func") {
+    int max_fail_count = 1000;
+    params.Take("max_fail_count", max_fail_count, 1, 100000);
+    strategy = std::make_unique<ReplayFuncStrategy>(max_fail_count);
+  } else if (kind == "given-traces") {
+    HONE_ASSIGN_OR_RETURN(std::vector<schedule::Trace> traces, params.TakeTraces());
+    strategy = std::make_unique<GivenTracesStrategy>(std::move(traces));
   } else {
-    return absl::InvalidArgumentError(StrCat("search strategy \"", kind, "\", expected evolutionary or replay-trace"));
+    return absl::InvalidArgumentError(
+        StrCat("search strategy \"", kind, "\", expected evolutionary, replay-trace, replay-func or given-traces"));
   }
   HONE_RETURN_IF_ERROR(params.Finish());
   return strategy;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,10 +35,18 @@ struct RoundInput {
   int num_threads;
   const std::vector<MeasuredIndividual>* measured;  // Results that this round may know, in slot order.
   const absl::flat_hash_set<uint64_t>* proposed;    // Hashes of all earlier rounds' candidates.
+  // Takes the place of the cost model's answer for models that want more than features; from one thread at a time.
+  std::function<std::vector<double>(absl::Span<const std::shared_ptr<const Individual>>, uint64_t draw)> score =
+      nullptr;
+  // What "replay-func" runs anew for each candidate: a generator that is initialised, and its workload.
+  const SpaceGenerator* generator = nullptr;
+  const ir::IRModule* workload = nullptr;
 };
 
 struct RoundOutput {
   std::vector<std::shared_ptr<const Individual>> picks;
+  // Empty, or for each pick its whole trace, where that is not what the postprocs make of it.
+  std::vector<schedule::Trace> whole_traces;
   std::vector<double> scores;  // Of the picks, by the cost model.
   std::string log;
 };
@@ -49,8 +58,8 @@ class Strategy {
   virtual absl::StatusOr<RoundOutput> Propose(const RoundInput& input) const = 0;
 };
 
-// "evolutionary", "replay-trace". `params_json`: an object that overrides defaults by name; an unknown name or a value
-// out of range is InvalidArgument.
+// "evolutionary", "replay-trace", "replay-func", and "given-traces", which proposes what it is given. `params_json`: an
+// object that overrides defaults by name; an unknown name or a value out of range is InvalidArgument.
 absl::StatusOr<std::unique_ptr<Strategy>> MakeStrategy(std::string_view kind, std::string_view params_json);
 
 }  // namespace hone
