@@ -88,6 +88,8 @@ struct DividedIter {
   ir::Expr outer_extent;
   IterSum inner;
   ir::Expr inner_extent;
+  // Which iterators it is made of; an extent of 1 does not tell, as a loop may run once.
+  enum class Side : uint8_t { kOuter, kInner, kBoth } side = Side::kBoth;
 };
 
 struct SubspaceDivision {

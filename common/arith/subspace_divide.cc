@@ -16,6 +16,7 @@ using Splits = absl::InlinedVector<IterSplit, 4>;
 
 // outer * inner_extent + inner.
 using Division = DividedIter;
+using Side = DividedIter::Side;
 
 class Divider {
  public:
@@ -36,7 +37,7 @@ class Divider {
     const Expr zero = ConstOf(dtype, 0);
     const Expr one = ConstOf(dtype, 1);
     if (sum.args.empty()) {
-      *out = {{{}, zero}, one, {{}, sum.base}, one};
+      *out = {{{}, zero}, one, {{}, sum.base}, one, Side::kInner};
       return true;
     }
     if (sum.args.size() == 1) {
@@ -53,11 +54,11 @@ class Divider {
       if (!prove_.Equal(sum.args[i].scale, extent)) return false;  // Terms that overlap can not be divided.
       Division part;
       if (!DivideSplit(sum.args[i], &part)) return false;
-      if (IsOne(part.outer_extent)) {
+      if (part.side == Side::kInner) {
         if (!outer.empty()) return false;
         inner.push_back(AsSplit(part.inner, part.inner_extent));
         extent = extent * part.inner_extent;
-      } else if (IsOne(part.inner_extent)) {
+      } else if (part.side == Side::kOuter) {
         outer.push_back(AsSplit(part.outer, part.outer_extent));
         extent = extent * part.outer_extent;
       } else {
@@ -71,15 +72,15 @@ class Divider {
     const IterSum inner_sum = Compact(inner, sum.base, &inner_extent);
     if (outer.empty()) {
       if (constrained) Require(inner_sum, mark_extent, &inner_predicate_);
-      *out = {{{}, zero}, one, inner_sum, mark_extent};
+      *out = {{{}, zero}, one, inner_sum, mark_extent, Side::kInner};
     } else if (inner.empty()) {
       if (constrained) Require(outer_sum, mark_extent, &outer_predicate_);
       // The base stays with the inner part, which is otherwise empty.
-      *out = {outer_sum, mark_extent, {{}, sum.base}, one};
+      *out = {outer_sum, mark_extent, {{}, sum.base}, one, Side::kOuter};
     } else if (constrained) {
       return false;
     } else {
-      *out = {outer_sum, outer_extent, inner_sum, inner_extent};
+      *out = {outer_sum, outer_extent, inner_sum, inner_extent, Side::kBoth};
     }
     return true;
   }
@@ -131,11 +132,11 @@ class Divider {
 
   static Division Outer(const IterSplit& split) {
     const Expr zero = ConstOf(split.extent.dtype(), 0);
-    return {{ir::MakeArray({split}), zero}, split.extent, {{}, zero}, ConstOf(split.extent.dtype(), 1)};
+    return {{ir::MakeArray({split}), zero}, split.extent, {{}, zero}, ConstOf(split.extent.dtype(), 1), Side::kOuter};
   }
   static Division Inner(const IterSplit& split) {
     const Expr zero = ConstOf(split.extent.dtype(), 0);
-    return {{{}, zero}, ConstOf(split.extent.dtype(), 1), {ir::MakeArray({split}), zero}, split.extent};
+    return {{{}, zero}, ConstOf(split.extent.dtype(), 1), {ir::MakeArray({split}), zero}, split.extent, Side::kInner};
   }
 
   bool FindDivided(const IterSplit& split, Division* out) const {

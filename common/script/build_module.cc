@@ -288,8 +288,42 @@ absl::Status Builder::Function(const Statement* s) {
   return absl::OkStatus();
 }
 
+namespace {
+
+// Was the function made from tensor expressions? The text does not say, but such functions name a block's iter v_<axis>;
+// the first block that has iters is asked, since schedules add blocks with other names.
+bool IsFromTensorExpressions(Stmt body) {
+  const ir::BlockNode* first = nullptr;
+  ir::PreOrderVisitStmts(body, [&](Stmt s) {
+    const auto* block = s.as<ir::BlockNode>();
+    if (first == nullptr && block != nullptr && !block->iter_vars.empty()) first = block;
+    return first == nullptr;
+  });
+  if (first == nullptr) return false;
+  for (const ir::IterVar iter : first->iter_vars) {
+    if (!iter->var.name().starts_with("v_") || iter->var.name().starts_with("v_axis")) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+// Handles of T.Buffer annotations are called <buffer>_handle; in functions made from tensor expressions var_<buffer>.
+void Builder::NameHandles(Frame* frame, Stmt body) {
+  if (!IsFromTensorExpressions(body)) return;
+  for (ir::BufferBinding& binding : frame->buffer_map) {
+    if (binding.param.name() != StrCat(binding.buffer->name, "_handle")) continue;
+    const ir::Var handle = ir::MakeVar(StrCat("var_", binding.buffer->name), ir::DataType::Handle());
+    for (ir::Var& param : frame->params) {
+      if (param == binding.param) param = handle;
+    }
+    binding.param = handle;
+  }
+}
+
 Builder::Or<ir::PrimFunc> Builder::FinishFunction(Frame* frame, std::string_view name) {
   Stmt body = Body(frame);
+  NameHandles(frame, body);
   const auto* realize = body.as<ir::BlockRealizeNode>();
   const bool insert_root = !frame->alloc_buffers.empty() ||
                            (realize != nullptr && !realize->block->iter_vars.empty()) ||

@@ -55,6 +55,7 @@ class Builder {
   Or<const ir::TypeNode*> TypeOf(const Node* annotation);
   Or<std::string_view> Decorator(const Statement* s, bool* is_private, bool* check);
   Or<ir::PrimFunc> FinishFunction(Frame* frame, std::string_view name);
+  void NameHandles(Frame* frame, ir::Stmt body);
 
   // ---- statements (build_stmt.cc)
   absl::Status Execute(Suite suite);

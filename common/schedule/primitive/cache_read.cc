@@ -73,7 +73,7 @@ absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_bu
 
   ReadRedirector redirector(state, buffer, stage.target, consumers, stage.full ? ir::Array<ir::Range>() : stage.region);
   for (SrefId child : ChildBlocks(state, scope)) {
-    if (!MentionsBuffer(state.block(child)->reads, buffer)) continue;
+    if (!AccessesBuffer(state.block(child), buffer)) continue;
     const ir::Stmt rewritten = redirector.MutateStmt(state.block(child));
     state.ReplaceBlock(child, rewritten.as<BlockNode>(), redirector.reuse());
   }

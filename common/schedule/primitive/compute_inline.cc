@@ -127,14 +127,10 @@ struct Rewritten {
 };
 using RewrittenBlocks = absl::InlinedVector<Rewritten, 4>;
 
-bool UsesBufferAtAll(const BlockNode* block, Buffer buffer) {
-  return MentionsBuffer(block->reads, buffer) || MentionsBuffer(block->writes, buffer);
-}
-
 absl::Status RewriteUsers(const ScheduleState& state, SrefId id, const Plan& plan, LoadInliner& inliner,
                           RewrittenBlocks* out) {
   for (SrefId user : ChildBlocks(state, plan.scope_root)) {
-    if (user == id || !UsesBufferAtAll(state.block(user), plan.buffer)) continue;
+    if (user == id || !AccessesBuffer(state.block(user), plan.buffer)) continue;
     const ir::Stmt rewritten = inliner.MutateStmt(state.block(user));
     out->push_back({user, rewritten.as<BlockNode>()});
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/arith/access_region.h"
+#include "common/ir/visitor.h"
 
 namespace hone::schedule {
 
@@ -11,6 +12,50 @@ using ir::Buffer;
 
 bool MentionsBuffer(ir::Array<ir::BufferRegion> regions, Buffer buffer) {
   return std::any_of(regions.begin(), regions.end(), [&](ir::BufferRegion r) { return r->buffer == buffer; });
+}
+
+namespace {
+
+class AccessFinder : public ir::StmtExprVisitor {
+ public:
+  explicit AccessFinder(Buffer buffer) : buffer_(buffer) {}
+  bool found() const { return found_; }
+  void VisitStmt(ir::Stmt s) override {
+    if (!found_) StmtExprVisitor::VisitStmt(s);
+  }
+  void VisitExpr(ir::Expr e) override {
+    if (!found_) StmtExprVisitor::VisitExpr(e);
+  }
+
+ protected:
+  using StmtExprVisitor::Visit;
+  void Visit(const ir::VarNode* node) override { found_ |= node == buffer_->data.get(); }
+  void Visit(const ir::BufferLoadNode* node) override {
+    found_ |= node->buffer == buffer_.get();
+    StmtExprVisitor::Visit(node);
+  }
+  void Visit(const ir::BufferStoreNode* node) override {
+    found_ |= node->buffer == buffer_;
+    StmtExprVisitor::Visit(node);
+  }
+  void Visit(const BlockNode* node) override {
+    found_ |= MentionsBuffer(node->reads, buffer_) || MentionsBuffer(node->writes, buffer_);
+    for (ir::MatchBufferRegion match : node->match_buffers) found_ |= match->source->buffer == buffer_;
+    VisitStmt(node->init);
+    VisitStmt(node->body);
+  }
+
+ private:
+  const Buffer buffer_;
+  bool found_ = false;
+};
+
+}  // namespace
+
+bool AccessesBuffer(const BlockNode* block, Buffer buffer) {
+  AccessFinder finder(buffer);
+  finder.VisitStmt(block);
+  return finder.found();
 }
 
 ir::Expr BufferEliminator::Mutate(const ir::VarNode* node) {

@@ -33,6 +33,9 @@ class BufferEliminator : public ir::StmtExprMutator {
 };
 
 bool MentionsBuffer(ir::Array<ir::BufferRegion> regions, ir::Buffer buffer);
+// The block declares an access to the buffer, or its body (or init) makes one that is not declared: caches of indices
+// and hidden accesses are such, and so are those of blocks inside of it.
+bool AccessesBuffer(const ir::BlockNode* block, ir::Buffer buffer);
 // Takes `buffer` out of the allocations of block `scope`.
 void DropAllocation(ScheduleState& state, SrefId scope, ir::Buffer buffer);
 // Adds `buffer` at their end.
