@@ -211,10 +211,9 @@ void RunOne(std::string_view program, int64_t seed) {
 
 TEST(RandomScheduleTest, AcceptedPrimitivesKeepTheResults) {
   const int64_t only = FromEnv("HONE_SCHEDULE_SEED", 0);
-  const int64_t runs = FromEnv("HONE_SCHEDULE_RUNS", 300);
+  const int64_t runs = FromEnv("HONE_SCHEDULE_RUNS", 1000);
   const std::string_view programs[] = {kMatmulRelu, kPadConv, kChain};
-  for (int64_t seed = 1; seed <= runs; ++seed) {
-    if (only != 0 && seed != only) continue;
+  for (int64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : runs); ++seed) {
     RunOne(programs[seed % 3], seed);
     if (HasFailure()) break;
   }

@@ -9,6 +9,7 @@
 #include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/rebind.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/simplify_substitute.h"
@@ -67,6 +68,70 @@ bool DivideTrivially(const BlockRealizeNode* realize, const std::vector<ir::Var>
   return true;
 }
 
+std::vector<Expr> ConjunctList(Expr predicate) {
+  std::vector<Expr> out;
+  ConjunctsWhere(predicate, [&](Expr e) {
+    if (!ir::IsTrue(e)) out.push_back(e);
+    return true;
+  });
+  return out;
+}
+
+// A comparison of a variable and a number.
+bool IsPlainBound(Expr e) {
+  const auto* op = e.as<ir::BinaryNode>();
+  if (op == nullptr || !ir::IsComparison(e.kind())) return false;
+  return (op->a.kind() == ir::ExprKind::kVar && ir::ConstInt(op->b) != nullptr) ||
+         (op->b.kind() == ir::ExprKind::kVar && ir::ConstInt(op->a) != nullptr);
+}
+
+// The predicate, with conjuncts that come down to a bound of one loop variable written so (fusing a split pair leaves
+// `f // 3 * 3 + f % 3 < 4`): iter maps understand those only.
+Expr WithPlainBounds(Expr predicate, const LoopDomains& domains) {
+  if (ir::IsTrue(predicate)) return predicate;
+  arith::Analyzer analyzer;
+  for (const arith::IterDomain& domain : domains) {
+    if (!ir::IsOne(domain.range.extent)) analyzer.Bind(domain.var, domain.range);
+  }
+  Expr out = ir::BoolImm(true);
+  for (Expr conjunct : ConjunctList(predicate)) {
+    const Expr simple = analyzer.Simplify(conjunct);
+    out = ir::And(out, IsPlainBound(simple) ? simple : conjunct);
+  }
+  return out;
+}
+
+// `known` says at least what `conjunct` says, which may be written in another way.
+bool Says(Expr known, Expr conjunct, arith::Analyzer& analyzer) {
+  const auto* a = known.as<ir::BinaryNode>();
+  const auto* b = conjunct.as<ir::BinaryNode>();
+  if (known.kind() != conjunct.kind() || a == nullptr || !ir::IsComparison(known.kind())) return false;
+  if (!(a->a.dtype() == b->a.dtype())) return false;
+  return analyzer.CanProveEqual(ir::Sub(a->a, b->a), ir::Sub(a->b, b->b));
+}
+
+// Every conjunct of the predicate must follow from the two parts. One that does not is added to the part whose loops
+// it is about; false when it is about both.
+bool KeepPredicate(Expr predicate, const LoopDomains& domains, const std::vector<ir::Var>& outer,
+                   const std::vector<ir::Var>& inner, Division& out) {
+  if (ir::IsTrue(predicate)) return true;
+  arith::Analyzer analyzer;
+  for (const arith::IterDomain& domain : domains) analyzer.Bind(domain.var, domain.range);
+  for (Expr conjunct : ConjunctList(predicate)) {
+    const std::vector<Expr> known = ConjunctList(ir::And(out.outer_predicate, out.inner_predicate));
+    if (std::any_of(known.begin(), known.end(), [&](Expr e) { return Says(e, conjunct, analyzer); })) continue;
+    {
+      const arith::ConstraintScope holds(analyzer, ir::And(out.outer_predicate, out.inner_predicate));
+      if (analyzer.CanProve(conjunct, arith::ProofStrength::kSymbolicBound)) continue;
+    }
+    const bool in_inner = UsesAny(conjunct, inner);
+    if (in_inner && UsesAny(conjunct, outer)) return false;
+    Expr& part = in_inner ? out.inner_predicate : out.outer_predicate;
+    part = ir::And(part, conjunct);
+  }
+  return true;
+}
+
 // Divides the bindings of `block` at `top`, an ancestor: loops strictly above it are outer, and so is `top` itself when
 // `top_is_outer`.
 absl::StatusOr<Division> Divide(const ScheduleState& state, SrefId block, SrefId top, bool top_is_outer,
@@ -84,9 +149,10 @@ absl::StatusOr<Division> Divide(const ScheduleState& state, SrefId block, SrefId
     if (id == top) is_inner = false;
   }
   const LoopDomains domains = DomainsAbove(state, block);
+  const Expr predicate = WithPlainBounds(realize->predicate, domains);
   const arith::SubspaceDivision division =
       arith::SubspaceDivide(absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size()), domains,
-                            inner, realize->predicate, arith::IterMapLevel::kSurjective, analyzer,
+                            inner, predicate, arith::IterMapLevel::kSurjective, analyzer,
                             /*simplify_trivial_iterators=*/!preserve_unit_iters);
   if (division.ok) {
     for (const arith::DividedIter& iter : division.indices) {
@@ -95,7 +161,9 @@ absl::StatusOr<Division> Divide(const ScheduleState& state, SrefId block, SrefId
     }
     out.outer_predicate = division.outer_predicate;
     out.inner_predicate = division.inner_predicate;
-    return out;
+    if (KeepPredicate(predicate, domains, outer, inner, out)) return out;
+    return state.Refuse("The predicate of the block can not be divided by the loops starting at the given loop",
+                        {block, top});
   }
   if (DivideTrivially(realize, outer, inner, out)) return out;
   return state.Refuse("The bindings of the inner block can not be blockized by the loops starting at the given loop",
