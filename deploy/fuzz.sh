@@ -1,47 +1,55 @@
-#!/bin/sh
-# Builds the libFuzzer targets with clang, ASan and UBSan, and runs each over its seeds.
-# usage: deploy/fuzz.sh [SECONDS_EACH] [OUTPUT_FOLDER]
-# Findings stay in OUTPUT_FOLDER (default .fuzz) as crash-*; the grown corpora in OUTPUT_FOLDER/<target>.
-set -eu
-cd "$(dirname "$0")/.."
-seconds=${1:-60}
-out=${2:-.fuzz}
-clang=${CLANGXX:-clang++}
-mkdir -p "$out/obj"
+#!/usr/bin/env bash
+# Builds the libFuzzer targets with clang, ASan and UBSan, and runs each over its seeds and what earlier runs found.
+# usage: deploy/fuzz.sh [--seconds N] [--out FOLDER] [TARGET...]     TARGET: fuzz_parser, ...; default all
+#   --seconds N   of each target (default 60; the long form has 600)
+#   --out FOLDER  logs, grown corpora and findings (crash-*, timeout-*), default .fuzz
+# Exit status: 0 without a finding, 1 with one or when something did not build, 2 for usage.
+set -uo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$hone_root" || exit 1
 
-sources() {
-  ls common/script/*.cc common/ir/*.cc common/arith/*.cc common/support/strings.cc common/support/sha256.cc \
-    common/support/check.cc common/support/log.cc common/support/clock.cc 2>/dev/null | grep -v -e _test.cc -e workload_codec.cc -e _benchmark.cc -e _bench.cc
-}
-flags="-std=c++20 -g1 -O1 -I. -fsanitize=address,undefined -fno-sanitize-recover=undefined -fsanitize=fuzzer-no-link -Wno-everything"
-# Objects are older than the newest header: all are compiled again.
-newest=$(ls -t common/*/*.h common/ir/testing/*.h | head -1)
-[ ! -e "$out/headers" ] || [ "$newest" -ot "$out/headers" ] || rm -f "$out"/obj/*.o
-touch "$out/headers"
-objects=""
-for source in $(sources); do
-  object="$out/obj/$(echo "$source" | tr / _).o"
-  objects="$objects $object"
-  if [ ! -e "$object" ] || [ "$source" -nt "$object" ]; then
-    echo "compiling $source" >&2
-    $clang $flags -c "$source" -o "$object"
-  fi
+declare -A places=(
+  [fuzz_parser]=common/script/testing [fuzz_graph]=common/script/testing
+  [fuzz_trace]=common/schedule/testing [fuzz_primitives]=common/schedule/testing
+  [fuzz_target]=common/target/testing [fuzz_record]=common/record/testing
+)
+seconds=60 out=.fuzz
+chosen=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --seconds) seconds="${2:-}"; shift ;;
+    --out) out="${2:-}"; shift ;;
+    -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *)
+      [ -n "${places[$1]:-}" ] || die "deploy/fuzz.sh: unknown argument $1 (targets: ${!places[*]})" 2
+      chosen+=("$1")
+      ;;
+  esac
+  shift
 done
-libraries="-labsl_statusor -labsl_status -labsl_cord -labsl_cordz_info -labsl_cord_internal -labsl_cordz_functions
-  -labsl_cordz_handle -labsl_bad_optional_access -labsl_bad_variant_access -labsl_str_format_internal -labsl_strerror
-  -labsl_hash -labsl_city -labsl_low_level_hash -labsl_raw_hash_set -labsl_hashtablez_sampler -labsl_exponential_biased
-  -labsl_synchronization -labsl_graphcycles_internal -labsl_stacktrace -labsl_symbolize -labsl_malloc_internal
-  -labsl_debugging_internal -labsl_demangle_internal -labsl_time -labsl_civil_time -labsl_time_zone -labsl_strings
-  -labsl_strings_internal -labsl_int128 -labsl_throw_delegate -labsl_base -labsl_spinlock_wait -labsl_raw_logging_internal
-  -labsl_log_severity -lcrypto -lpthread"
+[[ "$seconds" =~ ^[0-9]+$ ]] || die "deploy/fuzz.sh: --seconds wants a number" 2
+[ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(printf '%s\n' "${!places[@]}" | sort)
 
+labels=()
+for target in "${chosen[@]}"; do labels+=("//${places[$target]}:$target"); done
+bazel build --config=asan-ubsan "${labels[@]}" </dev/null || exit 1
+# The output folder of this configuration; bazel-bin may point to another one.
+bin="$(bazel info --config=asan-ubsan bazel-bin 2>/dev/null)"
+
+export ASAN_OPTIONS=detect_container_overflow=0:detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+mkdir -p "$out"
 status=0
-for target in fuzz_parser fuzz_graph; do
-  $clang $flags -fsanitize=fuzzer "common/script/testing/$target.cc" $objects $libraries -o "$out/$target"
+for target in "${chosen[@]}"; do
+  folder="${places[$target]}"
   mkdir -p "$out/${target}_corpus"
-  "$out/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=20000 -artifact_prefix="$out/" \
-    -dict=common/script/testing/script.dict "$out/${target}_corpus" "common/script/testing/seeds/$target" \
-    >"$out/$target.log" 2>&1 || status=1
-  tail -3 "$out/$target.log"
+  options=(-max_total_time="$seconds" -timeout=25 -rss_limit_mb=3000 -max_len=20000 -artifact_prefix="$out/$target-")
+  [ ! -f "$folder/$target.dict" ] || options+=(-dict="$folder/$target.dict")
+  if "$bin/$folder/$target" "${options[@]}" "$out/${target}_corpus" "$folder/seeds/$target" >"$out/$target.log" 2>&1; then
+    say "$target: $(grep -E '^Done|^stat::number_of_executed_units' "$out/$target.log" | tail -1)"
+  else
+    say "$target: FINDING, see $out/$target.log"
+    tail -25 "$out/$target.log" >&2
+    status=1
+  fi
 done
 exit $status

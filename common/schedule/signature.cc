@@ -123,6 +123,15 @@ absl::Status CheckSignature(const InstructionRow& row, ir::Array<Value> inputs, 
   return CheckAll(row.attrs, attrs, "attribute", kind_of);
 }
 
+absl::Status CheckDecision(const Value& decision) {
+  bool fits = decision.is_none() || decision.is_integral();
+  if (decision.is(Value::Kind::kList)) {
+    fits = true;
+    for (const Value& item : decision.list()) fits = fits && item.is_integral();
+  }
+  return fits ? absl::OkStatus() : absl::InvalidArgumentError("a decision is an integer or a list of integers");
+}
+
 char SignatureLetter(std::string_view signature, size_t index) {
   for (size_t i = 0; !signature.empty(); ++i) {
     const Element element = NextElement(signature);

@@ -13,6 +13,9 @@ namespace hone::schedule {
 absl::Status CheckSignature(const InstructionRow& row, ir::Array<Value> inputs, ir::Array<Value> attrs,
                             absl::FunctionRef<char(Rv)> kind_of);
 
+// InvalidArgument unless it is None, an integer or a list of integers.
+absl::Status CheckDecision(const Value& decision);
+
 // The letter of argument `index` of a signature; a space when there is none or it is a list.
 char SignatureLetter(std::string_view signature, size_t index);
 

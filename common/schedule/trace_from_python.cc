@@ -196,6 +196,8 @@ class Reader {
     }
     if (arguments.decision != nullptr) {
       HONE_ASSIGN_OR_RETURN(out->decision, ReadValue(arguments.decision, /*in_map=*/false));
+      const absl::Status fits = CheckDecision(out->decision);
+      if (!fits.ok()) return Error(arguments.decision->at, ToStd(fits.message()));
     }
     return absl::OkStatus();
   }

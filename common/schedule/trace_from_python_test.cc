@@ -123,6 +123,15 @@ b5 = sch.cache_read(block=b0, read_buffer_index=0, storage_scope="shared")
 )");
 }
 
+TEST(TraceFromPythonTest, AnEmptyListOfFactorsIsWritten) {
+  constexpr std::string_view kText =
+      "b0 = sch.get_block(name=\"C\", func_name=\"main\")\n"
+      "l1, = sch.get_loops(block=b0)\n"
+      "l2, = sch.loop_partition(loop=l1, factors=[], preserve_unit_iters=True)\n";
+  ASSERT_OK_AND_ASSIGN(const Trace trace, TraceFromPython(kText));
+  EXPECT_EQ(Printed(trace), kText);
+}
+
 TEST(TraceFromPythonTest, AFileIsReadInWhicheverFormItHas) {
   ASSERT_OK_AND_ASSIGN(const Trace json, TraceFromText("\n [[[\"EnterPostproc\",[],[],[]]],[]]"));
   EXPECT_EQ(json.size(), 1);

@@ -178,6 +178,7 @@ class Reader {
       if (!pair || item.list()[0].integer() < 0 || item.list()[0].integer() >= static_cast<int64_t>(out->size())) {
         return absl::InvalidArgumentError("decisions: expected [index of an instruction, decision]");
       }
+      HONE_RETURN_IF_ERROR(CheckDecision(item.list()[1]));
       (*out)[static_cast<size_t>(item.list()[0].integer())].decision = item.list()[1];
     }
     return absl::OkStatus();

@@ -63,6 +63,11 @@ class Printer {
       for (size_t first = i; i < inputs.size(); ++i) StrAppend(&list, i > first ? ", " : "", inputs[i]);
       args.emplace_back(name.substr(0, name.size() - 1), list + "]");
     }
+    // No value for the rest: an empty list, or nothing.
+    if (const std::string_view name = names.substr(0, names.find(',')); !name.empty() && name.back() == '*') {
+      next_name();
+      if (name != "*") args.emplace_back(name.substr(0, name.size() - 1), "[]");
+    }
     const PythonWriter writer;
     for (size_t i = 0; i < instruction.attrs.size(); ++i) {
       const bool as_bool = ((instruction.row->python_bool_attrs | instruction.row->bool_attrs) >> i & 1) != 0;

@@ -38,7 +38,8 @@ std::string ValueText(const AttributeValue& value) {
 Json ToObject(const Target& target) {
   Json object = Json::object();  // Sorted by key.
   for (const auto& [name, value] : target.attributes()) {
-    std::visit([&](const auto& v) { object[name] = v; }, value);
+    Json& member = object[name];
+    std::visit([&member](const auto& v) { member = v; }, value);
   }
   object["kind"] = target.kind();
   object["tag"] = target.tag();

@@ -1,0 +1,84 @@
+// libFuzzer target: bytes choose a program and calls of primitives on it, with sensible or arbitrary arguments. Nothing
+// crashes; a refusal leaves the program and the trace as they were; the trace of what was accepted gives the same
+// program again; and unless a primitive was among it that may change results, the program computes what it did.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "common/intrin/intrin.h"
+#include "common/ir/testing/random_program.h"
+#include "common/schedule/testing/any_call.h"
+#include "common/schedule/testing/oracle.h"
+#include "common/schedule/testing/random_step.h"
+#include "common/schedule/testing/rare_step.h"
+#include "common/support/strings.h"
+
+namespace hone::schedule {
+namespace {
+
+constexpr size_t kMaxCalls = 24;
+constexpr double kMaxSteps = 20'000;
+
+[[noreturn]] void Fail(const ir::IRModule& before, const Schedule& schedule, const std::string& why) {
+  std::fprintf(stderr, "%s\n%s\n", why.c_str(), testing::Describe(before, schedule).c_str());
+  std::abort();
+}
+
+absl::Status OneCall(Schedule& schedule, testing::AnyCaller& caller, uint8_t what, uint16_t seed) {
+  CounterRandom random({0xf022, seed});
+  const auto rare = testing::RarePrimitives();
+  if (what < 64) return testing::RandomStep(schedule, static_cast<testing::Step>(what % testing::kStepCount), random);
+  if (what < 128) return testing::RareStep(schedule, rare[what % rare.size()], random);
+  if (what < 144) caller.LookAround(random);
+  const auto rows = AllInstructions();
+  return caller.Call(*rows[what % rows.size()], random);
+}
+
+void Run(const uint8_t* data, size_t size) {
+  if (size < 5) return;
+  CounterRandom random({data[0], data[1]});
+  ir::testing::RandomProgramOptions options;
+  options.max_stages = 1 + data[2] % 4;
+  options.max_extent = 2 + data[2] / 4 % 6;
+  options.all_dtypes = true;
+  options.shifted_loops = (data[2] & 128) != 0;
+  const ir::IRModule before = ir::testing::RandomProgram(random, options);
+  ScheduleOptions schedule_options;
+  schedule_options.seed = 1 + data[3];
+  schedule_options.intrinsics = FindTensorIntrin;
+  absl::StatusOr<Schedule> schedule = Schedule::Create(before, schedule_options);
+  if (!schedule.ok()) std::abort();
+  testing::AnyCaller caller(*schedule);
+  caller.LookAround(random);
+  for (size_t i = 0; i < kMaxCalls && 4 + 3 * i + 2 < size; ++i) {
+    const uint8_t* at = data + 4 + 3 * i;
+    const ir::IRModule prepared = schedule->module();
+    const size_t instructions = schedule->trace().size();
+    const absl::Status status = OneCall(*schedule, caller, at[0], static_cast<uint16_t>(at[1] | at[2] << 8));
+    schedule->state().VerifyTree();
+    if (status.ok()) continue;
+    if (schedule->DescribeError(status).empty()) Fail(before, *schedule, "a refusal says nothing");
+    // Helpers may have called another primitive before.
+    if (schedule->trace().size() == instructions && schedule->module().get() != prepared.get()) {
+      Fail(before, *schedule, StrCat("a refusal changed the program: ", ToStd(status.message())));
+    }
+  }
+  const absl::Status trace = testing::CheckTrace(before, *schedule);
+  if (!trace.ok()) Fail(before, *schedule, ToStd(trace.message()).data());
+  for (const Instruction& instruction : schedule->trace().instructions()) {
+    if (testing::MayChangeResults(instruction.row->name)) return;
+  }
+  if (testing::RoughSteps(schedule->module()) > kMaxSteps) return;
+  const absl::Status same = testing::CheckResults(before, *schedule, data[3]);
+  if (!same.ok()) Fail(before, *schedule, std::string(ToStd(same.message())));
+}
+
+}  // namespace
+}  // namespace hone::schedule
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  hone::schedule::Run(data, size);
+  return 0;
+}
