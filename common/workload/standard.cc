@@ -1,5 +1,6 @@
 #include "common/workload/standard.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/support/status_macros.h"
@@ -141,16 +142,39 @@ const std::vector<StandardName>& StandardNames() {
   return names;
 }
 
-absl::StatusOr<ir::IRModule> Standard(std::string_view name, int index, const StandardOptions& options) {
+namespace {
+
+absl::StatusOr<const Family*> FindFamily(std::string_view name) {
   for (const Family& family : Families()) {
-    if (family.name != name) continue;
-    const int count = static_cast<int>(family.configurations.size());
-    if (index < 0 || index >= count) {
-      return absl::OutOfRangeError(StrCat("workload ", name, " has configurations 0 to ", count - 1, ", not ", index));
-    }
-    return family.build(family.configurations[index], options);
+    if (family.name == name) return &family;
   }
   return absl::NotFoundError(StrCat("no standard workload is called \"", name, "\""));
+}
+
+}  // namespace
+
+absl::StatusOr<ir::IRModule> StandardOfSizes(std::string_view name, const std::vector<int64_t>& sizes,
+                                             const StandardOptions& options) {
+  HONE_ASSIGN_OR_RETURN(const Family* family, FindFamily(name));
+  size_t least = family->configurations[0].size();
+  for (const auto& configuration : family->configurations) least = std::min(least, configuration.size());
+  if (sizes.size() < least) {
+    return absl::InvalidArgumentError(
+        StrCat("workload ", name, " takes at least ", least, " numbers, got ", sizes.size()));
+  }
+  for (int64_t size : sizes) {
+    if (size < 0) return absl::InvalidArgumentError(StrCat("workload ", name, ": size ", size, " is negative"));
+  }
+  return family->build(sizes, options);
+}
+
+absl::StatusOr<ir::IRModule> Standard(std::string_view name, int index, const StandardOptions& options) {
+  HONE_ASSIGN_OR_RETURN(const Family* family, FindFamily(name));
+  const int count = static_cast<int>(family->configurations.size());
+  if (index < 0 || index >= count) {
+    return absl::OutOfRangeError(StrCat("workload ", name, " has configurations 0 to ", count - 1, ", not ", index));
+  }
+  return family->build(family->configurations[index], options);
 }
 
 absl::StatusOr<ir::IRModule> StandardByLabel(std::string_view label, const StandardOptions& options) {

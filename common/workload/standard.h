@@ -28,6 +28,11 @@ const std::vector<StandardName>& StandardNames();
 // Configuration `index` of workload `name`. NotFound for an unknown name, OutOfRange for an unknown index.
 absl::StatusOr<ir::IRModule> Standard(std::string_view name, int index, const StandardOptions& options = {});
 
+// Workload `name` with other sizes: the numbers of one configuration, in their order in the suite. NotFound for an
+// unknown name; InvalidArgument when there are fewer numbers than the shortest configuration has or one is negative.
+absl::StatusOr<ir::IRModule> StandardOfSizes(std::string_view name, const std::vector<int64_t>& sizes,
+                                             const StandardOptions& options = {});
+
 // "C2D:1". InvalidArgument when it is not of this form.
 absl::StatusOr<ir::IRModule> StandardByLabel(std::string_view label, const StandardOptions& options = {});
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,8 @@ class Mutator {
  public:
   virtual ~Mutator() = default;
   virtual std::string_view name() const = 0;
+  // The name with the arguments it was made with, as a person would write them: "AddRFactor(16, 64)".
+  virtual std::string Signature() const { return std::string(name()); }
   virtual absl::Status Initialize(const SpaceContext& context, const ir::IRModule& workload) {
     return absl::OkStatus();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,8 @@ class Postproc {
   virtual ~Postproc() = default;
   // As in TVM without the prefix: "RewriteReductionBlock".
   virtual std::string_view name() const = 0;
+  // The name with the arguments it was made with, as a person would write them: "AddRFactor(16, 64)".
+  virtual std::string Signature() const { return std::string(name()); }
   virtual absl::Status Initialize(const SpaceContext& context) { return absl::OkStatus(); }
   // False: the candidate is rejected. An error is a defect of the trace or of a primitive.
   virtual absl::StatusOr<bool> Apply(schedule::Schedule& sch) const = 0;

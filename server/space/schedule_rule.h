@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,8 @@ class ScheduleRule {
  public:
   virtual ~ScheduleRule() = default;
   virtual std::string_view name() const = 0;
+  // The name with the arguments it was made with, as a person would write them: "AddRFactor(16, 64)".
+  virtual std::string Signature() const { return std::string(name()); }
   // Before the first Apply: takes what it needs of the target. FailedPrecondition when the target lacks it.
   virtual absl::Status Initialize(const SpaceContext& context) { return absl::OkStatus(); }
   // The schedules that `sch` grows into: `sch` itself when the rule does not apply to `block`; none ends the branch.

@@ -199,50 +199,5 @@ TEST(ScheduleFnTest, FunctionMakesTheOneSpace) {
   EXPECT_EQ(Kinds(spaces[0]), (std::vector<std::string>{"GetBlock", "GetLoops"}));
 }
 
-TEST(DefaultListsTest, ListsAreThoseOfTheReference) {
-  const auto names = [](const auto& list) {
-    std::vector<std::string> out;
-    for (const auto& item : list) out.emplace_back(item->name());
-    return out;
-  };
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules llvm, DefaultScheduleRules("llvm"));
-  EXPECT_EQ(names(llvm),
-            (std::vector<std::string>{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor",
-                                      "MultiLevelTiling", "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules hexagon, DefaultScheduleRules("hexagon"));
-  EXPECT_EQ(names(hexagon), (std::vector<std::string>{"ApplyCustomRule", "InlineConstantScalars", "AutoInline",
-                                                      "MultiLevelTilingWideVector", "ParallelizeVectorizeUnroll"}));
-  using Names = std::vector<std::string>;
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules asimd, DefaultScheduleRules("asimd"));
-  EXPECT_EQ(names(asimd),
-            (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor", "MultiLevelTilingWithIntrin",
-                   "MultiLevelTiling", "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules dotprod, DefaultScheduleRules("dotprod"));
-  EXPECT_EQ(names(dotprod),
-            (Names{"ApplyCustomRule", "InlineConstantScalars", "AutoInline", "AddRFactor", "MultiLevelTilingWithIntrin",
-                   "MultiLevelTilingWithIntrin", "MultiLevelTilingWithIntrin", "MultiLevelTiling",
-                   "ParallelizeVectorizeUnroll", "RandomComputeLocation"}));
-  for (const char* kind : {"vnni", "avx512"}) {
-    ASSERT_OK_AND_ASSIGN(const ScheduleRules x86, DefaultScheduleRules(kind));
-    EXPECT_EQ(names(x86), names(asimd)) << kind;
-  }
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules cuda, DefaultScheduleRules("cuda"));
-  EXPECT_EQ(names(cuda), (Names{"ApplyCustomRule", "MultiLevelTiling", "InlineConstantScalars", "AutoInline",
-                                "CrossThreadReduction", "ParallelizeVectorizeUnroll", "AutoBind"}));
-  ASSERT_OK_AND_ASSIGN(const ScheduleRules tensorcore, DefaultScheduleRules("cuda-tensorcore"));
-  EXPECT_EQ(names(tensorcore), (Names{"ApplyCustomRule", "MultiLevelTilingTensorCore", "MultiLevelTilingTensorCore",
-                                      "MultiLevelTiling", "InlineConstantScalars", "AutoInline", "CrossThreadReduction",
-                                      "ParallelizeVectorizeUnroll", "AutoBind"}));
-  ASSERT_OK_AND_ASSIGN(const Postprocs last, DefaultPostprocs("cuda-tensorcore"));
-  EXPECT_EQ(names(last).back(), "RewriteTensorize");
-  EXPECT_STATUS(DefaultScheduleRules("c"), absl::StatusCode::kInvalidArgument, "\"c\"");
-  for (const char* kind : {"llvm", "vnni", "avx512", "asimd", "dotprod", "cuda", "cuda-tensorcore", "hexagon"}) {
-    ASSERT_OK_AND_ASSIGN(const Mutators mutators, DefaultMutators(kind));
-    double sum = 0;
-    for (const WeightedMutator& m : mutators) sum += m.probability;
-    EXPECT_NEAR(sum, 1.0, 1e-9) << kind;
-  }
-}
-
 }  // namespace
 }  // namespace hone

@@ -7,6 +7,7 @@
 #include "common/schedule/analysis.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/cores.h"
 #include "server/space/mutator/choice.h"
 
@@ -121,5 +122,7 @@ std::optional<Trace> MutateParallel::Apply(const Trace& trace, CounterRandom& ra
   changed[site.annotate].inputs = ir::MakeArray(inputs, 2);
   return Trace(std::move(changed), arena);
 }
+
+std::string MutateParallel::Signature() const { return StrCat(name(), "(", max_jobs_per_core_, ")"); }
 
 }  // namespace hone

@@ -9,6 +9,7 @@ class MutateParallel final : public Mutator {
  public:
   explicit MutateParallel(int max_jobs_per_core) : max_jobs_per_core_(max_jobs_per_core) {}
   std::string_view name() const override { return "MutateParallel"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context, const ir::IRModule& workload) override;
   std::optional<schedule::Trace> Apply(const schedule::Trace& trace, CounterRandom& random) const override;
   std::unique_ptr<Mutator> Clone() const override { return std::make_unique<MutateParallel>(*this); }

@@ -6,6 +6,7 @@
 #include "common/schedule/state.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/analysis.h"
 
 namespace hone {
@@ -60,6 +61,10 @@ absl::StatusOr<bool> RewriteTensorize::Apply(Schedule& sch) const {
     }
   }
   return true;
+}
+
+std::string RewriteTensorize::Signature() const {
+  return StrCat(name(), "(vectorize_init_loop=", vectorize_init_loop_ ? "T" : "F", ")");
 }
 
 }  // namespace hone

@@ -9,6 +9,7 @@ class RewriteTensorize final : public Postproc {
  public:
   explicit RewriteTensorize(bool vectorize_init_loop) : vectorize_init_loop_(vectorize_init_loop) {}
   std::string_view name() const override { return "RewriteTensorize"; }
+  std::string Signature() const override;
   absl::StatusOr<bool> Apply(schedule::Schedule& sch) const override;
   std::unique_ptr<Postproc> Clone() const override { return std::make_unique<RewriteTensorize>(*this); }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/bind_threads.h"
 #include "server/space/cores.h"
 
@@ -48,5 +49,7 @@ absl::StatusOr<bool> RewriteUnboundBlock::Apply(schedule::Schedule& sch) const {
   }
   return true;
 }
+
+std::string RewriteUnboundBlock::Signature() const { return StrCat(name(), "(", max_threadblocks_, ")"); }
 
 }  // namespace hone

@@ -9,6 +9,7 @@ class RewriteUnboundBlock final : public Postproc {
  public:
   explicit RewriteUnboundBlock(int64_t max_threadblocks) : max_threadblocks_(max_threadblocks) {}
   std::string_view name() const override { return "RewriteUnboundBlock"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<bool> Apply(schedule::Schedule& sch) const override;
   std::unique_ptr<Postproc> Clone() const override { return std::make_unique<RewriteUnboundBlock>(*this); }

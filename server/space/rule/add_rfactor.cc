@@ -1,6 +1,7 @@
 #include "server/space/rule/add_rfactor.h"
 
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/analysis.h"
 #include "server/space/cores.h"
 
@@ -38,6 +39,10 @@ absl::StatusOr<std::vector<Schedule>> AddRFactor::Apply(Schedule sch, schedule::
   }
   out.push_back(std::move(original));
   return out;
+}
+
+std::string AddRFactor::Signature() const {
+  return StrCat(name(), "(", max_jobs_per_core_, ", ", max_innermost_factor_, ")");
 }
 
 }  // namespace hone

@@ -11,6 +11,7 @@ class AddRFactor final : public ScheduleRule {
   AddRFactor(int max_jobs_per_core, int max_innermost_factor)
       : max_jobs_per_core_(max_jobs_per_core), max_innermost_factor_(max_innermost_factor) {}
   std::string_view name() const override { return "AddRFactor"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<AddRFactor>(*this); }

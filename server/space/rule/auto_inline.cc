@@ -2,6 +2,7 @@
 
 #include "common/schedule/analysis.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/analysis.h"
 
 namespace hone {
@@ -57,6 +58,17 @@ absl::StatusOr<std::vector<schedule::Schedule>> AutoInline::Apply(schedule::Sche
       break;
   }
   return OneSchedule(std::move(sch));
+}
+
+std::string AutoInline::Signature() const {
+  const auto flag = [](bool value) { return value ? "T" : "F"; };
+  std::string ops;
+  for (const std::string& op : config_.disallow_op) StrAppend(&ops, ops.empty() ? "" : ",", "\"", op, "\"");
+  return StrCat(name(), "(into_producer=", flag(config_.into_producer), ", into_consumer=", flag(config_.into_consumer),
+                ", inline_const_tensor=", flag(config_.inline_const_tensor),
+                ", disallow_if_then_else=", flag(config_.disallow_if_then_else),
+                ", require_injective=", flag(config_.require_injective),
+                ", require_ordered=", flag(config_.require_ordered), ", disallow_op=[", ops, "])");
 }
 
 }  // namespace hone

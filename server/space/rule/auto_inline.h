@@ -23,6 +23,7 @@ class AutoInline final : public ScheduleRule {
  public:
   explicit AutoInline(AutoInlineConfig config) : config_(std::move(config)) {}
   std::string_view name() const override { return "AutoInline"; }
+  std::string Signature() const override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<AutoInline>(config_); }
 

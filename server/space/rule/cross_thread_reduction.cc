@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_join.h"
 #include "common/schedule/analysis.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/analysis.h"
 
 namespace hone {
@@ -126,6 +128,10 @@ absl::StatusOr<std::vector<Schedule>> CrossThreadReduction::Apply(Schedule sch, 
   out.push_back(std::move(bound));
   out.push_back(std::move(sch));
   return out;
+}
+
+std::string CrossThreadReduction::Signature() const {
+  return StrCat(name(), "([", absl::StrJoin(thread_extents_, ","), "])");
 }
 
 }  // namespace hone

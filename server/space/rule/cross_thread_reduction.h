@@ -12,6 +12,7 @@ class CrossThreadReduction final : public ScheduleRule {
  public:
   explicit CrossThreadReduction(std::vector<int64_t> thread_extents) : thread_extents_(std::move(thread_extents)) {}
   std::string_view name() const override { return "CrossThreadReduction"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<CrossThreadReduction>(*this); }

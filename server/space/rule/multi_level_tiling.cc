@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
 #include "common/schedule/analysis.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "common/target/rule_kind.h"
 #include "server/space/analysis.h"
 
@@ -265,5 +267,29 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTiling::AddAsyncPipeline(Stat
   }
   return out;
 }
+
+namespace {
+
+std::string List(absl::Span<const int> numbers) { return StrCat("[", absl::StrJoin(numbers, ","), "]"); }
+
+std::string ReuseText(const ReuseConfig& config) {
+  if (config.requirement == ReuseConfig::Requirement::kNo && config.levels.empty()) return "none";
+  constexpr std::string_view kNames[] = {"no", "may", "must"};
+  return StrCat("RW(", kNames[static_cast<int>(config.requirement)], ",", List(config.levels), ",", config.scope, ")");
+}
+
+}  // namespace
+
+std::string MultiLevelTiling::Arguments() const {
+  std::string lens = "none";
+  if (!config_.vector_load_lens.empty()) lens = StrCat("[", absl::StrJoin(config_.vector_load_lens, ","), "]");
+  std::string binds = "none";
+  if (!config_.tile_binds.empty()) binds = StrCat("[", absl::StrJoin(config_.tile_binds, ", "), "]");
+  return StrCat("\"", config_.structure, "\", tile_binds=", binds,
+                ", max_innermost_factor=", config_.max_innermost_factor, ", vector_load_lens=", lens,
+                ", reuse_read=", ReuseText(config_.reuse_read), ", reuse_write=", ReuseText(config_.reuse_write));
+}
+
+std::string MultiLevelTiling::Signature() const { return StrCat(name(), "(", Arguments(), ")"); }
 
 }  // namespace hone

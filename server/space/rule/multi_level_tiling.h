@@ -34,6 +34,7 @@ class MultiLevelTiling : public ScheduleRule {
  public:
   explicit MultiLevelTiling(MultiLevelTilingConfig config);
   std::string_view name() const override { return "MultiLevelTiling"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<MultiLevelTiling>(*this); }
@@ -59,6 +60,8 @@ class MultiLevelTiling : public ScheduleRule {
   // The sub-rules in order; an intermediate state that dies is dropped.
   virtual absl::StatusOr<States> ApplySubRules(State state);
   virtual absl::StatusOr<LoopSplit> SplitLoop(State& state, schedule::LoopRv loop, int parts);
+  // The configuration as the reference writes it, without parentheses.
+  std::string Arguments() const;
   bool Applies(const schedule::Schedule& sch, schedule::BlockRv block) const;
 
   // `tile_innermost_spatial` >= 0: only so many innermost spatial loops are tiled.

@@ -55,6 +55,9 @@ std::optional<std::vector<size_t>> ItersOf(const ir::BlockNode* block, ir::Buffe
   return out;
 }
 
+// A primitive that does not fit the program; other errors are defects of this rule.
+bool IsRefusal(const absl::Status& status) { return absl::IsFailedPrecondition(status); }
+
 // The variable that stands for a sampled number in an index map.
 ir::Var VarOf(schedule::ExprRv rv) { return ir::MakeVar(ir::CopyString(StrCat("v", rv.id)), ir::kInt32); }
 
@@ -91,8 +94,15 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingTensorCore::Apply(Schedule
     if (compute.realize == nullptr || !space::FindAutoTensorizeMapping(sch.state(), sref, compute)) continue;
     Schedule copy = sch.Copy();
     HONE_RETURN_IF_ERROR(copy.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
-    HONE_ASSIGN_OR_RETURN(States states, ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]));
-    for (State& state : states) out.push_back(std::move(state.sch));
+    absl::StatusOr<States> states = ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]);
+    if (IsRefusal(states.status())) {
+      // The other groups and the plain rules still make spaces of the block.
+      HONE_LOG(kWarning) << "block \"" << sch.state().block(sref)->name << "\" gets no space with "
+                         << groups_[i].compute << ": " << ToStd(states.status().message());
+      continue;
+    }
+    if (!states.ok()) return states.status();
+    for (State& state : *states) out.push_back(std::move(state.sch));
   }
   if (out.empty()) return OneSchedule(std::move(sch));
   return out;
@@ -382,6 +392,14 @@ absl::Status MultiLevelTilingTensorCore::AddSoftwarePipeline(State& state, const
   }
   HONE_RETURN_IF_ERROR(AnnotateInts(sch, outer, "software_pipeline_stage", {0, 0, 0, 0, 0, 1, 1}));
   return AnnotateInts(sch, outer, "software_pipeline_order", {0, 3, 1, 4, 5, 2, 6});
+}
+
+std::string MultiLevelTilingTensorCore::Signature() const {
+  std::string groups;
+  for (const TensorCoreGroup& g : groups_) {
+    StrAppend(&groups, "{", g.init, " ", g.load_a, " ", g.load_b, " ", g.compute, " ", g.store, "}, ");
+  }
+  return StrCat(name(), "(", groups, Arguments(), ", use_software_pipeline=", use_software_pipeline_ ? "T" : "F", ")");
 }
 
 }  // namespace hone

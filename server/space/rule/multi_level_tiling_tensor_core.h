@@ -25,6 +25,7 @@ class MultiLevelTilingTensorCore final : public MultiLevelTiling {
         groups_(std::move(groups)),
         use_software_pipeline_(use_software_pipeline) {}
   std::string_view name() const override { return "MultiLevelTilingTensorCore"; }
+  std::string Signature() const override;
   // Also InvalidArgument for a threadIdx.x among the binds, and for wmma without a must-have shared write cache.
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;

@@ -1,6 +1,7 @@
 #include "server/space/rule/multi_level_tiling_wide_vector.h"
 
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 
 namespace hone {
 
@@ -37,6 +38,10 @@ absl::StatusOr<MultiLevelTiling::LoopSplit> MultiLevelTilingWideVector::SplitLoo
   HONE_ASSIGN_OR_RETURN(const schedule::LoopRvs loops, sch.Split(loop, factors));
   out.loops.assign(loops.begin(), loops.end());
   return out;
+}
+
+std::string MultiLevelTilingWideVector::Signature() const {
+  return StrCat(name(), "(", Arguments(), ", vector_length_in_bits=", vector_length_bits_, ")");
 }
 
 }  // namespace hone

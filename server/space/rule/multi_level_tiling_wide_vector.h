@@ -10,6 +10,7 @@ class MultiLevelTilingWideVector final : public MultiLevelTiling {
   MultiLevelTilingWideVector(MultiLevelTilingConfig config, int vector_length_bits)
       : MultiLevelTiling(std::move(config)), vector_length_bits_(vector_length_bits) {}
   std::string_view name() const override { return "MultiLevelTilingWideVector"; }
+  std::string Signature() const override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<MultiLevelTilingWideVector>(*this); }
 
  private:

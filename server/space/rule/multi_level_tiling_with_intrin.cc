@@ -41,4 +41,8 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTilingWithIntrin::ApplySubRul
   return MultiLevelTiling::ApplySubRules(std::move(state));
 }
 
+std::string MultiLevelTilingWithIntrin::Signature() const {
+  return StrCat(name(), "(", intrin_, ", ", Arguments(), ")");
+}
+
 }  // namespace hone

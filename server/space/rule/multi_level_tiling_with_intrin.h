@@ -10,6 +10,7 @@ class MultiLevelTilingWithIntrin final : public MultiLevelTiling {
   MultiLevelTilingWithIntrin(MultiLevelTilingConfig config, std::string intrin)
       : MultiLevelTiling(std::move(config)), intrin_(std::move(intrin)) {}
   std::string_view name() const override { return "MultiLevelTilingWithIntrin"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv block) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<MultiLevelTilingWithIntrin>(*this); }

@@ -1,6 +1,8 @@
 #include "server/space/rule/parallelize_vectorize_unroll.h"
 
+#include "absl/strings/str_join.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "server/space/analysis.h"
 #include "server/space/cores.h"
 
@@ -33,6 +35,11 @@ absl::StatusOr<std::vector<schedule::Schedule>> ParallelizeVectorizeUnroll::Appl
                      Value::OfRv(steps)));
   }
   return OneSchedule(std::move(sch));
+}
+
+std::string ParallelizeVectorizeUnroll::Signature() const {
+  return StrCat(name(), "(", max_jobs_per_core_, ", ", max_vectorize_extent_, ", [",
+                absl::StrJoin(unroll_max_steps_, ","), "], ", unroll_explicit_ ? "T" : "F", ")");
 }
 
 }  // namespace hone

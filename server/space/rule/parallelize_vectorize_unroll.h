@@ -19,6 +19,7 @@ class ParallelizeVectorizeUnroll final : public ScheduleRule {
         unroll_max_steps_(std::move(unroll_max_steps)),
         unroll_explicit_(unroll_explicit) {}
   std::string_view name() const override { return "ParallelizeVectorizeUnroll"; }
+  std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<std::vector<schedule::Schedule>> Apply(schedule::Schedule sch, schedule::BlockRv root) override;
   std::unique_ptr<ScheduleRule> Clone() const override { return std::make_unique<ParallelizeVectorizeUnroll>(*this); }
