@@ -43,6 +43,10 @@ bool VarPlusConstant(Expr index, const VarNode*& var) {
 
 }  // namespace
 
+std::string_view ThreadAxisBoundBy(const schedule::Instruction& instruction) {
+  return instruction.row->name == "Bind" ? instruction.attrs[0].text() : std::string_view();
+}
+
 bool HasAnnotation(const ScheduleState& state, SrefId block, std::string_view key) {
   return state.block(block)->annotations.Has(key);
 }

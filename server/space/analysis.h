@@ -11,6 +11,11 @@ namespace hone::space {
 using schedule::ScheduleState;
 using schedule::SrefId;
 
+// ---- instructions
+
+// "threadIdx.x" when the instruction binds a loop to it; empty for other instructions.
+std::string_view ThreadAxisBoundBy(const schedule::Instruction& instruction);
+
 // ---- annotations of a block
 
 bool HasAnnotation(const ScheduleState& state, SrefId block, std::string_view key);

@@ -1,5 +1,6 @@
 #include "server/space/mutator/thread_binding.h"
 
+#include "server/space/analysis.h"
 #include "server/space/mutator/choice.h"
 
 namespace hone {
@@ -13,7 +14,7 @@ std::optional<Trace> MutateThreadBinding::Apply(const Trace& trace, CounterRando
   std::vector<size_t> samples;
   for (size_t i = 0; i < trace.SizeWithoutPostproc(); ++i) {
     const Instruction& bind = insts[i];
-    if (bind.row->name != "Bind" || bind.inputs[1].text() != "threadIdx.x") continue;
+    if (space::ThreadAxisBoundBy(bind) != "threadIdx.x") continue;
     const int split = mutate::ProducerOf(insts, i, bind.inputs[0].rv());
     if (split < 0 || insts[split].row->name != "Split" || insts[split].outputs.size() != 2) continue;
     if (!(insts[split].outputs[1] == bind.inputs[0].rv()) || !insts[split].inputs[1].is_none() ||

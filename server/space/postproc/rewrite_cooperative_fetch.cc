@@ -5,6 +5,7 @@
 
 #include "common/ir/visitor.h"
 #include "common/support/status_macros.h"
+#include "server/space/analysis.h"
 
 namespace hone {
 namespace {
@@ -62,7 +63,7 @@ absl::Status Spread(Schedule& sch, const Job& job) {
 
 // The extent of the loop that an instruction binds to `axis`; -1 when it does something else.
 absl::StatusOr<int64_t> BoundExtent(const Schedule& sch, const Instruction& inst, std::string_view axis) {
-  if (inst.row->name != "Bind" || inst.inputs[1].text() != axis) return -1;
+  if (space::ThreadAxisBoundBy(inst) != axis) return -1;
   LoopRv loop;
   loop.id = inst.inputs[0].rv().id;
   HONE_ASSIGN_OR_RETURN(const ir::ForNode* node, sch.Get(loop));

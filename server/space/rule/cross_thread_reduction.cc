@@ -72,7 +72,7 @@ absl::StatusOr<bool> IsUnderThreadIdx(Schedule& sch, BlockRv block) {
 // The factor of the split that made the first loop that the trace binds to threadIdx.x.
 std::optional<Value> ThreadExtentFromTrace(const schedule::Trace& trace) {
   for (const schedule::Instruction& bind : trace.instructions()) {
-    if (bind.row->name != "Bind" || bind.inputs[1].text() != "threadIdx.x") continue;
+    if (space::ThreadAxisBoundBy(bind) != "threadIdx.x") continue;
     for (const schedule::Instruction& split : trace.instructions()) {
       if (split.row->name != "Split") continue;
       for (size_t i = 0; i < split.outputs.size(); ++i) {
