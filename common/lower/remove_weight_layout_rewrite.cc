@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "common/ir/mutator.h"
-#include "common/lower/pass.h"
 
 namespace hone::lower {
 namespace {

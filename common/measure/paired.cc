@@ -21,7 +21,19 @@ double StudentT(int degrees) {
   return degrees <= static_cast<int>(std::size(kTable)) ? kTable[degrees - 1] : 2.04;
 }
 
-PairedComparison Summarize(const std::vector<double>& log_ratios) {
+absl::StatusOr<RunResult> RunWell(Runner& runner, const RunRequest& request) {
+  RunRequest full = request;
+  full.best_so_far.reset();  // Neither is given up early.
+  full.policy.abandon_ratio = 0;
+  full.policy.max_repeat = full.policy.repeat;
+  RunResult result = runner.Run(full);
+  if (!result.failure.has_value()) return result;
+  return absl::FailedPreconditionError(StrCat(FailureKindName(result.failure->kind), ": ", result.failure->message));
+}
+
+}  // namespace
+
+PairedComparison CompareLogRatios(absl::Span<const double> log_ratios) {
   const double n = static_cast<double>(log_ratios.size());
   double mean = 0, squares = 0;
   for (double value : log_ratios) mean += value / n;
@@ -34,18 +46,6 @@ PairedComparison Summarize(const std::vector<double>& log_ratios) {
   comparison.pairs = static_cast<int>(log_ratios.size());
   return comparison;
 }
-
-absl::StatusOr<RunResult> RunWell(Runner& runner, const RunRequest& request) {
-  RunRequest full = request;
-  full.best_so_far.reset();  // Neither is given up early.
-  full.policy.abandon_ratio = 0;
-  full.policy.max_repeat = full.policy.repeat;
-  RunResult result = runner.Run(full);
-  if (!result.failure.has_value()) return result;
-  return absl::FailedPreconditionError(StrCat(FailureKindName(result.failure->kind), ": ", result.failure->message));
-}
-
-}  // namespace
 
 absl::StatusOr<PairedComparison> ComparePaired(Runner& runner, const RunRequest& a, const RunRequest& b, int pairs) {
   if (pairs < kFewestPairs) {
@@ -64,7 +64,7 @@ absl::StatusOr<PairedComparison> ComparePaired(Runner& runner, const RunRequest&
   if (static_cast<int>(log_ratios.size()) < kFewestPairs) {
     return absl::UnavailableError(StrCat("only ", log_ratios.size(), " undisturbed pairs could be measured"));
   }
-  return Summarize(log_ratios);
+  return CompareLogRatios(log_ratios);
 }
 
 }  // namespace hone

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/measure/runner.h"
 
 namespace hone {
@@ -14,6 +15,9 @@ struct PairedComparison {
   bool a_is_faster() const { return high < 1; }
   bool b_is_faster() const { return low > 1; }
 };
+
+// From log(time(a) / time(b)) of each pair; two of them at least.
+PairedComparison CompareLogRatios(absl::Span<const double> log_ratios);
 
 // Runs a, b, b, a, a, b, ... until `pairs` pairs are measured; stopping as soon as the interval looks good would make
 // it too narrow. Pairs of which one was marked as disturbed do not count; at most twice as many are tried.
