@@ -1,50 +1,46 @@
 // Candidates built a second by one compile process: script and trace in, loadable object out, no cache.
 //   builds [--workload "GMM:2"] [--count 128] [--target TARGET]
 // Candidates are those of the replay-trace strategy with seed 0, design spaces of kind llvm.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "bench/candidates.h"
 #include "common/script/printer.h"
 #include "common/support/log.h"
 #include "common/support/strings.h"
 #include "common/target/host.h"
 #include "common/workload/standard.h"
-#include "server/search/search_service.h"
 #include "worker/builder/build_one.h"
 #include "worker/builder/local_builder.h"
 
 namespace hone::bench {
 namespace {
 
-absl::StatusOr<std::vector<BuildRequest>> Candidates(const std::string& script, const std::string& target, int count) {
-  SearchTaskSpec spec;
-  spec.task_name = "builds";
-  spec.workload_script = script;
-  spec.target_json = target;
-  spec.strategy = "replay-trace";
-  spec.cost_model = "none";
-  spec.max_trials = count;
-  spec.trials_per_round = count;
-  absl::StatusOr<std::unique_ptr<SearchSession>> session = OpenSearchSession(spec);
-  if (!session.ok()) return session.status();
-  absl::StatusOr<SearchRound> round = (*session)->NextRound(0, {});
-  if (!round.ok()) return round.status();
-  std::map<Digest, std::string> skeletons;
-  for (const auto& [id, json] : (*session)->Skeletons()) skeletons[id] = json;
-  std::vector<BuildRequest> requests;
-  for (const SearchCandidate& candidate : round->candidates) {
-    BuildRequest request;
-    request.workload_script = script;
-    request.trace_json = JoinTraceJson(skeletons[candidate.skeleton_id], candidate.decisions_json);
-    request.target_json = target;
-    requests.push_back(std::move(request));
+// CPU seconds of the compile children so far: the machine may be busy.
+double ChildSeconds(builder::LocalBuilder& builder) {
+  double ticks = 0;
+  for (const pid_t pid : builder.pool().Children()) {
+    std::ifstream in(StrCat("/proc/", pid, "/stat"));
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    const size_t name_end = text.rfind(')');
+    if (name_end == std::string::npos) continue;
+    std::istringstream fields(text.substr(name_end + 1));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;  // State to cmajflt; utime and stime follow.
+    double user = 0, system = 0;
+    fields >> user >> system;
+    ticks += user + system;
   }
-  return requests;
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 int Main(int argc, char** argv) {
@@ -68,14 +64,17 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", status.ToString().c_str());
     return 1;
   }
-  const auto requests = Candidates(script::PrintModule(*module), parsed->ToJson(), count);
+  const auto requests = RandomCandidates(script::PrintModule(*module), *parsed, count, /*seed=*/0);
   if (!requests.ok()) {
     std::fprintf(stderr, "%s\n", requests.status().ToString().c_str());
     return 1;
   }
+  (*builder)->Build({requests->front()});  // Starts the child.
+  const double cpu_start = ChildSeconds(**builder);
   const absl::Time start = absl::Now();
   const std::vector<BuildResult> results = (*builder)->Build(*requests);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  const double cpu_seconds = ChildSeconds(**builder) - cpu_start;
   int failed = 0;
   uint64_t bytes = 0;
   for (const BuildResult& result : results) {
@@ -83,9 +82,11 @@ int Main(int argc, char** argv) {
     if (result.failure.has_value()) std::printf("failed: %s\n", result.failure->message.c_str());
     if (result.artifact.has_value()) bytes += result.artifact->bytes.size();
   }
-  std::printf("%s: %zu candidates in %.2f s, %.1f a second and core, %d failed, %.1f KiB an object\n", workload.c_str(),
-              results.size(), seconds, static_cast<double>(results.size()) / seconds, failed,
-              static_cast<double>(bytes) / 1024 / static_cast<double>(results.size()));
+  std::printf(
+      "%s: %zu candidates in %.2f s, %.1f a second and core (%.1f a CPU second), %d failed, %.1f KiB an object\n",
+      workload.c_str(), results.size(), seconds, static_cast<double>(results.size()) / seconds,
+      static_cast<double>(results.size()) / cpu_seconds, failed,
+      static_cast<double>(bytes) / 1024 / static_cast<double>(results.size()));
   return 0;
 }
 

@@ -19,12 +19,6 @@ std::string CType(const std::string& dtype) {
   return it == types.end() ? "void" : it->second;
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) StrAppend(&text, i > 0 ? ", " : "", shape[i]);
-  return text + "]";
-}
-
 std::string Upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
@@ -46,17 +40,20 @@ std::string KernelHeader(const KernelHeaderInfo& info) {
   for (const std::string& note : info.notes) StrAppend(&text, "// ", note, "\n");
   StrAppend(&text, "#ifndef ", guard, "\n#define ", guard, "\n\n#include <stdint.h>\n\n");
   StrAppend(&text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  text += "// buffers[i] is the data of parameter i, row-major and aligned to 64 bytes:\n";
+  text += "// buffers[i] is the address of parameter i: its elements row by row without gaps (the last dimension is\n";
+  text += "// contiguous), aligned to an element at least; 64 bytes are fastest. No two may overlap.\n";
   for (size_t i = 0; i < info.args.size(); ++i) {
-    StrAppend(&text, "//   ", i, ": ", info.args[i].dtype, ShapeText(info.args[i].shape), "\n");
+    const KernelParameter& arg = info.args[i];
+    StrAppend(&text, "//   ", i, ": ", arg.written ? "out " : "in  ", arg.name, " ", arg.dtype, arg.shape, "\n");
   }
-  StrAppend(&text, "// The last one is the result. Returns 0, or another number when a check of the program failed.\n");
+  text += "// Returns 0, or another number when there was no memory or a check of the program failed. Thread-safe.\n";
   StrAppend(&text, "int32_t ", info.symbol, "(void** buffers);\n\n");
   std::string parameters, values;
   for (size_t i = 0; i < info.args.size(); ++i) {
-    const bool last = i + 1 == info.args.size();
-    StrAppend(&parameters, i > 0 ? ", " : "", last ? "" : "const ", CType(info.args[i].dtype), "* p", i);
-    StrAppend(&values, i > 0 ? ", " : "", "(void*)p", i);
+    const KernelParameter& arg = info.args[i];
+    const std::string parameter = StrCat("p", i, "_", CIdentifier(arg.name));
+    StrAppend(&parameters, i > 0 ? ", " : "", arg.written ? "" : "const ", CType(arg.dtype), "* ", parameter);
+    StrAppend(&values, i > 0 ? ", " : "", "(void*)", parameter);
   }
   StrAppend(&text, "static inline int32_t ", name, "(", parameters, ") {\n  void* buffers[] = {", values,
             "};\n  return ", info.symbol, "(buffers);\n}\n\n");

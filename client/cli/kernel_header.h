@@ -5,14 +5,19 @@
 #include <string_view>
 #include <vector>
 
-#include "common/measure/builder.h"
-
 namespace hone::cli {
+
+struct KernelParameter {
+  std::string name;
+  std::string dtype;  // As in TVMScript.
+  std::string shape;  // "[4, n]"; empty for a scalar, which is passed by its address.
+  bool written = false;
+};
 
 struct KernelHeaderInfo {
   std::string name;    // Of the convenience function; made a C identifier.
   std::string symbol;  // Of the kernel in the object.
-  std::vector<TensorInfo> args;
+  std::vector<KernelParameter> args;
   std::vector<std::string> notes;  // Comment lines: record, target, latency.
 };
 

@@ -20,6 +20,7 @@ HONE_DECLARE_PASS(HoistReductionInit);
 HONE_DECLARE_PASS(VectorizeFreeLoops);
 HONE_DECLARE_PASS(SplitVectorLoop);
 HONE_DECLARE_PASS(VectorizeLoop);
+HONE_DECLARE_PASS(TileReduction);
 HONE_DECLARE_PASS(UnrollLoop);
 HONE_DECLARE_PASS(RegisterTile);
 HONE_DECLARE_PASS(RemoveNoOp);

@@ -23,6 +23,7 @@ constexpr Pass kCpuPipeline[] = {
     {"SplitVectorLoop", SplitVectorLoop},
     {"Simplify", Simplify},
     {"VectorizeLoop", VectorizeLoop},
+    {"TileReduction", TileReduction},
     {"UnrollLoop", UnrollLoop},
     {"Simplify", Simplify},
     {"RegisterTile", RegisterTile},
