@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "common/support/json_escape.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -172,17 +173,16 @@ absl::StatusOr<std::string> ParseJsonString(std::string_view text) {
   if (text.size() < 2 || text.front() != '"' || text.back() != '"') {
     return absl::InvalidArgumentError(StrCat("\"", text.substr(0, 40), "\" is not a string"));
   }
-  static constexpr std::string_view kFrom = "\"\\/bfnrt", kTo = "\"\\/\b\f\n\r\t";
+  const std::string_view inner = text.substr(1, text.size() - 2);
   std::string value;
-  for (size_t i = 1; i + 1 < text.size(); ++i) {
-    if (text[i] != '\\') {
-      value += text[i];
-      continue;
+  size_t at = 0;
+  while (at < inner.size()) {
+    const char c = inner[at++];
+    if (c != '\\') {
+      value += c;
+    } else if (!ReadJsonEscape(inner, &at, &value)) {
+      return absl::InvalidArgumentError("a string has an unknown escape");
     }
-    size_t which = i + 2 < text.size() ? kFrom.find(text[i + 1]) : std::string_view::npos;
-    if (which == std::string_view::npos) return absl::InvalidArgumentError("a string has an unknown escape");
-    value += kTo[which];
-    ++i;
   }
   return value;
 }

@@ -1,6 +1,6 @@
 // Reading JSON text without building a tree: values are found, passed over and cut out as views. Made for record lines,
 // whose traces stay text. Accepts what TVM's parser accepts (database.md 2.2): any white space, a trailing comma, the
-// escapes \" \\ \/ \b \f \n \r \t; and "\u" besides. Nesting is limited, so no input exhausts the stack.
+// escapes \" \\ \/ \b \f \n \r \t; and besides \u, and the \xHH that TVM writes and does not read. Nesting is limited, so no input exhausts the stack.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "common/support/json_escape.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -133,37 +134,8 @@ class Parser {
         out.push_back(c);
         continue;
       }
-      HONE_RETURN_IF_ERROR(ParseEscape(&out));
+      if (!ReadJsonEscape(text_, &at_, &out)) return Error("unknown escape");
     }
-  }
-
-  absl::Status ParseEscape(std::string* out) {
-    if (at_ >= text_.size()) return Error("unterminated string");
-    const char c = text_[at_++];
-    static constexpr std::string_view kFrom = "\"\\/bfnrt";
-    static constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
-    const size_t index = kFrom.find(c);
-    if (index != std::string_view::npos) {
-      out->push_back(kTo[index]);
-      return absl::OkStatus();
-    }
-    unsigned code = 0;
-    if (c != 'u' || at_ + 4 > text_.size() ||
-        std::from_chars(text_.data() + at_, text_.data() + at_ + 4, code, 16).ptr != text_.data() + at_ + 4) {
-      return Error("unknown escape");
-    }
-    at_ += 4;
-    if (code < 0x80) {
-      out->push_back(static_cast<char>(code));
-    } else if (code < 0x800) {
-      out->push_back(static_cast<char>(0xC0 | code >> 6));
-      out->push_back(static_cast<char>(0x80 | (code & 0x3F)));
-    } else {
-      out->push_back(static_cast<char>(0xE0 | code >> 12));
-      out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
-      out->push_back(static_cast<char>(0x80 | (code & 0x3F)));
-    }
-    return absl::OkStatus();
   }
 
   std::string_view text_;

@@ -10,8 +10,8 @@
 namespace hone::schedule {
 
 // Parses one JSON value into the current arena: null is None; a number without '.', 'e' or 'E' is an integer; objects
-// become maps in the order of the text. Accepts trailing commas and any white space, as the peer's reader does, and \u
-// escapes besides. InvalidArgument with the position otherwise; nesting is limited.
+// become maps in the order of the text. Accepts trailing commas and any white space, as the peer's reader does, and
+// besides \u and the \xHH that its writer writes. InvalidArgument with the position otherwise; nesting is limited.
 absl::StatusOr<Value> ParseJson(std::string_view text);
 
 // Appends the text of a value without RVs, index maps or expressions: no spaces, keys sorted, floats with 20

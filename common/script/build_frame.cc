@@ -99,7 +99,8 @@ Frame* Builder::NewFrame(FrameKind kind, Position at) {
 }
 
 Builder::Or<Frame*> Builder::NeedBlock(Position at, std::string_view what) {
-  if (Frame* frame = BlockFrame()) return frame;
+  Frame* frame = frames_.empty() ? nullptr : BlockFrame();
+  if (frame != nullptr) return frame;
   return Error(at, StrCat("T.", what, " must stand directly in a block"));
 }
 

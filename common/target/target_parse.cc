@@ -144,7 +144,15 @@ absl::StatusOr<Target> Target::Parse(std::string_view text) {
   if (text.size() > kMaxBytes)
     return Invalid(StrCat("target has ", text.size(), " bytes, expected at most ", kMaxBytes));
   const size_t start = text.find_first_not_of(" \t\n");
-  if (start == std::string_view::npos || text[start] != '{') return ParseString(text);
+  if (start == std::string_view::npos || text[start] != '{') {
+    // Other bytes would not come back from JSON as they were.
+    for (const char c : text) {
+      if ((c >= ' ' && c <= '~') || c == '\t' || c == '\n' || c == '\r') continue;
+      return Invalid(StrCat("target has the byte ", static_cast<int>(static_cast<unsigned char>(c)),
+                            ", expected printable ASCII"));
+    }
+    return ParseString(text);
+  }
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) return Invalid(StrCat("target is not valid JSON: ", text.substr(0, 200)));
   return FromObject(object);
