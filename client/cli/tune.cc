@@ -25,6 +25,10 @@ int Tune(Arguments& arguments) {
   if (embedded && arguments.remote.detach) {
     return Report(absl::InvalidArgumentError("--detach needs a server: give --server HOST:PORT"));
   }
+  if (arguments.tune.post_optimization && arguments.remote.detach) {
+    return Report(absl::InvalidArgumentError("--post-optimization goes on after the job, so it excludes --detach"));
+  }
+  arguments.remote.post_optimization = arguments.embedded.post_optimization = arguments.tune.post_optimization;
   absl::StatusOr<JobDefinition> job = JobFromArguments(arguments.tune, embedded);
   if (!job.ok()) return Report(job.status());
   arguments.remote.json = arguments.embedded.json = arguments.json;

@@ -8,9 +8,11 @@
 #include "absl/synchronization/notification.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/post_optimize.h"
 #include "client/cli/report_json.h"
 #include "client/cli/report_text.h"
 #include "common/measure/timing_lock.h"
+#include "common/script/parser.h"
 #include "common/script/workload_codec.h"
 #include "common/support/status_macros.h"
 #include "server/database/json_database.h"
@@ -67,6 +69,25 @@ void FillRecordIds(const JobDefinition& job, v1::JobReport* report, const JobRep
   }
 }
 
+// Droplet search after the job; the report then has what it found.
+absl::Status PostOptimize(const JobDefinition& job, std::unique_ptr<JsonDatabase> storage, LocalMeasure& measure,
+                          v1::JobReport* report) {
+  const auto database = meta_schedule::MakeStoredDatabase(std::move(storage));
+  const auto builder = meta_schedule::LocalBuilderOver(measure.builder(), job.build_timeout);
+  const auto runner = meta_schedule::LocalRunnerOver(measure.runner(), job.policy);
+  HONE_RETURN_IF_ERROR(PostOptimizeJob(job, *database, *builder, *runner));
+  for (size_t i = 0; i < job.tasks.size(); ++i) {
+    HONE_ASSIGN_OR_RETURN(const ir::IRModule module, script::ParseModule(job.tasks[i].workload.script));
+    HONE_ASSIGN_OR_RETURN(const meta_schedule::Workload workload, database->CommitWorkload(module));
+    HONE_ASSIGN_OR_RETURN(const auto best, database->GetTopK(workload, 1));
+    v1::TaskReport* task = report->mutable_tasks(static_cast<int>(i));
+    if (best.empty() || best[0].stored->run.median >= task->best()) continue;
+    task->set_best(best[0].stored->run.median);
+    task->set_best_record_id(best[0].stored->id.Raw());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& options,
                                   const std::atomic<bool>& interrupted) {
   // Both fork, so they come before anything that has threads.
@@ -94,6 +115,9 @@ absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& opti
   progress.Finish();
   v1::JobReport proto = ToProto(report);
   FillRecordIds(job, &proto, report);
+  if (options.post_optimization && report.state == JobState::kDone) {
+    HONE_RETURN_IF_ERROR(PostOptimize(job, std::move(database), *measure, &proto));
+  }
   return proto;
 }
 

@@ -10,6 +10,7 @@ namespace hone::cli {
 struct EmbeddedOptions {
   std::string work_dir = "hone-work";
   bool json = false;
+  bool post_optimization = false;
 };
 
 // Tunes with the JSON database in the work folder and prints the summary. Ctrl-C stops cleanly and keeps what was

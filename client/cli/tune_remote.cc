@@ -7,6 +7,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/inspect/case.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/post_optimize.h"
 #include "client/cli/report_json.h"
 #include "client/cli/watch.h"
 #include "client/cpp/tuning_client.h"
@@ -48,8 +49,13 @@ int TuneRemote(const std::shared_ptr<Connection>& connection, const JobDefinitio
     std::printf(options.json ? "{\"id\": %s}\n" : "%s\n", (options.json ? JsonString(*id) : *id).c_str());
     return kExitOk;
   }
-  // --json promises one document: the report at the end.
   const int code = WatchToEnd(client, *id, /*json=*/false, /*summary=*/!options.json);
+  if (options.post_optimization && code == kExitOk) {
+    // Droplet search works from this process: each of its batches is a job of its own.
+    const absl::Status improved = PostOptimizeOnFarm(job, *id, connection);
+    if (!improved.ok()) return Report(improved);
+  }
+  // --json promises one document: the report at the end.
   if (options.json && code != kExitInterrupted) {
     absl::StatusOr<v1::JobReport> report = client.GetJob(*id);
     if (!report.ok()) return Report(report.status());

@@ -11,6 +11,7 @@ namespace hone::cli {
 struct RemoteOptions {
   bool detach = false;
   bool json = false;
+  bool post_optimization = false;  // Not with detach.
 };
 
 // Submits the job and follows it to its end, or prints its id when detached. Returns the exit code.

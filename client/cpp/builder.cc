@@ -29,8 +29,9 @@ BuilderResult Stored(const StoredArtifact& artifact) {
 
 class LocalBuilder final : public Builder {
  public:
-  LocalBuilder(std::unique_ptr<hone::Builder> builder, absl::Duration timeout)
-      : builder_(std::move(builder)), timeout_(timeout) {}
+  // `owned` may be null.
+  LocalBuilder(hone::Builder& builder, std::unique_ptr<hone::Builder> owned, absl::Duration timeout)
+      : owned_(std::move(owned)), builder_(builder), timeout_(timeout) {}
 
   std::vector<BuilderResult> Build(absl::Span<const BuilderInput> inputs) override {
     std::vector<BuildRequest> requests;
@@ -42,7 +43,7 @@ class LocalBuilder final : public Builder {
       request.timeout = timeout_;
       requests.push_back(std::move(request));
     }
-    std::vector<BuildResult> built = builder_->Build(requests);
+    std::vector<BuildResult> built = builder_.Build(requests);
     std::vector<BuilderResult> out;
     size_t next = 0;
     for (const BuilderInput& input : inputs) {
@@ -72,7 +73,8 @@ class LocalBuilder final : public Builder {
     return Stored(artifact);
   }
 
-  std::unique_ptr<hone::Builder> builder_;
+  const std::unique_ptr<hone::Builder> owned_;
+  hone::Builder& builder_;
   const absl::Duration timeout_;
 };
 
@@ -103,7 +105,12 @@ absl::StatusOr<std::unique_ptr<Builder>> Builder::Create(std::string_view kind, 
   local.build_workers = options.max_workers > 0 ? options.max_workers
                                                 : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<hone::Builder> builder, CreateLocalBuilder(local));
-  return std::unique_ptr<Builder>(std::make_unique<LocalBuilder>(std::move(builder), options.timeout));
+  hone::Builder& reference = *builder;
+  return std::unique_ptr<Builder>(std::make_unique<LocalBuilder>(reference, std::move(builder), options.timeout));
+}
+
+std::unique_ptr<Builder> LocalBuilderOver(hone::Builder& builder, absl::Duration timeout) {
+  return std::make_unique<LocalBuilder>(builder, nullptr, timeout);
 }
 
 }  // namespace hone::meta_schedule

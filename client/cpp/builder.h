@@ -57,6 +57,9 @@ class Builder {
                                                          const BuilderOptions& options = {});
 };
 
+// "local" over a builder that the caller has and that outlives it.
+std::unique_ptr<Builder> LocalBuilderOver(::hone::Builder& builder, absl::Duration timeout = absl::Seconds(30));
+
 // What the stock builders leave in an artifact's folder, for runners of one's own.
 struct StoredArtifact {
   std::optional<Artifact> kernel;  // Nothing for a packed candidate.

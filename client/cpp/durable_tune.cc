@@ -35,7 +35,6 @@ v1::JobSpec SpecOf(const DurableSettings& settings) {
   spec.set_space(settings.space);
   spec.set_seed(settings.seed);
   spec.set_equality(ToProto(static_cast<ModuleEquality>(settings.module_equality)));
-  spec.set_post_optimization(settings.post_optimization);
   return spec;
 }
 
@@ -60,10 +59,13 @@ class StopWatcher {
   std::thread thread_;
 };
 
-absl::Status CopyRecords(RecordClient& records, const std::string& job_id, const DurableSettings& settings,
-                         Database& database) {
+}  // namespace
+
+absl::Status CopyJobRecords(const std::shared_ptr<Connection>& server, const std::string& job_id,
+                            const std::vector<DurableTask>& tasks, const std::string& target_json, Database& database) {
+  RecordClient records(server);
   std::vector<Workload> workloads;
-  for (const DurableTask& task : settings.tasks) {
+  for (const DurableTask& task : tasks) {
     HONE_ASSIGN_OR_RETURN(Workload workload, database.CommitWorkload(task.mod));
     workloads.push_back(std::move(workload));
   }
@@ -85,7 +87,7 @@ absl::Status CopyRecords(RecordClient& records, const std::string& job_id, const
       record.workload = workloads[task];
       record.run_secs = TvmRunSecs(*record.stored);
       record.args_info = record.stored->args_info;
-      HONE_ASSIGN_OR_RETURN(record.target, Target::Parse(settings.target_json));
+      HONE_ASSIGN_OR_RETURN(record.target, Target::Parse(target_json));
       HONE_RETURN_IF_ERROR(database.CommitTuningRecord(record));
     }
     if (page.cursor() == 0) return absl::OkStatus();
@@ -93,11 +95,8 @@ absl::Status CopyRecords(RecordClient& records, const std::string& job_id, const
   }
 }
 
-}  // namespace
-
 absl::Status TuneAsJob(const std::shared_ptr<Connection>& server, const DurableSettings& settings, Database& database) {
   TuningClient tuning(server);
-  RecordClient records(server);
   v1::SubmitJobRequest request;
   *request.mutable_spec() = SpecOf(settings);
   std::random_device random;
@@ -114,7 +113,7 @@ absl::Status TuneAsJob(const std::shared_ptr<Connection>& server, const DurableS
   } else {
     HONE_RETURN_IF_ERROR(watched);
   }
-  HONE_RETURN_IF_ERROR(CopyRecords(records, job.job_id(), settings, database));
+  HONE_RETURN_IF_ERROR(CopyJobRecords(server, job.job_id(), settings.tasks, settings.target_json, database));
   HONE_ASSIGN_OR_RETURN(const v1::JobReport report, tuning.GetJob(job.job_id()));
   if (stop || report.state() == v1::JOB_STATE_DONE) return absl::OkStatus();
   return absl::AbortedError(StrCat("job ", job.job_id(), " was not done: ", report.reason()));

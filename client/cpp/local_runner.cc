@@ -17,8 +17,9 @@ namespace {
 // One thread measures; futures are set in the order of the calls.
 class LocalRunner final : public Runner {
  public:
-  LocalRunner(std::unique_ptr<LocalMeasure> measure, MeasurementPolicy policy)
-      : measure_(std::move(measure)), policy_(policy), thread_([this] { Serve(); }) {}
+  // `owned` may be null.
+  LocalRunner(hone::Runner& runner, std::unique_ptr<LocalMeasure> owned, MeasurementPolicy policy)
+      : owned_(std::move(owned)), runner_(runner), policy_(policy), thread_([this] { Serve(); }) {}
 
   ~LocalRunner() override {
     {
@@ -29,7 +30,7 @@ class LocalRunner final : public Runner {
     thread_.join();
   }
 
-  std::string DeviceFingerprintJson() const override { return measure_->runner().DeviceFingerprintJson(); }
+  std::string DeviceFingerprintJson() const override { return runner_.DeviceFingerprintJson(); }
 
   std::vector<std::shared_ptr<RunnerFuture>> Run(absl::Span<const RunnerInput> inputs) override {
     std::vector<std::shared_ptr<RunnerFuture>> out;
@@ -88,7 +89,7 @@ class LocalRunner final : public Runner {
     if (request.workload_script.empty()) request.policy.check_result = false;
     double& best = best_[request.workload_script];
     if (best > 0) request.best_so_far = best;
-    RunResult result = measure_->runner().Run(request);
+    RunResult result = runner_.Run(request);
     if (!result.failure.has_value() && !request.workload_script.empty()) {
       best = best > 0 ? std::min(best, result.median) : result.median;
     }
@@ -102,7 +103,8 @@ class LocalRunner final : public Runner {
     return out;
   }
 
-  std::unique_ptr<LocalMeasure> measure_;
+  const std::unique_ptr<LocalMeasure> owned_;
+  hone::Runner& runner_;
   const MeasurementPolicy policy_;
   std::map<std::string, double> best_;  // By workload; only for giving up early.
   std::mutex mutex_;
@@ -120,7 +122,12 @@ absl::StatusOr<std::unique_ptr<Runner>> CreateLocalRunner(const RunnerOptions& o
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<LocalMeasure> measure, LocalMeasure::Create(local));
   MeasurementPolicy policy = options.evaluator.has_value() ? PolicyOf(*options.evaluator) : options.policy;
   policy.timeout = options.timeout;
-  return std::unique_ptr<Runner>(std::make_unique<LocalRunner>(std::move(measure), policy));
+  hone::Runner& runner = measure->runner();
+  return std::unique_ptr<Runner>(std::make_unique<LocalRunner>(runner, std::move(measure), policy));
+}
+
+std::unique_ptr<Runner> LocalRunnerOver(hone::Runner& runner, const MeasurementPolicy& policy) {
+  return std::make_unique<LocalRunner>(runner, nullptr, policy);
 }
 
 }  // namespace hone::meta_schedule

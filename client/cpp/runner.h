@@ -89,4 +89,7 @@ class Runner {
                                                         const RunnerOptions& options = {});
 };
 
+// "local" over a runner that the caller has and that outlives it.
+std::unique_ptr<Runner> LocalRunnerOver(::hone::Runner& runner, const MeasurementPolicy& policy);
+
 }  // namespace hone::meta_schedule

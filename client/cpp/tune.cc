@@ -167,11 +167,17 @@ absl::StatusOr<std::shared_ptr<Database>> TuneTir(const ir::IRModule& mod, const
     job.cost_model = KindOf(options.cost_model);
     job.task_scheduler = KindOf(options.task_scheduler);
     job.module_equality = options.module_equality;
-    job.post_optimization = options.post_optimization;
     job.seed = static_cast<uint64_t>(seeds[0]);
     job.stop = options.stop;
     HONE_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, DatabaseOf(options, work_dir));
     HONE_RETURN_IF_ERROR(TuneAsJob(options.server, job, *database));
+    if (options.post_optimization) {
+      HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Builder> builder, Builder::Create("remote"));
+      RunnerOptions runner_options;
+      runner_options.server = options.server;
+      HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, Runner::Create("rpc", runner_options));
+      HONE_RETURN_IF_ERROR(PostOptimize(tasks.tasks, *database, *builder, *runner).status());
+    }
     return database;
   }
   return TuneTasks(std::move(tasks));
