@@ -34,6 +34,8 @@ class MatchLowerer final : public ir::StmtExprMutator {
  public:
   absl::Status status;
 
+  explicit MatchLowerer(bool check_rows) : check_rows_(check_rows) {}
+
  private:
   using ir::StmtExprMutator::Mutate;
 
@@ -125,7 +127,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
   // right only where the rows of the source follow each other, too.
   void CheckRows(ir::Buffer view_buffer, const View& view, ir::Array<ir::Expr> indices) {
     const size_t rank = indices.size();
-    if (rank < 2 || !view_buffer->strides.empty()) return;
+    if (!check_rows_ || rank < 2 || !view_buffer->strides.empty()) return;
     const auto* ramp = indices[rank - 1].as<ir::RampNode>();
     Bounds bounds = context_.BoundsOf(ramp != nullptr ? ramp->base : indices[rank - 1]);
     if (ramp != nullptr) {
@@ -169,6 +171,7 @@ class MatchLowerer final : public ir::StmtExprMutator {
     return ir::MakeBufferStore(it->second.source, store->value, Shifted(it->second, store->indices), store->predicate);
   }
 
+  const bool check_rows_;
   LinearContext context_;
   ir::VarMap values_;
   absl::flat_hash_map<const ir::BufferNode*, View> views_;
@@ -176,8 +179,8 @@ class MatchLowerer final : public ir::StmtExprMutator {
 
 }  // namespace
 
-absl::StatusOr<ir::PrimFunc> LowerMatchBuffer(ir::PrimFunc func, const PassContext&) {
-  MatchLowerer lowerer;
+absl::StatusOr<ir::PrimFunc> LowerMatchBuffer(ir::PrimFunc func, const PassContext& context) {
+  MatchLowerer lowerer(context.check_views);
   const ir::Stmt body = lowerer.MutateStmt(func->body);
   if (!lowerer.status.ok()) return lowerer.status;
   return WithBody(func, body);

@@ -18,6 +18,9 @@ struct MachineTraits {
 
 struct PassContext {
   MachineTraits machine;
+  // LowerMatchBuffer refuses accesses that leave a row of a view whose rows do not follow each other in the source: the
+  // code would be wrong. Analyses that never run the program have no use for that.
+  bool check_views = true;
 };
 
 // Runs with an ArenaScope active. Errors are the program's: they name the loop, block or buffer.

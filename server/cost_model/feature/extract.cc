@@ -1,8 +1,10 @@
 #include "server/cost_model/feature/extract.h"
 
+#include "common/lower/gpu/gpu_passes.h"
 #include "common/lower/passes.h"
 #include "common/support/status_macros.h"
 #include "server/cost_model/feature/per_store.h"
+#include "server/cost_model/feature/remove_layout_rewrite.h"
 #include "server/cost_model/feature/simplify_for_features.h"
 #include "server/cost_model/feature/simplify_pass.h"
 
@@ -10,14 +12,18 @@ namespace hone {
 namespace {
 
 absl::StatusOr<ir::PrimFunc> Preprocess(ir::PrimFunc func) {
-  func = SimplifyForFeatures(func);
-  const lower::PassContext context;
-  for (const lower::PassFunction pass : {lower::LowerInitBlock, lower::PlanAndUpdateBufferAllocationLocation,
-                                         lower::ConvertBlocksToOpaque, lower::CompactBufferAllocation}) {
+  func = SimplifyForFeatures(RemoveLayoutRewrite(func));
+  lower::PassContext context;
+  context.check_views = false;
+  for (const lower::PassFunction pass :
+       {lower::LowerCrossThreadReduction, lower::LowerInitBlock, lower::PlanAndUpdateBufferAllocationLocation,
+        lower::ConvertBlocksToOpaque, lower::CompactBufferAllocation}) {
     HONE_ASSIGN_OR_RETURN(func, pass(func, context));
   }
   func = SimplifyPass(func);
-  HONE_ASSIGN_OR_RETURN(func, lower::LowerMatchBuffer(func, context));
+  for (const lower::PassFunction pass : {lower::UnifyThreadBinding, lower::LowerMatchBuffer}) {
+    HONE_ASSIGN_OR_RETURN(func, pass(func, context));
+  }
   return SimplifyPass(func);
 }
 
