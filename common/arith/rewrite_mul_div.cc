@@ -183,6 +183,26 @@ bool SplitByScale(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high
   }
 }
 
+// The same where `scale` is that of the first addend, which divides `divisor`.
+template <typename BoundOf>
+bool SplitByFirst(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high, Expr* low, int64_t* scale) {
+  absl::InlinedVector<Expr, 4> others;
+  while (const auto* add = sum.as<ir::AddNode>()) {
+    others.push_back(add->b);
+    sum = add->a;
+  }
+  const auto first = MatchScaled(sum);
+  if (!first || others.empty() || first->c <= 1 || divisor % first->c != 0) return false;
+  Expr rest = others.back();
+  for (size_t i = others.size() - 1; i-- > 0;) rest = ir::Add(rest, others[i]);
+  const ConstIntBound bound = bound_of(rest);
+  if (bound.min_value < 0 || bound.max_value >= first->c) return false;
+  *high = first->x;
+  *low = rest;
+  *scale = first->c;
+  return true;
+}
+
 }  // namespace
 
 // a / divisor for a positive literal.
@@ -212,7 +232,7 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
     if (divisor % scaled->c == 0) return Again(Quotient(scaled->x, Int(a, divisor / scaled->c), floor));
   }
   // (x % c1) // c2 = (x // c2) % (c1 / c2).
-  if (floor) {
+  if (floor && !analyzer_.plain_division_) {
     const auto* mod = Match(ExprKind::kFloorMod, a);
     if (mod != nullptr && IsConst(mod->b) && ConstOfNode(mod->b) > 0 && ConstOfNode(mod->b) % divisor == 0) {
       return Again(ir::FloorMod(ir::FloorDiv(mod->a, b), Int(a, ConstOfNode(mod->b) / divisor)));
@@ -231,7 +251,9 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
   Expr high;
   Expr low;
   const auto bound_of = [this](Expr e) { return analyzer_.const_int_bound(e); };
-  if (floor && SplitByScale(a, divisor, bound_of, &high, &low, &scale) && (!low || Pure(low))) {
+  const bool splits = analyzer_.plain_division_ ? SplitByFirst(a, divisor, bound_of, &high, &low, &scale)
+                                                : SplitByScale(a, divisor, bound_of, &high, &low, &scale);
+  if (floor && splits && (!low || Pure(low))) {
     return Again(ir::FloorDiv(high, Int(a, divisor / scale)));
   }
   // min(x * c1, y) // c2 with c2 dividing c1.

@@ -1,42 +1,32 @@
 // CompactBufferAllocation: buffers allocated in blocks shrink to the hull of what is touched, and indices are rebased
-// on its minimum. The hull is taken dimension by dimension, relaxed over every loop between allocation and access; a
-// dimension whose hull is not understood keeps its extent. Requests of storage_align become strides here.
+// on its minimum. Each access is relaxed over every loop between it and the allocation, exactly where the indices are
+// independent iterators, else dimension by dimension; conditions on the way narrow the loops. A dimension whose hull is
+// not understood keeps its extent. Requests of storage_align become strides here.
 #include <algorithm>
 #include <vector>
 
+#include "common/arith/conditional_bounds.h"
+#include "common/arith/region.h"
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
 #include "common/lower/attr_value.h"
-#include "common/lower/linear.h"
 #include "common/lower/passes.h"
 #include "common/lower/vector_index.h"
 
 namespace hone::lower {
 namespace {
 
-// [min, min + width], in terms of what is visible at the allocation.
-struct Hull {
-  Linear min;
-  int64_t width = 0;
-};
-
-// What is known of one dimension: nothing touched yet, a hull, or the full dimension.
-struct Dimension {
-  bool touched = false;
-  bool full = false;
-  Hull hull;
-};
-
 struct Allocation {
   ir::Buffer buffer;
-  int loop_depth;  // Loops open where it is allocated.
-  std::vector<Dimension> dims;
+  int loop_depth;                            // Loops open where it is allocated.
+  std::vector<arith::NDIntSet> touched;      // Relaxed, one an access, equal ones once.
   std::vector<std::vector<int64_t>> aligns;  // [axis, factor, offset]
+  std::vector<ir::Range> region;             // What is kept; filled when its block is left.
 };
 
 struct OpenLoop {
-  const ir::VarNode* var;
+  ir::Var var;
   std::string_view thread_tag;
 };
 
@@ -45,7 +35,7 @@ bool SharedAcross(std::string_view scope, std::string_view tag) {
   if (tag.empty()) return false;
   const std::string_view base = scope.substr(0, scope.find('.'));
   const bool thread = tag.substr(0, 9) == "threadIdx" || tag.substr(0, 7) == "vthread";
-  if (base == "global") return true;
+  if (base == "global") return thread || tag.substr(0, 8) == "blockIdx";
   if (base == "shared") return thread;
   if (base == "warp") return tag == "threadIdx.x";
   return false;
@@ -53,7 +43,6 @@ bool SharedAcross(std::string_view scope, std::string_view tag) {
 
 class TouchedRegions final : public ir::StmtExprVisitor {
  public:
-  LinearContext context;
   absl::flat_hash_map<const ir::BufferNode*, int> index_of;
   std::vector<Allocation> allocations;
 
@@ -67,22 +56,61 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     return it != index_of.end() ? &allocations[it->second] : nullptr;
   }
 
+  // Calls `visit` with the loops narrowed by the condition.
+  template <typename F>
+  void Under(ir::Expr condition, bool holds, F visit) {
+    const arith::ConditionalBounds bounds(condition, holds, domains_, analyzer_);
+    const size_t pending = pending_.size();
+    if (holds) {
+      AddPending(condition);
+    } else {
+      AddPending(ir::Not(condition));
+    }
+    visit();
+    pending_.resize(pending);
+  }
+
+  // Conditions of several loops narrow none of them alone, but the regions.
+  void AddPending(ir::Expr condition) {
+    if (const auto* both = condition.as<ir::AndNode>()) {
+      AddPending(both->a);
+      AddPending(both->b);
+      return;
+    }
+    if (const auto* call = condition.as<ir::CallNode>(); call != nullptr && call->Is(ir::Builtin::likely)) {
+      return AddPending(call->args[0]);
+    }
+    const auto* comparison = condition.as<ir::BinaryNode>();
+    if (comparison == nullptr || !ir::IsComparison(comparison->kind)) return;
+    absl::InlinedVector<const ir::VarNode*, 4> vars;
+    bool simple = true;
+    for (ir::Expr side : {comparison->a, comparison->b}) {
+      ir::PostOrderVisitExprs(side, [&](ir::Expr e) {
+        if (const auto* var = e.as<ir::VarNode>()) {
+          if (std::find(vars.begin(), vars.end(), var) == vars.end()) vars.push_back(var);
+          return;
+        }
+        simple = simple && (e.as<ir::IntImmNode>() != nullptr || e.as<ir::BinaryNode>() != nullptr);
+      });
+    }
+    if (simple && vars.size() > 1) pending_.push_back(condition);
+  }
+
   void Visit(const ir::BlockRealizeNode* node) override {
     VisitExpr(node->predicate);
-    const bool guarded = !ir::IsTrue(node->predicate);
-    if (guarded) context.EnterCondition(node->predicate);
-    VisitBlock(node->block);
-    if (guarded) context.LeaveCondition();
+    if (ir::IsTrue(node->predicate)) return VisitBlock(node->block);
+    Under(node->predicate, true, [&] { VisitBlock(node->block); });
   }
 
   void VisitBlock(const ir::BlockNode* block) {
+    const size_t first = allocations.size();
     for (ir::Buffer buffer : block->alloc_buffers) {
       index_of[buffer.get()] = static_cast<int>(allocations.size());
       by_data_[buffer->data.get()] = buffer;
-      allocations.push_back(
-          {buffer, static_cast<int>(loops_.size()), std::vector<Dimension>(buffer->shape.size()), {}});
+      allocations.push_back({buffer, static_cast<int>(loops_.size()), {}, {}, {}});
     }
-    for (ir::MatchBufferRegion match : block->match_buffers) TouchRegion(match->source);
+    const size_t end = allocations.size();
+    for (ir::MatchBufferRegion match : block->match_buffers) Touch(match->source->buffer, match->source->region);
     CollectAlign(block);
     const ir::BlockNode* outer = block_;
     block_ = block;
@@ -94,6 +122,7 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     VisitStmt(block->body);
     trusted_.resize(trusted_.size() - trusted_reads.size() - trusted_writes.size());
     block_ = outer;
+    for (size_t i = first; i < end; ++i) Narrow(allocations[i]);
   }
 
   // Touches the declared regions that the annotation lists; their buffers' accesses inside are not looked at.
@@ -106,7 +135,7 @@ class TouchedRegions final : public ir::StmtExprVisitor {
     if (auto many = AttrInts(value)) listed = *many;
     for (int64_t index : listed) {
       if (index < 0 || index >= static_cast<int64_t>(regions.size())) continue;
-      TouchRegion(regions[index]);
+      Touch(regions[index]->buffer, regions[index]->region);
       out.push_back(regions[index]->buffer.get());
     }
     return out;
@@ -129,38 +158,36 @@ class TouchedRegions final : public ir::StmtExprVisitor {
   void Visit(const ir::ForNode* node) override {
     VisitExpr(node->min);
     VisitExpr(node->extent);
-    context.BindLoop(node->loop_var, node->min, node->extent);
-    loops_.push_back({node->loop_var.get(), node->thread_binding != nullptr ? node->thread_binding->thread_tag : ""});
+    const ir::Range range = {node->min, node->extent};
+    analyzer_.Bind(node->loop_var, range);
+    domains_.Set(node->loop_var, range);
+    loops_.push_back({node->loop_var, node->thread_binding != nullptr ? node->thread_binding->thread_tag : ""});
     VisitStmt(node->body);
     loops_.pop_back();
+    domains_.Erase(node->loop_var);
   }
 
   void Visit(const ir::IfThenElseNode* node) override {
     VisitExpr(node->condition);
-    context.EnterCondition(node->condition);
-    VisitStmt(node->then_case);
-    context.LeaveCondition();
-    if (!node->else_case) return;
-    context.EnterCondition(ir::Not(node->condition));
-    VisitStmt(node->else_case);
-    context.LeaveCondition();
+    Under(node->condition, true, [&] { VisitStmt(node->then_case); });
+    if (node->else_case) Under(node->condition, false, [&] { VisitStmt(node->else_case); });
   }
 
   void Visit(const ir::LetStmtNode* node) override {
     VisitExpr(node->value);
-    lets_.push_back(node->var.get());
+    if (node->var.dtype().is_index()) {
+      analyzer_.Bind(node->var, node->value);
+      domains_.Set(node->var, arith::IntSet::SinglePoint(node->value));
+    }
     VisitStmt(node->body);
+    domains_.Erase(node->var);
   }
 
   void Visit(const ir::CallNode* node) override {
     if (!node->Is(ir::Builtin::if_then_else)) return ir::StmtExprVisitor::Visit(node);
     VisitExpr(node->args[0]);
-    context.EnterCondition(node->args[0]);
-    VisitExpr(node->args[1]);
-    context.LeaveCondition();
-    context.EnterCondition(ir::Not(node->args[0]));
-    VisitExpr(node->args[2]);
-    context.LeaveCondition();
+    Under(node->args[0], true, [&] { VisitExpr(node->args[1]); });
+    Under(node->args[0], false, [&] { VisitExpr(node->args[2]); });
   }
 
   void Visit(const ir::BufferLoadNode* node) override {
@@ -180,125 +207,101 @@ class TouchedRegions final : public ir::StmtExprVisitor {
       for (const auto& regions : {block_->reads, block_->writes}) {
         for (ir::BufferRegion region : regions) {
           if (region->buffer->data.get() != node) continue;
-          TouchRegion(region);
+          Touch(region->buffer, region->region);
           declared = true;
         }
       }
     }
-    if (!declared) TouchFull(it->second);
-  }
-
-  void TouchFull(ir::Buffer buffer) {
-    if (Allocation* allocation = Find(buffer)) {
-      for (Dimension& dim : allocation->dims) dim.touched = dim.full = true;
-    }
+    if (!declared) Touch(it->second, ir::FullRegion(it->second)->region);
   }
 
   void TouchPoint(ir::Buffer buffer, ir::Array<ir::Expr> indices) {
     if (std::find(trusted_.begin(), trusted_.end(), buffer.get()) != trusted_.end()) return;
+    if (Find(buffer) == nullptr) return;
+    absl::InlinedVector<ir::Range, 4> region;
+    for (ir::Expr index : indices) {
+      ir::Range range = {index, ir::IntImm(index.dtype().element(), 1)};
+      if (index.dtype().is_vector()) range = LanesOf(index);
+      region.push_back(range);
+    }
+    Touch(buffer, ir::Array<ir::Range>(region.data(), region.size()));
+  }
+
+  // What the lanes of a vector index cover; everything when that is not understood.
+  ir::Range LanesOf(ir::Expr index) {
+    const arith::IntSet lanes = arith::IntSet::Vector(index);
+    if (!lanes.IsBounded()) return {};
+    return {lanes.min(), analyzer_.Simplify(lanes.max() - lanes.min() + 1)};
+  }
+
+  void Touch(ir::Buffer buffer, ir::Array<ir::Range> region) {
     Allocation* allocation = Find(buffer);
     if (allocation == nullptr) return;
-    for (size_t d = 0; d < indices.size(); ++d) {
-      const auto* ramp = indices[d].as<ir::RampNode>();
-      const int64_t* stride = ramp != nullptr ? ir::ConstInt(ramp->stride) : nullptr;
-      if (stride != nullptr && *stride > 0 && ramp->base.dtype().is_index()) {
-        Touch(*allocation, d, context.Of(ramp->base), (indices[d].dtype().lanes - 1) * *stride + 1);
-        continue;
-      }
-      if (!indices[d].dtype().is_index()) {
-        allocation->dims[d].touched = allocation->dims[d].full = true;
-        continue;
-      }
-      Touch(*allocation, d, context.Of(indices[d]), 1);
+    absl::InlinedVector<ir::Range, 4> known(region.begin(), region.end());
+    for (size_t d = 0; d < known.size(); ++d) {
+      if (!known[d].min) known[d] = ir::RangeFromExtent(buffer->shape[d]);
     }
+    const ir::Array<ir::Range> ranges(known.data(), known.size());
+    absl::InlinedVector<arith::IterDomain, 8> iters;
+    arith::DomMap relaxed;
+    for (const auto& [var, set] : domains_) {
+      if (!IsRelaxed(var, *allocation)) continue;
+      relaxed.Set(ir::Var(var), set);
+      iters.push_back({ir::Var(var), set.CoverRange(ir::RangeFromExtent(ir::IntImm(var->dtype, 0)), analyzer_)});
+    }
+    ir::Expr predicate = ir::BoolImm(true);
+    for (ir::Expr condition : pending_) predicate = ir::And(predicate, condition);
+    const arith::NDIntSet sets = arith::EstimateRegionUpperBound(ranges, iters, predicate, analyzer_);
+    allocation->touched.push_back(sets);
   }
 
-  void TouchRegion(ir::BufferRegion region) {
-    Allocation* allocation = Find(region->buffer);
-    if (allocation == nullptr) return;
-    for (size_t d = 0; d < region->region.size(); ++d) {
-      const Bounds extent = context.BoundsOf(region->region[d].extent);
-      if (!extent.bounded()) {
-        allocation->dims[d].touched = allocation->dims[d].full = true;
-        continue;
-      }
-      Touch(*allocation, d, context.Of(region->region[d].min), extent.hi);
-    }
-  }
-
-  void Touch(Allocation& allocation, size_t d, const Linear& index, int64_t extent) {
-    Dimension& dim = allocation.dims[d];
-    if (dim.full) return;
-    std::optional<Hull> hull = Relax(index, allocation);
-    if (!hull) {
-      dim.touched = dim.full = true;
-      return;
-    }
-    hull->width += extent - 1;
-    if (!dim.touched) {
-      dim.touched = true;
-      dim.hull = *hull;
-      return;
-    }
-    const Linear shift = hull->min - dim.hull.min;
-    if (!shift.is_const()) {
-      dim.full = true;
-      return;
-    }
-    const int64_t end = std::max(dim.hull.width, shift.constant + hull->width);
-    if (shift.constant < 0) dim.hull.min = hull->min;
-    const int64_t begin = std::min<int64_t>(0, shift.constant);
-    dim.hull.width = end - begin;
-  }
-
-  bool IsInner(const ir::VarNode* var, const Allocation& allocation) const {
+  bool IsRelaxed(const ir::VarNode* var, const Allocation& allocation) const {
     for (size_t i = 0; i < loops_.size(); ++i) {
-      if (loops_[i].var != var) continue;
+      if (loops_[i].var.get() != var) continue;
       return static_cast<int>(i) >= allocation.loop_depth ||
              SharedAcross(allocation.buffer->scope(), loops_[i].thread_tag);
     }
-    return std::find(lets_.begin(), lets_.end(), var) != lets_.end();
+    return true;  // A let.
   }
 
-  // The hull of `index` over the loops inside of the allocation; nullopt when it has no constant width.
-  std::optional<Hull> Relax(const Linear& index, const Allocation& allocation) {
-    Hull out;
-    out.min.constant = index.constant;
-    for (const auto& term : index.terms) {
-      Linear single;
-      single.terms.push_back(term);
-      const bool inner = context.Mentions(single, [&](ir::Var var) { return IsInner(var.get(), allocation); });
-      if (!inner) {
-        out.min = out.min + single;
+  // The hull of all accesses, within the shape.
+  void Narrow(Allocation& allocation) {
+    const ir::Buffer buffer = allocation.buffer;
+    if (allocation.touched.empty()) return;
+    const arith::NDIntSet hull = arith::UnionNDIntSets(allocation.touched);
+    for (size_t d = 0; d < hull.size(); ++d) {
+      const ir::Range full = ir::RangeFromExtent(buffer->shape[d]);
+      const ir::Range range = hull[d].CoverRange(full, analyzer_);
+      const ir::DataType dtype = full.extent.dtype();
+      const ir::Expr min = analyzer_.Simplify(ir::Max(ir::IntImm(dtype, 0), range.min));
+      ir::Expr extent = range.extent;
+      if (!analyzer_.CanProve(ir::LE(extent, full.extent), arith::ProofStrength::kSymbolicBound)) {
+        extent = ir::Min(full.extent, extent);
+      }
+      extent = analyzer_.Simplify(extent);
+      const bool varies = ir::UsesVar(extent, [&](ir::Var v) {
+        return std::any_of(loops_.begin(), loops_.end(), [&](const OpenLoop& loop) { return loop.var == v; });
+      });
+      if (ir::SideEffect(extent) > ir::CallEffect::kPure) {
+        allocation.region.push_back(full);
         continue;
       }
-      const std::optional<Hull> relaxed = RelaxAtom(term.atom, allocation);
-      if (!relaxed) return std::nullopt;
-      out.width += relaxed->width * std::abs(term.coef);
-      Linear low = relaxed->min;
-      if (term.coef < 0) low.constant += relaxed->width;
-      out.min = out.min + low * term.coef;
-    }
-    return out;
-  }
-
-  std::optional<Hull> RelaxAtom(int id, const Allocation& allocation) {
-    const LinearContext::Atom atom = context.atom(id);
-    Linear self;
-    self.terms.push_back({id, 1});
-    if (atom.kind == LinearContext::AtomKind::kDiv) {
-      if (std::optional<Hull> inner = Relax(atom.a, allocation); inner && !inner->min.is_const()) {
-        // floor((m + w) / c) <= floor(m / c) + ceil(w / c).
-        return Hull{context.FloorDiv(inner->min, atom.divisor), (inner->width + atom.divisor - 1) / atom.divisor};
+      if (varies) {
+        const arith::ConstIntBound bound = analyzer_.const_int_bound(extent);
+        if (bound.max_value == arith::ConstIntBound::kPosInf) {
+          allocation.region.push_back(full);
+          continue;
+        }
+        extent = ir::IntImm(dtype, bound.max_value);
       }
+      allocation.region.push_back({min, extent});
     }
-    const Bounds bounds = context.BoundsOf(self);
-    if (!bounds.bounded()) return std::nullopt;
-    return Hull{ConstLinear(bounds.lo), bounds.width()};
   }
 
+  arith::Analyzer analyzer_;
+  arith::DomMap domains_;
+  std::vector<ir::Expr> pending_;  // Conditions in force that narrow no loop by itself.
   std::vector<OpenLoop> loops_;
-  std::vector<const ir::VarNode*> lets_;
   std::vector<const ir::BufferNode*> trusted_;
   absl::flat_hash_map<const ir::VarNode*, ir::Buffer> by_data_;
   const ir::BlockNode* block_ = nullptr;
@@ -391,22 +394,23 @@ ir::Array<ir::Expr> AlignedStrides(const Allocation& allocation, const std::vect
   return ir::MakeArray(strides);
 }
 
-std::optional<Compacted> Compact(LinearContext& context, const Allocation& allocation) {
+std::optional<Compacted> Compact(const Allocation& allocation) {
   const ir::DataType dtype = allocation.buffer->index_dtype();
   Compacted out;
   std::vector<ir::Expr> shape;
   std::vector<int64_t> extents;
   bool changed = false;
-  for (size_t d = 0; d < allocation.dims.size(); ++d) {
+  for (size_t d = 0; d < allocation.region.size(); ++d) {
     const ir::Expr old_extent = allocation.buffer->shape[d];
+    const ir::Range& range = allocation.region[d];
     const int64_t* old_number = ir::ConstInt(old_extent);
-    const Dimension& dim = allocation.dims[d];
-    const int64_t extent = dim.hull.width + 1;
-    const bool shrinks = dim.touched && !dim.full && (old_number == nullptr || extent < *old_number);
-    changed |= shrinks;
-    out.mins.push_back(shrinks ? context.ToExpr(dim.hull.min, old_extent.dtype()) : ir::IntImm(old_extent.dtype(), 0));
-    shape.push_back(shrinks ? ir::IntImm(old_extent.dtype(), extent) : old_extent);
-    extents.push_back(shrinks ? extent : old_number != nullptr ? *old_number : -1);
+    const int64_t* number = ir::ConstInt(range.extent);
+    const bool same = ir::IsZero(range.min) && (range.extent == old_extent ||
+                                                (number != nullptr && old_number != nullptr && *number == *old_number));
+    changed |= !same;
+    out.mins.push_back(range.min);
+    shape.push_back(same ? old_extent : range.extent);
+    extents.push_back(number != nullptr ? *number : -1);
   }
   const bool known = std::find(extents.begin(), extents.end(), -1) == extents.end();
   const auto strides = known ? AlignedStrides(allocation, extents, dtype) : ir::Array<ir::Expr>();
@@ -424,7 +428,8 @@ absl::StatusOr<ir::PrimFunc> CompactBufferAllocation(ir::PrimFunc func, const Pa
   TouchedRegions regions(func);
   Rebaser rebaser;
   for (const Allocation& allocation : regions.allocations) {
-    if (auto compacted = Compact(regions.context, allocation)) {
+    if (allocation.region.size() != allocation.buffer->shape.size()) continue;  // Nothing touches it.
+    if (auto compacted = Compact(allocation)) {
       rebaser.compacted.emplace(allocation.buffer.get(), *compacted);
     }
   }

@@ -26,7 +26,7 @@ absl::StatusOr<ir::IRModule> LowerFor(const ir::IRModule& module, const MachineT
   arena->KeepAlive(module.arena());
   const ir::ArenaScope scope(arena);
   PassContext context{machine};
-  for (const Pass& pass : CpuPipeline()) {
+  for (const Pass& pass : PipelineOf(machine.kind)) {
     absl::StatusOr<ir::PrimFunc> next = pass.run(func, context);
     if (!next.ok()) {
       return absl::Status(next.status().code(), StrCat(pass.name, ": ", ToStd(next.status().message())));
@@ -45,9 +45,9 @@ absl::StatusOr<ir::IRModule> Lower(const ir::IRModule& module, const Target& tar
   return Lower(module, target, [](std::string_view, ir::PrimFunc) {});
 }
 
-std::vector<std::string_view> PassNames(const Target&) {
+std::vector<std::string_view> PassNames(const Target& target) {
   std::vector<std::string_view> names;
-  for (const Pass& pass : CpuPipeline()) {
+  for (const Pass& pass : PipelineOf(target.kind())) {
     if (std::find(names.begin(), names.end(), pass.name) == names.end()) names.push_back(pass.name);
   }
   return names;

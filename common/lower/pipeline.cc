@@ -1,5 +1,6 @@
 #include "common/lower/pipeline.h"
 
+#include "common/lower/gpu/gpu_passes.h"
 #include "common/lower/passes.h"
 
 namespace hone::lower {
@@ -30,8 +31,38 @@ constexpr Pass kCpuPipeline[] = {
     {"RemoveNoOp", RemoveNoOp},
 };
 
+constexpr Pass kGpuPipeline[] = {
+    // Blocks: reductions over threads, initialisation, storage, thread axes, views, then they are gone.
+    {"LowerCrossThreadReduction", LowerCrossThreadReduction},
+    {"LowerInitBlock", LowerInitBlock},
+    {"PlanAndUpdateBufferAllocationLocation", PlanAndUpdateBufferAllocationLocation},
+    {"ConvertBlocksToOpaque", ConvertBlocksToOpaque},
+    {"LiftThreadBinding", LiftThreadBinding},
+    {"ManifestSharedMemoryLocalStage", ManifestSharedMemoryLocalStage},
+    {"CompactBufferAllocation", CompactBufferAllocation},
+    {"UnifyThreadBinding", UnifyThreadBinding},
+    {"LowerMatchBuffer", LowerMatchBuffer},
+    {"InjectSoftwarePipeline", InjectSoftwarePipeline},
+    {"LowerOpaqueBlock", LowerOpaqueBlock},
+    // Flat memory.
+    {"FlattenBuffer", FlattenBuffer},
+    {"BF16ComputeLegalize", LegalizeNarrowFloat},
+    {"Simplify", Simplify},
+    // Loops: vectors, virtual threads, copies.
+    {"VectorizeLoop", VectorizeLoop},
+    {"InjectVirtualThread", InjectVirtualThread},
+    {"UnrollLoop", UnrollLoop},
+    {"Simplify", Simplify},
+    {"RemoveNoOp", RemoveNoOp},
+    // Threads meet.
+    {"ThreadSync", ThreadSync},
+    {"LowerThreadAllreduce", LowerThreadAllreduce},
+};
+
 }  // namespace
 
 absl::Span<const Pass> CpuPipeline() { return kCpuPipeline; }
+absl::Span<const Pass> GpuPipeline() { return kGpuPipeline; }
+absl::Span<const Pass> PipelineOf(std::string_view kind) { return kind == "cuda" ? GpuPipeline() : CpuPipeline(); }
 
 }  // namespace hone::lower

@@ -1,6 +1,7 @@
 // VectorizeLoop: the variable of a vectorized loop becomes Ramp(0, 1, lanes) and statements widen lane by lane.
-// Conditions that differ between lanes become masks on loads and stores. What cannot be widened (calls with side
-// effects, loops whose range differs between lanes) runs in a serial loop over the lanes, around just that statement.
+// Conditions that differ between lanes become masks on loads and stores (not on a GPU, which has none). What cannot be
+// widened (calls with side effects, loops whose range differs between lanes) runs in a serial loop over the lanes,
+// around just that statement.
 #include <algorithm>
 
 #include "common/ir/ops.h"
@@ -26,7 +27,8 @@ struct Widening {
 
 class Vectorizer final : public ir::StmtExprMutator {
  public:
-  Vectorizer(LinearContext& context, ir::Var var, int lanes) : context_(context), var_(var), lanes_(lanes) {
+  Vectorizer(LinearContext& context, ir::Var var, int lanes, bool masks)
+      : context_(context), var_(var), lanes_(lanes), allow_masks_(masks) {
     context_.Bind(var, {0, lanes - 1});
   }
 
@@ -83,6 +85,10 @@ class Vectorizer final : public ir::StmtExprMutator {
   ir::Expr Choice(const ir::ExprNode* node, ir::Expr condition, ir::Expr old_condition, ir::Expr yes_in, ir::Expr no_in,
                   bool lazy) {
     const bool masked = condition.dtype().is_vector();
+    if (masked && !allow_masks_) {
+      widening_.failed = true;
+      return node;
+    }
     if (masked) masks_.push_back(condition);
     const ir::Expr yes = MutateExpr(yes_in);
     if (masked) masks_.back() = ir::MakeNot(condition);
@@ -230,7 +236,7 @@ class Vectorizer final : public ir::StmtExprMutator {
   ir::Stmt Mutate(const ir::IfThenElseNode* node) override {
     widening_.failed = false;
     const ir::Expr condition = MutateExpr(node->condition);
-    if (widening_.failed) return OneByOne(node);
+    if (widening_.failed || (condition.dtype().is_vector() && !allow_masks_)) return OneByOne(node);
     if (!condition.dtype().is_vector()) {
       const ir::Stmt then_case = MutateStmt(node->then_case);
       const ir::Stmt else_case = MutateStmt(node->else_case);
@@ -343,6 +349,7 @@ class Vectorizer final : public ir::StmtExprMutator {
   LinearContext& context_;
   const ir::Var var_;
   const int lanes_;
+  const bool allow_masks_;  // Otherwise what depends on a condition of single lanes runs lane by lane.
   Widening widening_;
   std::vector<ir::Expr> masks_;         // In force, as vectors ...
   std::vector<ir::Expr> scalar_masks_;  // ... and those of statements as they were, in terms of the loop variable.
@@ -352,6 +359,8 @@ class Vectorizer final : public ir::StmtExprMutator {
 
 class LoopVectorizer final : public LinearMutator {
  public:
+  explicit LoopVectorizer(bool masks) : masks_(masks) {}
+
   absl::Status status;
 
  private:
@@ -365,14 +374,16 @@ class LoopVectorizer final : public LinearMutator {
           StrCat("vectorized loop \"", node->loop_var.name(), "\" needs minimum 0 and a constant extent"));
       return node;
     }
-    return Vectorizer(context_, node->loop_var, static_cast<int>(*extent)).StmtOf(node->body);
+    return Vectorizer(context_, node->loop_var, static_cast<int>(*extent), masks_).StmtOf(node->body);
   }
+
+  const bool masks_;
 };
 
 }  // namespace
 
-absl::StatusOr<ir::PrimFunc> VectorizeLoop(ir::PrimFunc func, const PassContext&) {
-  LoopVectorizer vectorizer;
+absl::StatusOr<ir::PrimFunc> VectorizeLoop(ir::PrimFunc func, const PassContext& context) {
+  LoopVectorizer vectorizer(/*masks=*/context.machine.kind != "cuda");
   const ir::Stmt body = vectorizer.MutateStmt(func->body);
   if (!vectorizer.status.ok()) return vectorizer.status;
   return WithBody(func, body);

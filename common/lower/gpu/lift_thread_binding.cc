@@ -41,8 +41,8 @@ class KernelLoops final : public ir::StmtExprVisitor {
     const bool starts_kernel = IsBound(node) && current_ == nullptr;
     if (current_ == nullptr && !starts_kernel) return ir::StmtExprVisitor::Visit(node);
     if (starts_kernel) kernels.emplace_back();
-    scopes_.push_back(std::make_unique<LoopScope>(
-        LoopScope{node, current_, current_ != nullptr ? current_->depth + 1 : 0}));
+    scopes_.push_back(
+        std::make_unique<LoopScope>(LoopScope{node, current_, current_ != nullptr ? current_->depth + 1 : 0}));
     current_ = scopes_.back().get();
     if (IsBound(node)) Add(node);
     VisitStmt(node->body);

@@ -20,8 +20,8 @@
 namespace hone::lower {
 namespace {
 
-using schedule::Reduction;
 using schedule::ReducerValues;
+using schedule::Reduction;
 
 // The loops that feed the reduction, outermost first; all of them lie directly around the block.
 using Loops = std::vector<const ir::ForNode*>;
@@ -161,16 +161,15 @@ class Rewrite {
     for (size_t i = 0; i < in_thread_.size(); ++i) {
       stores.push_back(ir::MakeBufferStore(in_thread_[i], reduction_.identity[i], ir::MakeArray({ir::Int32(0)})));
     }
-    const ir::BlockNode* block = ir::MakeBlock({}, {}, ir::MakeArray(Points(in_thread_)), Name("_in_thread_init"),
-                                               ir::MakeSeq(stores));
+    const ir::BlockNode* block =
+        ir::MakeBlock({}, {}, ir::MakeArray(Points(in_thread_)), Name("_in_thread_init"), ir::MakeSeq(stores));
     return ir::MakeBlockRealize({}, ir::BoolImm(true), block);
   }
 
   ir::Stmt InThread() const {
     std::vector<ir::BufferRegion> reads;
     for (ir::BufferRegion region : block_->reads) {
-      if (std::find(reduction_.buffers.begin(), reduction_.buffers.end(), region->buffer) ==
-          reduction_.buffers.end()) {
+      if (std::find(reduction_.buffers.begin(), reduction_.buffers.end(), region->buffer) == reduction_.buffers.end()) {
         reads.push_back(region);
       }
     }
@@ -200,12 +199,11 @@ class Rewrite {
     for (const ir::ForNode* loop : loops_) {
       if (IsBound(loop)) args.push_back(loop->loop_var);
     }
-    const ir::Stmt call = ir::MakeEvaluate(
-        ir::MakeCall(ir::DataType::Handle(), ir::Builtin::tvm_thread_allreduce, ir::MakeArray(args)));
-    const ir::Stmt body =
-        ir::MakeAttrStmt(ReducerOf(reduction_), "reduce_scope", ir::MakeCall(ir::DataType::Handle(), ir::Builtin::reinterpret,
-                                                                             {ir::IntImm(ir::DataType::UInt(64), 0)}),
-                         call);
+    const ir::Stmt call =
+        ir::MakeEvaluate(ir::MakeCall(ir::DataType::Handle(), ir::Builtin::tvm_thread_allreduce, ir::MakeArray(args)));
+    const ir::Stmt body = ir::MakeAttrStmt(
+        ReducerOf(reduction_), "reduce_scope",
+        ir::MakeCall(ir::DataType::Handle(), ir::Builtin::reinterpret, {ir::IntImm(ir::DataType::UInt(64), 0)}), call);
     auto* block = ir::CopyNode(block_);
     block->iter_vars = in_thread_needed_ ? ir::Array<ir::IterVar>() : block_->iter_vars;
     block->reads = in_thread_needed_ ? ir::MakeArray(Points(in_thread_)) : block_->reads;

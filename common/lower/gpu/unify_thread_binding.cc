@@ -1,7 +1,7 @@
 // UnifyThreadBinding: one variable for each thread axis of a kernel. The bound loops go where they stand and are made
 // anew around the whole kernel, first met outermost, each variable called by its axis. A kernel starts at the outermost
-// bound loop. Annotations of a loop that went stay in its place: on the loop that is there then (for the loop that starts
-// the kernel: the kernel's outermost), or else on a new loop of one iteration.
+// bound loop. Annotations of a loop that went stay in its place: on the loop that is there then (for the loop that
+// starts the kernel: the kernel's outermost), or else on a new loop of one iteration.
 #include <vector>
 
 #include "common/arith/analyzer.h"
@@ -84,7 +84,8 @@ class Unifier final : public ir::StmtExprMutator {
       if (axis.tag != tag) continue;
       if (status.ok() && (!analyzer_.CanProveEqual(axis.range.min, ir::Cast(axis.var.dtype(), range.min)) ||
                           !analyzer_.CanProveEqual(axis.range.extent, ir::Cast(axis.var.dtype(), range.extent)))) {
-        status = absl::InvalidArgumentError(StrCat("all loops bound to \"", tag, "\" in one kernel need the same range"));
+        status =
+            absl::InvalidArgumentError(StrCat("all loops bound to \"", tag, "\" in one kernel need the same range"));
       }
       return axis.var;
     }

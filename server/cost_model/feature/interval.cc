@@ -119,6 +119,18 @@ Interval EvaluateInterval(Expr e, const VarIntervals& bounds) {
       const Interval b = EvaluateInterval(node->false_value, bounds);
       return {std::min(a.min, b.min), std::max(a.max, b.max)};
     }
+    case ExprKind::kBroadcast:
+      return EvaluateInterval(e.as<ir::BroadcastNode>()->value, bounds);
+    case ExprKind::kRamp: {
+      // Linear in the lane: the hull of the first and the last one.
+      const auto* ramp = e.as<ir::RampNode>();
+      const Interval first = EvaluateInterval(ramp->base, bounds);
+      const Interval stride = EvaluateInterval(ramp->stride, bounds);
+      const int64_t steps = e.dtype().lanes - 1;
+      const Interval reach = {Mul(stride.min, steps), Mul(stride.max, steps)};
+      const Interval last = {Add(first.min, reach.min), Add(first.max, reach.max)};
+      return {std::min(first.min, last.min), std::max(first.max, last.max)};
+    }
     case ExprKind::kCall: {
       const auto* call = e.as<ir::CallNode>();
       if (call->Is(ir::Builtin::if_then_else)) {

@@ -205,6 +205,11 @@ class CoefficientScan {
     }
     if (const auto* node = e.as<CastNode>()) return Visit(node->value);
     if (const auto* node = e.as<NotNode>()) return Visit(node->a);
+    if (const auto* node = e.as<BroadcastNode>()) return Visit(node->value);
+    if (const auto* node = e.as<RampNode>()) {
+      Visit(node->base);
+      return Visit(node->stride);
+    }
     if (const auto* node = e.as<SelectNode>()) {
       Visit(node->condition);
       Visit(node->true_value);

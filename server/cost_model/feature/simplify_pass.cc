@@ -3,18 +3,24 @@
 #include "common/arith/analyzer.h"
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 
 namespace hone {
 namespace {
 
 using namespace ir;  // NOLINT: an internal file about these nodes.
 
+// Divisions by literals become products, and what the operators fold is folded.
 class ReciprocalMutator final : public ExprMutator {
   using ExprMutator::Mutate;
   Expr Mutate(const BinaryNode* node) override {
     const Expr visited = ExprMutator::Mutate(node);
+    if (!visited.dtype().is_any_float()) return visited;
+    const auto* binary = visited.as<BinaryNode>();
+    const Expr folded = Binary(binary->kind, binary->a, binary->b);
+    if (folded.kind() != binary->kind) return folded;  // x * 1, x + 0, ...
     const auto* div = visited.as<DivNode>();
-    if (div == nullptr || !div->dtype.is_any_float()) return visited;
+    if (div == nullptr) return visited;
     const auto* divisor = div->b.as<FloatImmNode>();
     if (divisor == nullptr || divisor->value == 0) return visited;
     return MakeBinary(ExprKind::kMul, div->a, FloatImm(divisor->dtype, 1.0 / divisor->value));
@@ -40,6 +46,8 @@ bool IsPlainIndex(Expr e) {
 
 class Pass final : public StmtExprMutator {
  public:
+  Pass() { analyzer_.UsePlainDivision(); }
+
   Expr MutateExpr(Expr e) override {
     if (!e) return e;
     const Expr simple = analyzer_.Simplify(e);
@@ -82,6 +90,17 @@ class Pass final : public StmtExprMutator {
     }
     if (condition == node->condition && then_case == node->then_case && else_case == node->else_case) return node;
     return MakeIfThenElse(condition, then_case, else_case);
+  }
+
+  // What is a number, a variable or a pure integer goes where it is used.
+  Stmt Mutate(const LetStmtNode* node) override {
+    const Expr value = MutateExpr(node->value);
+    const bool number = value.kind() == ExprKind::kIntImm || value.kind() == ExprKind::kFloatImm;
+    const bool inlined =
+        number || value.kind() == ExprKind::kVar || (value.dtype().is_int() && SideEffect(value) <= CallEffect::kPure);
+    if (inlined) return MutateStmt(Substitute(node->body, {{node->var.get(), value}}));
+    const Stmt body = MutateStmt(node->body);
+    return value == node->value && body == node->body ? Stmt(node) : MakeLetStmt(node->var, value, body);
   }
 
   arith::Analyzer analyzer_;
