@@ -75,10 +75,6 @@ class Analyzer {
   ir::Expr RewriteSimplify(ir::Expr e);
   ir::Expr CanonicalSimplify(ir::Expr e);
 
-  // From now on (x * c1 + y) // c2 becomes x // (c2 / c1) only where x * c1 is the first addend, and (x % c1) // c2
-  // stays, as the peer does: for whoever counts operations.
-  void UsePlainDivision() { plain_division_ = true; }
-
   // True only when `condition` is true for all values that the context allows.
   bool CanProve(ir::Expr condition, ProofStrength strength = ProofStrength::kDefault);
   bool CanProveEqual(ir::Expr a, ir::Expr b);
@@ -150,7 +146,6 @@ class Analyzer {
   absl::InlinedVector<OrderFact, 2> facts_;
   absl::InlinedVector<SavedModular, 1> saved_modular_;
   int depth_ = 0;  // Of recursive rewriting; bounds the work.
-  bool plain_division_ = false;
 };
 
 // Simplification without context.

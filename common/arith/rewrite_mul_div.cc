@@ -1,5 +1,6 @@
 // Rules of products, quotients and remainders for index types.
 #include "common/arith/inf_int.h"
+#include "common/arith/plain_division.h"
 #include "common/arith/rewrite_simplify.h"
 
 namespace hone::arith {
@@ -183,6 +184,8 @@ bool SplitByScale(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high
   }
 }
 
+thread_local int plain_divisions = 0;  // Scopes alive.
+
 // The same where `scale` is that of the first addend, which divides `divisor`.
 template <typename BoundOf>
 bool SplitByFirst(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high, Expr* low, int64_t* scale) {
@@ -204,6 +207,10 @@ bool SplitByFirst(Expr sum, int64_t divisor, const BoundOf& bound_of, Expr* high
 }
 
 }  // namespace
+
+PlainDivisionScope::PlainDivisionScope() { ++plain_divisions; }
+PlainDivisionScope::~PlainDivisionScope() { --plain_divisions; }
+bool DividesPlainly() { return plain_divisions > 0; }
 
 // a / divisor for a positive literal.
 Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
@@ -232,7 +239,7 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
     if (divisor % scaled->c == 0) return Again(Quotient(scaled->x, Int(a, divisor / scaled->c), floor));
   }
   // (x % c1) // c2 = (x // c2) % (c1 / c2).
-  if (floor && !analyzer_.plain_division_) {
+  if (floor && !DividesPlainly()) {
     const auto* mod = Match(ExprKind::kFloorMod, a);
     if (mod != nullptr && IsConst(mod->b) && ConstOfNode(mod->b) > 0 && ConstOfNode(mod->b) % divisor == 0) {
       return Again(ir::FloorMod(ir::FloorDiv(mod->a, b), Int(a, ConstOfNode(mod->b) / divisor)));
@@ -251,8 +258,8 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
   Expr high;
   Expr low;
   const auto bound_of = [this](Expr e) { return analyzer_.const_int_bound(e); };
-  const bool splits = analyzer_.plain_division_ ? SplitByFirst(a, divisor, bound_of, &high, &low, &scale)
-                                                : SplitByScale(a, divisor, bound_of, &high, &low, &scale);
+  const bool splits = DividesPlainly() ? SplitByFirst(a, divisor, bound_of, &high, &low, &scale)
+                                       : SplitByScale(a, divisor, bound_of, &high, &low, &scale);
   if (floor && splits && (!low || Pure(low))) {
     return Again(ir::FloorDiv(high, Int(a, divisor / scale)));
   }

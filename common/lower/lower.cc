@@ -4,6 +4,7 @@
 
 #include "common/lower/pipeline.h"
 #include "common/support/strings.h"
+#include "common/target/rule_kind.h"
 
 namespace hone::lower {
 
@@ -14,6 +15,7 @@ MachineTraits TraitsOf(const Target& target) {
   const bool avx512 = target.HasFeature("avx512f");
   traits.vector_registers = avx512 ? 32 : 16;
   traits.masked_vectors = avx512;
+  if (traits.kind == "cuda") traits.sm = SmVersion(target);
   return traits;
 }
 

@@ -14,6 +14,7 @@ struct MachineTraits {
   int vector_bits = 128;        // Widest vector register.
   int vector_registers = 16;    // How many there are.
   bool masked_vectors = false;  // Loads and stores under a mask are as cheap as plain ones.
+  int sm = 0;                   // Of a CUDA device: 80 for sm_80.
 };
 
 struct PassContext {

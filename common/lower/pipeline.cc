@@ -51,12 +51,15 @@ constexpr Pass kGpuPipeline[] = {
     // Loops: vectors, virtual threads, copies.
     {"VectorizeLoop", VectorizeLoop},
     {"InjectVirtualThread", InjectVirtualThread},
+    {"InjectDoubleBuffer", InjectDoubleBuffer},
     {"UnrollLoop", UnrollLoop},
     {"Simplify", Simplify},
     {"RemoveNoOp", RemoveNoOp},
     // Threads meet.
     {"ThreadSync", ThreadSync},
+    {"InferFragment", InferFragment},
     {"LowerThreadAllreduce", LowerThreadAllreduce},
+    {"InjectPTXAsyncCopy", InjectPTXAsyncCopy},
 };
 
 }  // namespace

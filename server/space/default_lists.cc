@@ -16,6 +16,8 @@
 #include "server/space/postproc/rewrite_reduction_block.h"
 #include "server/space/postproc/rewrite_tensorize.h"
 #include "server/space/postproc/rewrite_unbound_block.h"
+#include "server/space/postproc/verify_gpu_code.h"
+#include "server/space/postproc/verify_vtcm_limit.h"
 #include "server/space/rule/add_rfactor.h"
 #include "server/space/rule/apply_custom_rule.h"
 #include "server/space/rule/auto_bind.h"
@@ -200,6 +202,7 @@ absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
     Add(list, RewriteLayout());
+    if (kind == "hexagon") Add(list, VerifyVtcmLimit());
     return list;
   }
   if (kind == "vnni" || kind == "avx512" || kind == "asimd" || kind == "dotprod") {
@@ -214,6 +217,7 @@ absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
     Add(list, RewriteUnboundBlock(/*max_threadblocks=*/256));
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
+    Add(list, VerifyGpuCode());
     // After the checks.
     if (kind == "cuda-tensorcore") Add(list, RewriteTensorize(/*vectorize_init_loop=*/false));
     return list;

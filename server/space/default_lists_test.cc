@@ -14,9 +14,7 @@ using Lines = std::vector<std::string>;
 template <typename List>
 Lines Signatures(const List& list) {
   Lines out;
-  for (const auto& item : list) {
-    if (!item->Signature().starts_with("Verify")) out.push_back(item->Signature());
-  }
+  for (const auto& item : list) out.push_back(item->Signature());
   return out;
 }
 
@@ -24,9 +22,7 @@ Lines Signatures(const List& list) {
 template <typename List>
 Lines SignaturesOfClones(const List& list) {
   Lines out;
-  for (const auto& item : list) {
-    if (!item->Signature().starts_with("Verify")) out.push_back(item->Clone()->Clone()->Signature());
-  }
+  for (const auto& item : list) out.push_back(item->Clone()->Clone()->Signature());
   return out;
 }
 
@@ -152,13 +148,14 @@ TEST(DefaultPostprocsTest, EveryKind) {
     ExpectPostprocs(kind, {"DisallowDynamicLoop", "RewriteParallelVectorizeUnroll", "RewriteReductionBlock",
                            "RewriteTensorize(vectorize_init_loop=T)", "RewriteLayout"});
   }
-  Lines cuda = {"DisallowDynamicLoop", "RewriteCooperativeFetch", "RewriteUnboundBlock(256)",
-                "RewriteParallelVectorizeUnroll", "RewriteReductionBlock"};
+  Lines cuda = {"DisallowDynamicLoop",      "RewriteCooperativeFetch",
+                "RewriteUnboundBlock(256)", "RewriteParallelVectorizeUnroll",
+                "RewriteReductionBlock",    "VerifyGPUCode"};
   ExpectPostprocs("cuda", cuda);
   cuda.push_back("RewriteTensorize(vectorize_init_loop=F)");
   ExpectPostprocs("cuda-tensorcore", cuda);
-  ExpectPostprocs("hexagon",
-                  {"DisallowDynamicLoop", "RewriteParallelVectorizeUnroll", "RewriteReductionBlock", "RewriteLayout"});
+  ExpectPostprocs("hexagon", {"DisallowDynamicLoop", "RewriteParallelVectorizeUnroll", "RewriteReductionBlock",
+                              "RewriteLayout", "VerifyVTCMLimit"});
 }
 
 TEST(DefaultMutatorsTest, EveryKind) {

@@ -15,8 +15,11 @@ HONE_DECLARE_PASS(UnifyThreadBinding);
 HONE_DECLARE_PASS(InjectSoftwarePipeline);
 // On flat memory.
 HONE_DECLARE_PASS(InjectVirtualThread);
+HONE_DECLARE_PASS(InjectDoubleBuffer);
 HONE_DECLARE_PASS(ThreadSync);
+HONE_DECLARE_PASS(InferFragment);
 HONE_DECLARE_PASS(LowerThreadAllreduce);
+HONE_DECLARE_PASS(InjectPTXAsyncCopy);
 
 #undef HONE_DECLARE_PASS
 

@@ -1,6 +1,7 @@
 #include "server/cost_model/feature/simplify_pass.h"
 
 #include "common/arith/analyzer.h"
+#include "common/arith/plain_division.h"
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
@@ -46,8 +47,6 @@ bool IsPlainIndex(Expr e) {
 
 class Pass final : public StmtExprMutator {
  public:
-  Pass() { analyzer_.UsePlainDivision(); }
-
   Expr MutateExpr(Expr e) override {
     if (!e) return e;
     const Expr simple = analyzer_.Simplify(e);
@@ -103,6 +102,7 @@ class Pass final : public StmtExprMutator {
     return value == node->value && body == node->body ? Stmt(node) : MakeLetStmt(node->var, value, body);
   }
 
+  const arith::PlainDivisionScope plain_division_;
   arith::Analyzer analyzer_;
 };
 

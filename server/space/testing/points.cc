@@ -2,6 +2,7 @@
 
 #include "common/interp/interpreter.h"
 #include "common/intrin/intrin.h"
+#include "common/lower/lower.h"
 #include "common/support/check.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -39,17 +40,20 @@ schedule::TensorIntrin FindDescribedIntrin(std::string_view name) {
   return intrin;
 }
 
-absl::StatusOr<SpacePoints> SpacePoints::Create(const ir::IRModule& workload, std::string_view kind) {
+absl::StatusOr<SpacePoints> SpacePoints::Create(const ir::IRModule& workload, std::string_view kind, Form form) {
   SpacePoints out;
+  out.form_ = form;
+  const schedule::TensorIntrinTable intrinsics = form == Form::kLowered ? FindTensorIntrin : FindDescribedIntrin;
   absl::StatusOr<Target> target = Target::Parse(TargetOfKind(kind));
   HONE_CHECK(target.ok()) << target.status().ToString();
+  out.target_ = std::make_unique<Target>(*target);
   out.generator_.SetRules(RulesOf(kind));
-  HONE_RETURN_IF_ERROR(out.generator_.Initialize(SpaceContext{*target, FindDescribedIntrin}, workload));
+  HONE_RETURN_IF_ERROR(out.generator_.Initialize(SpaceContext{*target, intrinsics}, workload));
   HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, out.generator_.Generate(workload, /*seed=*/1));
   for (const Schedule& space : spaces) out.spaces_.push_back(space.trace().Simplified(/*remove_postproc=*/true));
   schedule::ScheduleOptions options;
   options.seed = 1;
-  options.intrinsics = FindDescribedIntrin;
+  options.intrinsics = intrinsics;
   HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
   out.start_ = std::make_unique<Schedule>(std::move(start));
   HONE_ASSIGN_OR_RETURN(out.inputs_, interp::RandomArgs(workload, /*seed=*/17));
@@ -81,7 +85,18 @@ absl::StatusOr<SpacePoints::Outcome> SpacePoints::CheckPostprocessed(Schedule sc
   }
   if (!outcome.passed()) return Outcome::kRejected;
   std::vector<interp::Tensor> args = inputs_;
-  HONE_RETURN_IF_ERROR(interp::Interpret(sch.module(), absl::MakeSpan(args)));
+  ir::IRModule module = sch.module();
+  if (form_ == Form::kLowered) {
+    absl::StatusOr<ir::IRModule> lowered = lower::Lower(module, *target_);
+    if (!lowered.ok()) {
+      return absl::FailedPreconditionError(
+          StrCat("lowering: ", ToStd(lowered.status().message()), "\n", sch.trace().ToString()));
+    }
+    module = *lowered;
+  }
+  if (absl::Status run = interp::Interpret(module, absl::MakeSpan(args)); !run.ok()) {
+    return absl::FailedPreconditionError(StrCat(ToStd(run.message()), "\n", sch.trace().ToString()));
+  }
   for (size_t i = 0; i < args.size(); ++i) {
     const double tolerance = 8 * interp::Tolerance(args[i].dtype, kReductionLength);
     const interp::Difference d = interp::Compare(args[i], expected_[i], tolerance, tolerance);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/interp/tensor.h"
+#include "common/target/target.h"
 #include "server/space/space_generator.h"
 
 namespace hone {
@@ -19,8 +20,12 @@ schedule::TensorIntrin FindDescribedIntrin(std::string_view name);
 // A workload, its design spaces for one kind, and what it computes on one set of inputs.
 class SpacePoints {
  public:
+  // What is run: the scheduled module, with tensor intrinsics by their descriptions, or what the lowering pipeline of
+  // the kind's target makes of it, with their implementations.
+  enum class Form { kScheduled, kLowered };
   // CHECK-fails for a kind or target that does not exist; errors of the rules are returned.
-  static absl::StatusOr<SpacePoints> Create(const ir::IRModule& workload, std::string_view kind);
+  static absl::StatusOr<SpacePoints> Create(const ir::IRModule& workload, std::string_view kind,
+                                            Form form = Form::kScheduled);
 
   const std::vector<schedule::Trace>& spaces() const { return spaces_; }
   const SpaceGenerator& generator() const { return generator_; }
@@ -35,6 +40,8 @@ class SpacePoints {
  private:
   absl::StatusOr<Outcome> CheckPostprocessed(schedule::Schedule sch) const;
 
+  Form form_ = Form::kScheduled;
+  std::unique_ptr<Target> target_;
   PostOrderApply generator_;
   std::vector<schedule::Trace> spaces_;
   std::unique_ptr<schedule::Schedule> start_;

@@ -1,0 +1,186 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/ir/visitor.h"
+#include "common/lower/pass_checker.h"
+#include "common/script/parser.h"
+#include "common/support/status_matchers.h"
+
+namespace hone::lower {
+namespace {
+
+MachineTraits Gpu(int sm = 80) {
+  MachineTraits machine;
+  machine.kind = "cuda";
+  machine.sm = sm;
+  return machine;
+}
+
+ir::IRModule Parsed(std::string_view text) {
+  auto module = script::ParseModule(text);
+  EXPECT_OK(module);
+  return *module;
+}
+
+int CountCalls(const ir::IRModule& module, ir::Builtin op) {
+  int count = 0;
+  ir::PostOrderVisitExprs(ir::As<ir::PrimFuncNode>(module.Entry()->function)->body, [&](ir::Expr e) {
+    const auto* call = e.as<ir::CallNode>();
+    count += call != nullptr && call->Is(op);
+  });
+  return count;
+}
+
+// A matmul with shared tiles, virtual threads and an accumulator in registers; $PIPELINE goes to the loop over tiles.
+std::string Tiled(std::string_view pipeline) {
+  std::string text = R"(
+@T.prim_func
+def main(A: T.Buffer((32, 48), "float32"), B: T.Buffer((48, 32), "float32"), C: T.Buffer((32, 32), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    C_local = T.alloc_buffer((32, 32), scope="local")
+    A_shared = T.alloc_buffer((32, 48), scope="shared")
+    B_shared = T.alloc_buffer((48, 32), scope="shared")
+    for bx in T.thread_binding(4, thread="blockIdx.x"):
+        for vx in T.thread_binding(2, thread="vthread.x"):
+            for tx in T.thread_binding(8, thread="threadIdx.x"):
+                for i_init, j_init in T.grid(4, 4):
+                    with T.block("C_init"):
+                        vi = T.axis.spatial(32, bx // 2 * 16 + vx * 8 + tx // 4 * 4 + i_init)
+                        vj = T.axis.spatial(32, bx % 2 * 16 + tx % 4 * 4 + j_init)
+                        C_local[vi, vj] = T.float32(0.0)
+                for k_0 in T.serial(6$PIPELINE):
+                    for f_0 in range(4):
+                        for f_1 in T.thread_binding(8, thread="threadIdx.x"):
+                            for f_2 in T.vectorized(4):
+                                with T.block("A_shared"):
+                                    v0 = T.axis.spatial(32, bx // 2 * 16 + (f_0 * 32 + f_1 * 4 + f_2) // 8)
+                                    v1 = T.axis.spatial(48, k_0 * 8 + (f_0 * 32 + f_1 * 4 + f_2) % 8)
+                                    A_shared[v0, v1] = A[v0, v1]
+                    for f_0 in range(16):
+                        for f_1 in T.thread_binding(8, thread="threadIdx.x"):
+                            with T.block("B_shared"):
+                                v0 = T.axis.spatial(48, k_0 * 8 + (f_0 * 8 + f_1) // 16)
+                                v1 = T.axis.spatial(32, bx % 2 * 16 + (f_0 * 8 + f_1) % 16)
+                                B_shared[v0, v1] = B[v0, v1]
+                    for k_1, i, j in T.grid(8, 4, 4):
+                        with T.block("C_update"):
+                            vi = T.axis.spatial(32, bx // 2 * 16 + vx * 8 + tx // 4 * 4 + i)
+                            vj = T.axis.spatial(32, bx % 2 * 16 + tx % 4 * 4 + j)
+                            vk = T.axis.reduce(48, k_0 * 8 + k_1)
+                            C_local[vi, vj] = C_local[vi, vj] + A_shared[vi, vk] * B_shared[vk, vj]
+                for i, j in T.grid(4, 4):
+                    with T.block("C_local"):
+                        vi = T.axis.spatial(32, bx // 2 * 16 + vx * 8 + tx // 4 * 4 + i)
+                        vj = T.axis.spatial(32, bx % 2 * 16 + tx % 4 * 4 + j)
+                        C[vi, vj] = C_local[vi, vj]
+)";
+  return text.replace(text.find("$PIPELINE"), 9, pipeline);
+}
+
+TEST(GpuLowerTest, TiledMatmulWithVirtualThreadsStaysTheSame) { ExpectEveryPassKeeps(Parsed(Tiled("")), Gpu(), 1); }
+
+TEST(GpuLowerTest, PipelineOfCopiesAndComputationStaysTheSame) {
+  for (std::string_view stages : {"[0, 0, 1]", "[0, 0, 2]", "[0, 1, 3]"}) {
+    const std::string pipeline = std::string(", annotations={\"software_pipeline_stage\": ") + std::string(stages) +
+                                 ", \"software_pipeline_order\": [0, 1, 2]}";
+    ExpectEveryPassKeeps(Parsed(Tiled(pipeline)), Gpu(), 2);
+  }
+}
+
+TEST(GpuLowerTest, AsynchronousPipelineCopiesWhileItComputes) {
+  for (std::string_view stages : {"[0, 0, 2]", "[0, 0, 3]", "[0, 0, 7]"}) {
+    const std::string pipeline = std::string(", annotations={\"software_pipeline_stage\": ") + std::string(stages) +
+                                 ", \"software_pipeline_order\": [0, 1, 2], \"software_pipeline_async_stages\": [0]}";
+    const ir::IRModule module = Parsed(Tiled(pipeline));
+    ExpectEveryPassKeeps(module, Gpu(), 3);
+    ASSERT_OK_AND_ASSIGN(ir::IRModule lowered, LowerFor(module, Gpu(), [](std::string_view, ir::PrimFunc) {}));
+    EXPECT_GT(CountCalls(lowered, ir::Builtin::ptx_cp_async), 0);
+    // Devices that cannot copy asynchronously do it at once.
+    ASSERT_OK_AND_ASSIGN(lowered, LowerFor(module, Gpu(75), [](std::string_view, ir::PrimFunc) {}));
+    EXPECT_EQ(CountCalls(lowered, ir::Builtin::ptx_cp_async), 0);
+    EXPECT_OK(interp::ExpectSameResults(module, lowered, 3));
+  }
+}
+
+// Rows of $N elements are summed by $T threads of each of two rows; the result goes through $SCOPE memory.
+std::string RowSum(int n, int threads, int rows, std::string_view scope, std::string_view reducer = "row") {
+  const std::string tag = reducer == "row" ? "threadIdx.x" : "threadIdx.y";
+  const std::string other = reducer == "row" ? "threadIdx.y" : "threadIdx.x";
+  const int outer = (n + threads - 1) / threads;
+  const bool whole = n % threads == 0;
+  std::string text = R"(
+@T.prim_func
+def main(A: T.Buffer(($R, $N), "float32"), B: T.Buffer(($R, $N), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    S = T.alloc_buffer(($R,), scope="$SCOPE")
+    for bx in T.thread_binding(1, thread="blockIdx.x"):
+        for ty in T.thread_binding($R, thread="$OTHER"):
+            for k_0 in range($O):
+                for k_1 in T.thread_binding($T, thread="$TAG"):
+                    with T.block("S"):
+                        vi = T.axis.spatial($R, ty)
+                        vk = T.axis.reduce($N, k_0 * $T + k_1)
+$WHERE                        T.reads(A[vi, vk])
+                        T.writes(S[vi])
+                        with T.init():
+                            S[vi] = T.float32(0.0)
+                        S[vi] = S[vi] + A[vi, vk]
+            for k_0 in range($O):
+                for k_1 in T.thread_binding($T, thread="$TAG"):
+                    with T.block("B"):
+                        vi = T.axis.spatial($R, ty)
+                        vk = T.axis.spatial($N, k_0 * $T + k_1)
+$WHERE                        T.reads(A[vi, vk], S[vi])
+                        T.writes(B[vi, vk])
+                        B[vi, vk] = A[vi, vk] - S[vi]
+)";
+  const std::pair<std::string, std::string> values[] = {
+      {"$WHERE", whole ? "" : "                        T.where(k_0 * $T + k_1 < $N)\n"},
+      {"$TAG", tag},
+      {"$OTHER", other},
+      {"$SCOPE", std::string(scope)},
+      {"$R", std::to_string(rows)},
+      {"$N", std::to_string(n)},
+      {"$O", std::to_string(outer)},
+      {"$T", std::to_string(threads)},
+  };
+  for (const auto& [name, value] : values) {
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
+      text.replace(at, name.size(), value);
+    }
+  }
+  return text;
+}
+
+TEST(GpuLowerTest, ReductionsOverThreadsOfAllShapesStayTheSame) {
+  for (int threads : {1, 2, 4, 5, 8, 32, 64, 96, 128}) {
+    for (int rows : {1, 3}) {
+      for (std::string_view scope : {"shared", "local"}) {
+        ExpectEveryPassKeeps(Parsed(RowSum(2 * threads, threads, rows, scope)), Gpu(), threads);
+        ExpectEveryPassKeeps(Parsed(RowSum(threads, threads, rows, scope)), Gpu(), threads);
+      }
+    }
+  }
+}
+
+TEST(GpuLowerTest, ReductionWithARestStaysTheSame) {
+  for (int threads : {8, 32, 64}) {
+    ExpectEveryPassKeeps(Parsed(RowSum(2 * threads - 3, threads, 2, "shared")), Gpu(), threads);
+  }
+}
+
+TEST(GpuLowerTest, ReductionOverTheOuterThreadAxisGoesThroughSharedMemory) {
+  ExpectEveryPassKeeps(Parsed(RowSum(16, 8, 3, "shared", "column")), Gpu(), 4);
+  ExpectEveryPassKeeps(Parsed(RowSum(10, 5, 4, "shared", "column")), Gpu(), 5);
+}
+
+TEST(GpuLowerTest, WarpsExchangeByShuffles) {
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule lowered,
+                       LowerFor(Parsed(RowSum(64, 32, 2, "shared")), Gpu(), [](std::string_view, ir::PrimFunc) {}));
+  EXPECT_EQ(CountCalls(lowered, ir::Builtin::tvm_thread_allreduce), 0);
+  EXPECT_EQ(CountCalls(lowered, ir::Builtin::tvm_warp_shuffle_down), 5);
+}
+
+}  // namespace
+}  // namespace hone::lower

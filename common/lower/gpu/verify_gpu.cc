@@ -1,0 +1,164 @@
+#include "common/lower/gpu/verify_gpu.h"
+
+#include <array>
+
+#include "common/ir/visitor.h"
+#include "common/lower/gpu/gpu_passes.h"
+#include "common/lower/gpu/storage_plan.h"
+#include "common/lower/gpu/thread_loop.h"
+#include "common/lower/passes.h"
+
+namespace hone::lower {
+namespace {
+
+// The threads that blocks ask for (meta_schedule.thread_extent_low/high_inclusive) against those around them.
+class ThreadExtents final : public ir::StmtExprVisitor {
+ public:
+  explicit ThreadExtents(int64_t warp_size) : warp_size_(warp_size) {}
+  bool ok = true;
+
+ private:
+  using ir::StmtExprVisitor::Visit;
+  void VisitExpr(ir::Expr) override {}
+
+  void Visit(const ir::ForNode* node) override {
+    const std::string_view tag = ThreadTag(node);
+    if (!ok) return;
+    if (!IsThreadAxis(tag) || tag.size() != 11) return VisitStmt(node->body);
+    const int64_t* extent = ir::ConstInt(node->extent);
+    if (extent == nullptr) {
+      ok = false;
+      return;
+    }
+    int64_t& current = extents_[tag[10] - 'x'];
+    const int64_t outer = std::exchange(current, *extent);
+    VisitStmt(node->body);
+    current = outer;
+  }
+
+  void Visit(const ir::BlockNode* node) override {
+    if (!ok) return;
+    const int64_t outer = extents_[0];
+    if (node->annotations.GetInt("warp_execution", 0) != 0) extents_[0] = warp_size_;
+    constexpr std::string_view kLow = "meta_schedule.thread_extent_low_inclusive";
+    constexpr std::string_view kHigh = "meta_schedule.thread_extent_high_inclusive";
+    if (node->annotations.Has(kLow) && node->annotations.Has(kHigh)) {
+      const int64_t threads = extents_[0] * extents_[1] * extents_[2];
+      ok = threads >= node->annotations.GetInt(kLow, 0) && threads <= node->annotations.GetInt(kHigh, 0);
+    }
+    if (ok) VisitStmt(node->body);
+    extents_[0] = outer;
+  }
+
+  const int64_t warp_size_;
+  std::array<int64_t, 3> extents_ = {1, 1, 1};
+};
+
+// Counts what the kernels of a lowered function use.
+class Counter final : public ir::StmtExprVisitor {
+ public:
+  explicit Counter(const GpuLimits& limits) : limits_(limits) {}
+  bool ok = true;
+
+ private:
+  using ir::StmtExprVisitor::Visit;
+
+  void Visit(const ir::AttrStmtNode* node) override {
+    const auto* iter = ir::As<ir::IterVarNode>(node->node);
+    const bool axis = iter != nullptr && (node->attr_key == "thread_extent" || node->attr_key == "virtual_thread");
+    if (!axis) return ir::StmtExprVisitor::Visit(node);
+    if (depth_ == 0) {
+      threads_ = 1;
+      seen_ = {};
+      ok = ok && PlannedBytes(node, "shared") <= limits_.shared_memory_bytes;
+    }
+    const int64_t* extent = ir::ConstInt(node->value);
+    const std::string_view tag = iter->thread_tag;
+    if (extent != nullptr && IsThreadAxis(tag) && tag.size() == 11) {
+      int64_t& seen = seen_[tag[10] - 'x'];
+      if (seen == 0) {
+        seen = *extent;
+        threads_ *= *extent;
+      } else if (seen != *extent) {
+        ok = false;
+      }
+    }
+    if (!ok || threads_ > limits_.threads) {
+      ok = false;
+      return;
+    }
+    ++depth_;
+    ir::StmtExprVisitor::Visit(node);
+    --depth_;
+  }
+
+  void Visit(const ir::ForNode* node) override {
+    const int64_t* extent = ir::ConstInt(node->extent);
+    if (node->loop_var.name() == "vthread.s" && extent != nullptr) ok = ok && *extent <= limits_.virtual_threads;
+    ir::StmtExprVisitor::Visit(node);
+  }
+
+  void CheckVector(ir::DataType dtype) {
+    if (dtype.lanes > 1) ok = ok && static_cast<int64_t>(dtype.lanes) * ((dtype.bits + 7) / 8) <= limits_.vector_bytes;
+  }
+  void CheckIndices(ir::Array<ir::Expr> indices) {
+    for (ir::Expr index : indices) {
+      const auto* ramp = index.as<ir::RampNode>();
+      if (ramp != nullptr && !ir::IsOne(ramp->stride)) CheckVector(index.dtype());
+    }
+  }
+  void Visit(const ir::AllocateNode* node) override {
+    CheckVector(node->dtype);
+    ir::StmtExprVisitor::Visit(node);
+  }
+  void Visit(const ir::CastNode* node) override {
+    CheckVector(node->dtype);
+    ir::StmtExprVisitor::Visit(node);
+  }
+  void Visit(const ir::BufferLoadNode* node) override {
+    CheckVector(node->dtype);
+    CheckIndices(node->indices);
+    ir::StmtExprVisitor::Visit(node);
+  }
+  void Visit(const ir::BufferStoreNode* node) override {
+    CheckVector(node->value.dtype());
+    CheckIndices(node->indices);
+    ir::StmtExprVisitor::Visit(node);
+  }
+
+  const GpuLimits& limits_;
+  int depth_ = 0;
+  int64_t threads_ = 1;
+  std::array<int64_t, 3> seen_ = {};
+};
+
+constexpr PassFunction kPasses[] = {
+    LowerCrossThreadReduction, LowerInitBlock,     PlanAndUpdateBufferAllocationLocation,
+    ConvertBlocksToOpaque,     LiftThreadBinding,  ManifestSharedMemoryLocalStage,
+    CompactBufferAllocation,   UnifyThreadBinding, LowerMatchBuffer,
+    InjectSoftwarePipeline,    LowerOpaqueBlock,   FlattenBuffer,
+    LegalizeNarrowFloat,       Simplify,           VectorizeLoop,
+    InjectVirtualThread,
+};
+
+}  // namespace
+
+bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
+  // What needs no lowering first.
+  ThreadExtents extents(limits.warp_size);
+  extents.VisitStmt(func->body);
+  if (!extents.ok) return false;
+  PassContext context;
+  context.machine.kind = "cuda";
+  context.check_views = false;
+  for (const PassFunction pass : kPasses) {
+    const absl::StatusOr<ir::PrimFunc> next = pass(func, context);
+    if (!next.ok()) return false;
+    func = *next;
+  }
+  Counter counter(limits);
+  counter.VisitStmt(func->body);
+  return counter.ok;
+}
+
+}  // namespace hone::lower

@@ -1,0 +1,21 @@
+// Whether a scheduled program fits the limits of a GPU.
+#pragma once
+
+#include <cstdint>
+
+#include "common/ir/module.h"
+
+namespace hone::lower {
+
+struct GpuLimits {
+  int64_t shared_memory_bytes = INT64_MAX;  // A block.
+  int64_t threads = INT64_MAX;              // A block.
+  int64_t virtual_threads = 8;              // Iterations of a loop that virtual threads became.
+  int64_t vector_bytes = 16;                // One access.
+  int64_t warp_size = 32;
+};
+
+// Lowers `func` as far as needed and counts. False also when it cannot be lowered. Builds nodes in the current arena.
+bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits);
+
+}  // namespace hone::lower

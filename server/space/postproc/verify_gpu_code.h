@@ -1,0 +1,22 @@
+// Rejects candidates that do not fit the device: threads and shared memory of a block, bytes of a vector access,
+// threads that blocks ask for.
+#pragma once
+
+#include "common/lower/gpu/verify_gpu.h"
+#include "server/space/postproc.h"
+
+namespace hone {
+
+class VerifyGpuCode final : public Postproc {
+ public:
+  std::string_view name() const override { return "VerifyGPUCode"; }
+  // InvalidArgument when the target lacks max_shared_memory_per_block or max_threads_per_block.
+  absl::Status Initialize(const SpaceContext& context) override;
+  absl::StatusOr<bool> Apply(schedule::Schedule& sch) const override;
+  std::unique_ptr<Postproc> Clone() const override { return std::make_unique<VerifyGpuCode>(*this); }
+
+ private:
+  lower::GpuLimits limits_;
+};
+
+}  // namespace hone
