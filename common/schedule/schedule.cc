@@ -1,5 +1,7 @@
 #include "common/schedule/schedule.h"
 
+#include <algorithm>
+
 #include "common/arith/analyzer.h"
 #include "common/ir/mutator.h"
 #include "common/support/check.h"
@@ -222,18 +224,10 @@ void Schedule::Record(const InstructionRow& row, absl::Span<const Value> inputs,
 
 namespace {
 
-// SamplePerfectTile -> sample-perfect-tile
-std::string WithDashes(std::string_view name) {
-  std::string out;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    if (c >= 'A' && c <= 'Z') {
-      if (i > 0) out.push_back('-');
-      out.push_back(static_cast<char>(c - 'A' + 'a'));
-    } else {
-      out.push_back(c);
-    }
-  }
+// sample_perfect_tile -> sample-perfect-tile
+std::string WithDashes(std::string_view method) {
+  std::string out(method);
+  std::replace(out.begin(), out.end(), '_', '-');
   return out;
 }
 
@@ -241,7 +235,7 @@ std::string WithDashes(std::string_view name) {
 
 std::string Schedule::DescribeError(const absl::Status& status) const {
   std::string out;
-  if (current_ != nullptr) out = WithDashes(current_->name);
+  if (current_ != nullptr) out = WithDashes(current_->method);
   if (absl::IsFailedPrecondition(status) && ToStd(status.message()) == state_.last_refusal().message) {
     const char* separator = ": ";
     for (SrefId id : state_.last_refusal().nodes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "common/ir/well_formed.h"
 #include "common/schedule/state_builder.h"
 #include "common/support/check.h"
 #include "common/support/strings.h"
@@ -30,7 +31,15 @@ absl::StatusOr<ScheduleState> ScheduleState::Create(const ir::IRModule& module) 
     const auto* func = ir::As<PrimFuncNode>(entry.function);
     if (func == nullptr) continue;
     Function out{entry.var, func, kNoSref};
+    if (const absl::Status formed = ir::VerifyWellFormed(func); !formed.ok()) {
+      return absl::Status(formed.code(),
+                          StrCat("function \"", entry.var->name, "\" is not well formed: ", ToStd(formed.message())));
+    }
     if (const auto* realize = func->body.as<BlockRealizeNode>()) {
+      if (!realize->block->iter_vars.empty()) {
+        return absl::InvalidArgumentError(StrCat("the body of function \"", entry.var->name, "\" is block \"",
+                                                 realize->block->name, "\" with iters, expected a root block without"));
+      }
       StateBuilder builder(state.nodes_, {});
       builder.Build(realize, kNoSref);
       out.root = builder.first();

@@ -290,8 +290,8 @@ absl::Status Builder::Function(const Statement* s) {
 
 namespace {
 
-// Was the function made from tensor expressions? The text does not say, but such functions name a block's iter v_<axis>;
-// the first block that has iters is asked, since schedules add blocks with other names.
+// Was the function made from tensor expressions? The text does not say, but such functions name a block's iter
+// v_<axis>; the first block that has iters is asked, since schedules add blocks with other names.
 bool IsFromTensorExpressions(Stmt body) {
   const ir::BlockNode* first = nullptr;
   ir::PreOrderVisitStmts(body, [&](Stmt s) {
@@ -308,11 +308,13 @@ bool IsFromTensorExpressions(Stmt body) {
 
 }  // namespace
 
-// Handles of T.Buffer annotations are called <buffer>_handle; in functions made from tensor expressions var_<buffer>.
+// Handles of T.Buffer annotations are called <buffer>_handle (<buffer>_1_handle for a second of the name); in functions
+// made from tensor expressions var_<buffer>.
 void Builder::NameHandles(Frame* frame, Stmt body) {
   if (!IsFromTensorExpressions(body)) return;
   for (ir::BufferBinding& binding : frame->buffer_map) {
-    if (binding.param.name() != StrCat(binding.buffer->name, "_handle")) continue;
+    const std::string_view name = binding.param.name();
+    if (!name.starts_with(binding.buffer->name) || !name.ends_with("_handle")) continue;
     const ir::Var handle = ir::MakeVar(StrCat("var_", binding.buffer->name), ir::DataType::Handle());
     for (ir::Var& param : frame->params) {
       if (param == binding.param) param = handle;

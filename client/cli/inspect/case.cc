@@ -26,6 +26,31 @@ void ReadTextOrJson(const json& object, const char* key, std::string* value) {
 
 }  // namespace
 
+namespace {
+
+// Nesting that no case needs, and that would overflow the stack where values are written again.
+bool NestsTooDeeply(std::string_view text) {
+  constexpr int kMaxDepth = 256;
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string JsonString(std::string_view text) {
   return json(text).dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
 }
@@ -62,6 +87,7 @@ std::string ErrorAnswerJson(std::string_view id_json, std::string_view error) {
 absl::Status ParseCase(std::string_view line, InspectCase* parsed) {
   *parsed = InspectCase();
   parsed->id_json = "null";
+  if (NestsTooDeeply(line)) return absl::InvalidArgumentError("the line nests more than 256 levels");
   json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InvalidArgumentError("the line is not a JSON object");
   if (object.contains("id")) parsed->id_json = object["id"].dump(-1, ' ', false, json::error_handler_t::replace);

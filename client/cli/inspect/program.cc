@@ -1,9 +1,11 @@
 #include "client/cli/inspect/program.h"
 
 #include "common/intrin/intrin.h"
+#include "common/schedule/schedule_error.h"
 #include "common/schedule/trace_from_python.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 #include "common/target/host.h"
 
 namespace hone::cli {
@@ -22,7 +24,9 @@ absl::StatusOr<schedule::Schedule> ScheduleProgram(const InspectCase& question) 
   HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, schedule::Schedule::Create(module, options));
   if (!question.trace_json.empty()) {
     HONE_ASSIGN_OR_RETURN(const schedule::Trace trace, schedule::TraceFromText(question.trace_json));
-    HONE_RETURN_IF_ERROR(trace.ApplyTo(schedule));
+    if (const absl::Status applied = trace.ApplyTo(schedule); !applied.ok()) {
+      return absl::Status(applied.code(), ToAbsl(schedule::RenderScheduleError(schedule, applied)));
+    }
   }
   return schedule;
 }

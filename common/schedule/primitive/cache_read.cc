@@ -1,14 +1,12 @@
 #include "common/schedule/primitive/cache_read.h"
 
-#include <algorithm>
-
 #include "common/schedule/affine.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/cache_method.h"
 #include "common/schedule/primitive/cache_stage.h"
 #include "common/schedule/primitive/inline_rewrite.h"
 #include "common/schedule/schedule.h"
-#include "common/schedule/trace_python.h"
 #include "common/support/status_macros.h"
 
 namespace hone::schedule {
@@ -17,24 +15,18 @@ namespace {
 using ir::BlockNode;
 using ir::Buffer;
 
-// Redirects the loads of the consumers; a block that writes the buffer stays as it is.
-class ReadRedirector : public BufferRedirector {
+// Loads of the consumers; a block that writes the buffer stays as it is.
+class ReadRedirector : public ConsumerRedirector {
  public:
   ReadRedirector(const ScheduleState& state, Buffer from, Buffer to, const SrefList& consumers,
                  ir::Array<ir::Range> offsets)
-      : BufferRedirector(from, to, /*stores=*/false, offsets), from_(from) {
-    for (SrefId consumer : consumers) consumers_.push_back(state.block(consumer));
-  }
+      : ConsumerRedirector(state, from, to, consumers, /*stores=*/false, offsets), from_(from) {}
 
  protected:
-  bool Redirects(const BlockNode* block) override {
-    return consumers_.empty() || std::find(consumers_.begin(), consumers_.end(), block) != consumers_.end();
-  }
   bool Enters(const BlockNode* block) override { return !MentionsBuffer(block->writes, from_); }
 
  private:
   const Buffer from_;
-  absl::InlinedVector<const BlockNode*, 4> consumers_;
 };
 
 }  // namespace
@@ -61,15 +53,8 @@ absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_bu
   }
   stage.full = location.at != scope;
   stage.source = buffer;
-  stage.target = CacheBuffer(buffer, storage_scope);
+  stage.target = ShapedCache(CacheBuffer(buffer, storage_scope), stage);
   stage.name = stage.target->name;
-  if (!stage.full) {
-    auto* compact = ir::CopyNode(stage.target.get());
-    absl::InlinedVector<ir::Expr, 6> shape;
-    for (const ir::Range& range : stage.region) shape.push_back(range.extent);
-    compact->shape = ir::MakeArray(shape.data(), shape.size());
-    stage.target = compact;
-  }
 
   ReadRedirector redirector(state, buffer, stage.target, consumers, stage.full ? ir::Array<ir::Range>() : stage.region);
   for (SrefId child : ChildBlocks(state, scope)) {
@@ -87,19 +72,8 @@ absl::StatusOr<SrefId> CacheRead(ScheduleState& state, SrefId block, int read_bu
 
 absl::StatusOr<BlockRv> Schedule::CacheRead(BlockRv block, int read_buffer_index, std::string_view storage_scope,
                                             absl::Span<const BlockRv> consumer_blocks) {
-  const PrimitiveScope scope(*this, kCacheReadRow);
-  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
-  SrefList consumers;
-  for (BlockRv rv : consumer_blocks) {
-    HONE_ASSIGN_OR_RETURN(const SrefId consumer, SrefOf(rv));
-    consumers.push_back(consumer);
-  }
-  HONE_ASSIGN_OR_RETURN(const SrefId copy,
-                        schedule::CacheRead(state_, id, read_buffer_index, storage_scope, consumers));
-  const BlockRv out = NewBlockRv(copy);
-  Record(kCacheReadRow, {Value::OfRv(block), ListOfRvs(consumer_blocks)},
-         {Value::Int(read_buffer_index), Value::String(storage_scope)}, {out});
-  return out;
+  return ApplyCache(*this, kCacheReadRow, schedule::CacheRead, block, read_buffer_index, storage_scope,
+                    consumer_blocks);
 }
 
 const InstructionRow kCacheReadRow = {
@@ -115,13 +89,7 @@ const InstructionRow kCacheReadRow = {
         [](Schedule& s, Call& c) {
           return Put(s.CacheRead(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), BlocksOf(c.inputs[1])), c);
         },
-    .python =
-        [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
-           PythonArgs& out) {
-          out.emplace_back("block", inputs[0]);
-          out.emplace_back("read_buffer_index", writer.Attr(attrs[0]));
-          out.emplace_back("storage_scope", writer.Attr(attrs[1]));
-          if (inputs[1] != "[]") out.emplace_back("consumer_blocks", inputs[1]);
-        }};
+    .python = [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
+                 PythonArgs& out) { CachePython("read_buffer_index", writer, inputs, attrs, out); }};
 
 }  // namespace hone::schedule

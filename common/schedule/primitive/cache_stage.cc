@@ -215,6 +215,19 @@ Expr OuterPredicate(const ScheduleState& state, SrefId block, std::string_view s
   });
 }
 
+namespace {
+
+// A region of numbers that is not inside of the buffer. The peer takes it when a predicate of several loops keeps the
+// block inside; a copy of it would not stay there.
+bool ReachesBeyond(const Range& range, const Range& full) {
+  const int64_t* min = ir::ConstInt(range.min);
+  const int64_t* extent = ir::ConstInt(range.extent);
+  const int64_t* size = ir::ConstInt(full.extent);
+  return min != nullptr && extent != nullptr && size != nullptr && (*min < 0 || *min + *extent > *size);
+}
+
+}  // namespace
+
 ir::Array<Range> RelaxRegion(const ScheduleState& state, SrefId block, BufferRegion region, SrefId high) {
   const ir::BlockRealizeNode* realize = state.at(block).realize;
   const LoopDomains domains = RelaxedLoops(state, state.parent(block), high, region->buffer->scope());
@@ -224,7 +237,9 @@ ir::Array<Range> RelaxRegion(const ScheduleState& state, SrefId block, BufferReg
       arith::EstimateRegionUpperBound(bindings.Apply(region->region), domains, realize->predicate, analyzer);
   absl::InlinedVector<Range, 6> out;
   for (size_t i = 0; i < sets.size(); ++i) {
-    out.push_back(sets[i].CoverRange(ir::RangeFromExtent(region->buffer->shape[i]), analyzer));
+    const Range full = ir::RangeFromExtent(region->buffer->shape[i]);
+    const Range range = sets[i].CoverRange(full, analyzer);
+    out.push_back(ReachesBeyond(range, full) ? full : range);
   }
   return ir::MakeArray(out.data(), out.size());
 }

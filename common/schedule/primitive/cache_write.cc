@@ -5,38 +5,16 @@
 #include "common/schedule/affine.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/cache_method.h"
 #include "common/schedule/primitive/cache_stage.h"
 #include "common/schedule/primitive/inline_rewrite.h"
 #include "common/schedule/schedule.h"
-#include "common/schedule/trace_python.h"
 #include "common/support/status_macros.h"
 
 namespace hone::schedule {
 
 using ir::BlockNode;
 using ir::Buffer;
-
-namespace {
-
-// Redirects accesses of the listed blocks only.
-class ConsumerRedirector : public BufferRedirector {
- public:
-  ConsumerRedirector(const ScheduleState& state, Buffer from, Buffer to, const SrefList& consumers,
-                     ir::Array<ir::Range> offsets)
-      : BufferRedirector(from, to, /*stores=*/true, offsets) {
-    for (SrefId consumer : consumers) consumers_.push_back(state.block(consumer));
-  }
-
- protected:
-  bool Redirects(const BlockNode* block) override {
-    return std::find(consumers_.begin(), consumers_.end(), block) != consumers_.end();
-  }
-
- private:
-  absl::InlinedVector<const BlockNode*, 4> consumers_;
-};
-
-}  // namespace
 
 absl::StatusOr<SrefId> CacheWrite(ScheduleState& state, SrefId block, int write_buffer_index,
                                   std::string_view storage_scope, absl::Span<const SrefId> consumer_blocks) {
@@ -55,22 +33,15 @@ absl::StatusOr<SrefId> CacheWrite(ScheduleState& state, SrefId block, int write_
   stage.region = RelaxRegion(state, block, RegionOf(state.block(block)->writes, buffer), location.at);
   stage.predicate = OuterPredicate(state, block, buffer->scope(), location.at);
   stage.full = location.at != scope;
-  stage.source = CacheBuffer(buffer, storage_scope);
+  stage.source = ShapedCache(CacheBuffer(buffer, storage_scope), stage);
   stage.target = buffer;
   stage.offset_source = false;
   stage.name = stage.source->name;
-  if (!stage.full) {
-    auto* compact = ir::CopyNode(stage.source.get());
-    absl::InlinedVector<ir::Expr, 6> shape;
-    for (const ir::Range& range : stage.region) shape.push_back(range.extent);
-    compact->shape = ir::MakeArray(shape.data(), shape.size());
-    stage.source = compact;
-  }
   const ir::Array<ir::Range> offsets = stage.full ? ir::Array<ir::Range>() : stage.region;
 
   BufferRedirector writer(buffer, stage.source, /*stores=*/true, offsets);
   const ir::Stmt rewritten = writer.MutateStmt(state.block(block));
-  ConsumerRedirector others(state, buffer, stage.source, consumers, offsets);
+  ConsumerRedirector others(state, buffer, stage.source, consumers, /*stores=*/true, offsets);
   absl::InlinedVector<std::pair<SrefId, const BlockNode*>, 4> users;
   for (SrefId child : consumers.empty() ? SrefList() : ChildBlocks(state, scope)) {
     if (child == block) continue;
@@ -88,19 +59,8 @@ absl::StatusOr<SrefId> CacheWrite(ScheduleState& state, SrefId block, int write_
 
 absl::StatusOr<BlockRv> Schedule::CacheWrite(BlockRv block, int write_buffer_index, std::string_view storage_scope,
                                              absl::Span<const BlockRv> consumer_blocks) {
-  const PrimitiveScope scope(*this, kCacheWriteRow);
-  HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
-  SrefList consumers;
-  for (BlockRv rv : consumer_blocks) {
-    HONE_ASSIGN_OR_RETURN(const SrefId consumer, SrefOf(rv));
-    consumers.push_back(consumer);
-  }
-  HONE_ASSIGN_OR_RETURN(const SrefId copy,
-                        schedule::CacheWrite(state_, id, write_buffer_index, storage_scope, consumers));
-  const BlockRv out = NewBlockRv(copy);
-  Record(kCacheWriteRow, {Value::OfRv(block), ListOfRvs(consumer_blocks)},
-         {Value::Int(write_buffer_index), Value::String(storage_scope)}, {out});
-  return out;
+  return ApplyCache(*this, kCacheWriteRow, schedule::CacheWrite, block, write_buffer_index, storage_scope,
+                    consumer_blocks);
 }
 
 const InstructionRow kCacheWriteRow = {
@@ -116,13 +76,7 @@ const InstructionRow kCacheWriteRow = {
         [](Schedule& s, Call& c) {
           return Put(s.CacheWrite(BlockOf(c, 0), IntOf(c.attrs[0]), c.attrs[1].text(), BlocksOf(c.inputs[1])), c);
         },
-    .python =
-        [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
-           PythonArgs& out) {
-          out.emplace_back("block", inputs[0]);
-          out.emplace_back("write_buffer_index", writer.Attr(attrs[0]));
-          out.emplace_back("storage_scope", writer.Attr(attrs[1]));
-          if (inputs[1] != "[]") out.emplace_back("consumer_blocks", inputs[1]);
-        }};
+    .python = [](const PythonWriter& writer, absl::Span<const std::string> inputs, absl::Span<const Value> attrs,
+                 PythonArgs& out) { CachePython("write_buffer_index", writer, inputs, attrs, out); }};
 
 }  // namespace hone::schedule

@@ -62,6 +62,51 @@ absl::Status CheckRanges(const ScheduleState& state, const SrefList& order) {
   return absl::OkStatus();
 }
 
+// A reduction's init runs where its reduce iters are at their minimum, which must stay the first point of each element.
+// It does not where a quotient or remainder of two loops (a loop over spatial and reduce points, split again) feeds the
+// reduce iters, spatial ones use these loops, too, and the loops change places.
+absl::Status CheckReductionsBegin(const ScheduleState& state, const SrefList& before, const SrefList& after) {
+  const auto swapped = [&](ir::Var a, ir::Var b) {
+    const auto place = [&](const SrefList& order, ir::Var var) {
+      const auto it =
+          std::find_if(order.begin(), order.end(), [&](SrefId id) { return state.loop(id)->loop_var == var; });
+      return it - order.begin();
+    };
+    return (place(before, a) < place(before, b)) != (place(after, a) < place(after, b));
+  };
+  for (SrefId block : ChildBlocks(state, after.back())) {
+    if (!state.block(block)->init) continue;
+    const ir::BlockRealizeNode* realize = state.at(block).realize;
+    const auto in_spatial = [&](ir::Var var) {
+      for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+        const bool spatial = realize->block->iter_vars[i]->iter_type == ir::IterType::kSpatial;
+        if (spatial && ir::UsesVar(realize->iter_values[i], var)) return true;
+      }
+      return false;
+    };
+    bool mixed = false;
+    for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+      if (realize->block->iter_vars[i]->iter_type != ir::IterType::kReduce) continue;
+      ir::PostOrderVisitExprs(realize->iter_values[i], [&](ir::Expr e) {
+        if (e.kind() != ir::ExprKind::kFloorDiv && e.kind() != ir::ExprKind::kFloorMod) return;
+        absl::InlinedVector<ir::Var, 4> used;
+        for (SrefId loop : before) {
+          const ir::Var var = state.loop(loop)->loop_var;
+          if (ir::UsesVar(e.as<ir::BinaryNode>()->a, var)) used.push_back(var);
+        }
+        for (ir::Var a : used) {
+          for (ir::Var b : used) mixed = mixed || (swapped(a, b) && (in_spatial(a) || in_spatial(b)));
+        }
+      });
+    }
+    if (mixed) {
+      return state.Refuse("In the new order the reduction would not begin with its first point",
+                          {block, before.front()});
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Reorder(ScheduleState& state, absl::Span<const SrefId> loops) {
@@ -79,6 +124,7 @@ absl::Status Reorder(ScheduleState& state, absl::Span<const SrefId> loops) {
     if (std::find(loops.begin(), loops.end(), id) != loops.end()) id = loops[next++];
   }
   HONE_RETURN_IF_ERROR(CheckRanges(state, order));
+  HONE_RETURN_IF_ERROR(CheckReductionsBegin(state, chain, order));
   ir::Stmt nest = state.loop(chain.back())->body;
   for (size_t i = order.size(); i-- > 0;) {
     auto* copy = ir::CopyNode(state.loop(order[i]));
