@@ -248,7 +248,9 @@ std::string Schedule::DescribeError(const absl::Status& status) const {
       separator = ", ";
     }
   }
-  StrAppend(&out, out.empty() ? "" : ": ", ToStd(status.message()));
+  std::string_view said = ToStd(status.message());
+  if (!out.empty() && said.starts_with(StrCat(out, ": "))) said.remove_prefix(out.size() + 2);  // It named itself.
+  StrAppend(&out, out.empty() ? "" : ": ", said);
   if (absl::IsFailedPrecondition(status) && !state_.last_refusal().extra.empty()) {
     StrAppend(&out, ": ", state_.last_refusal().extra);
   }
