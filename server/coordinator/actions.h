@@ -34,6 +34,11 @@ struct SendRun {
   Digest artifact_key;
   double best_so_far = 0;  // 0 = none.
 };
+// The device should time the canary kernel: it holds no other lease of the run role.
+struct SendCanary {
+  std::string worker;
+  LeaseToken token;
+};
 // The worker should drop this lease; its outcome would not count.
 struct SendCancel {
   std::string worker;
@@ -88,7 +93,7 @@ struct NotifyState {
   std::string job_id;
 };
 
-using Action = std::variant<SendSearch, SendBuild, SendRun, SendCancel, SendAck, SendCloseTask, SendDrain, SaveRound,
-                            SaveOutcome, SaveJobState, NotifyTrial, NotifyLog, NotifyState>;
+using Action = std::variant<SendSearch, SendBuild, SendRun, SendCanary, SendCancel, SendAck, SendCloseTask, SendDrain,
+                            SaveRound, SaveOutcome, SaveJobState, NotifyTrial, NotifyLog, NotifyState>;
 
 }  // namespace hone

@@ -7,11 +7,21 @@
 // (unknown lease) is dropped, so work may run more than once and a result counts once. A slot that lost
 // max_attempts leases is quarantined: it ends as a record with failure device-lost and the last cause.
 //
+// A lease that takes much longer than others of its job, while a worker has nothing to do, is given out a second time;
+// the first outcome counts. Among tenants the one that has had the least worker time goes first (tenant_shares.h),
+// among its jobs the one of the highest priority, then the one with the fewest leases. Devices time a canary kernel
+// when they connect and now and then; those that drift or fail get no work (device_health.h).
+//
+// Times given are wall clock; leases and silence are counted on a steady clock made from it (steady_time.h).
+//
 // Not thread-safe. Unknown jobs and bad states are errors; late or repeated events of workers are no errors.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +31,8 @@
 #include "absl/time/time.h"
 #include "server/coordinator/actions.h"
 #include "server/coordinator/job_run.h"
+#include "server/coordinator/steady_time.h"
+#include "server/coordinator/tenant_shares.h"
 #include "server/coordinator/workers.h"
 
 namespace hone {
@@ -33,17 +45,26 @@ struct CoordinatorOptions {
   absl::Duration lease_slack = absl::Seconds(60);    // A lease ends at the latest its time-out + slack after grant.
   absl::Duration search_deadline = absl::Minutes(30);
   int max_attempts = 3;
-  int max_search_losses = 10;   // A search runs long: its worker may be restarted for reasons of its own.
-  int max_returns = 20;         // Leases given back without fault, per slot.
-  int max_faults_in_a_row = 5;  // Then the worker gets nothing for `quarantine`.
-  absl::Duration quarantine = absl::Seconds(30);
+  int max_search_losses = 10;  // A search runs long: its worker may be restarted for reasons of its own.
+  int max_returns = 20;        // Leases given back without fault, per slot.
+  HealthOptions health;
+  // A lease is a straggler beyond straggler_ratio times what its job's leases of the role take, and straggler_min.
+  double straggler_ratio = 4;
+  absl::Duration straggler_min = absl::Seconds(5);
 };
 
 class Coordinator {
  public:
-  explicit Coordinator(CoordinatorOptions options) : options_(options) {}
+  explicit Coordinator(CoordinatorOptions options)
+      : options_(options),
+        time_(std::max(options.lease_timeout, absl::Seconds(5))),
+        workers_(options.health),
+        next_lease_((options.leader_epoch << 32) + 1) {}
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
+
+  // Twice the weight, twice the share; 1 unless set. Positive.
+  void SetTenantWeight(std::string_view tenant, double weight) { shares_.SetWeight(tenant, weight); }
 
   // --- Jobs. `id` and all fields of the definition are checked by ValidateJob before.
   void SubmitJob(JobDefinition definition, absl::Time now);
@@ -80,6 +101,8 @@ class Coordinator {
     bool artifact_missing = false;  // Build it again.
   };
   void LeaseReturned(std::string_view worker, const LeaseToken& token, const Return& why, absl::Time now);
+  // The canary kernel took so many seconds a call (run.median), or failed.
+  void CanaryDone(std::string_view worker, const LeaseToken& token, const RunResult& run, absl::Time now);
   // The SaveOutcome of this slot is durable.
   void OutcomeSaved(const Slot& slot, absl::Time now);
 
@@ -94,13 +117,40 @@ class Coordinator {
   absl::StatusOr<JobReport> Report(std::string_view id, absl::Time now) const;
   std::vector<std::string> JobIds() const;
   const Workers& workers() const { return workers_; }
-  std::vector<std::string> Doing(const WorkerState& worker) const;
-  // Running jobs that wait for nobody, with the reason ("no worker with the role run is connected").
+  absl::Time now() const { return now_; }  // Of the last event, on the steady clock.
+  struct Activity {
+    std::string job_id;  // Empty: of the worker itself.
+    std::string text;    // "run JOB task 0 round 2 slot 7"
+  };
+  std::vector<Activity> Doing(const WorkerState& worker) const;
+  // Why the job gets on with nothing now ("no worker with the role run is connected"); empty when it does.
   std::string WhyWaiting(const JobRun& job) const;
   struct Queues {
     size_t searches = 0, builds = 0, runs = 0;
   };
   Queues queues() const;
+  // What waits and who could do it, by role and target; targets with nothing to do are left out.
+  struct TargetQueue {
+    WorkerRole role = WorkerRole::kBuild;
+    std::string target_json;
+    size_t waiting = 0;
+    int workers = 0, busy = 0;  // Connected ones that serve it.
+  };
+  std::vector<TargetQueue> TargetQueues() const;
+  struct Counts {
+    int64_t stragglers = 0;  // Leases given out a second time.
+    int64_t late = 0;        // Outcomes that did not count.
+    int64_t lost = 0;        // Leases that ended without an outcome.
+    int64_t quarantined_slots = 0;
+    int64_t canaries = 0, canary_failures = 0;
+  };
+  const Counts& counts() const { return counts_; }
+  // A tenant's jobs that have not ended, and their trials that are not done (for quotas).
+  struct TenantLoad {
+    int jobs = 0;
+    int64_t open_trials = 0;
+  };
+  TenantLoad LoadOf(std::string_view tenant) const;
   size_t num_leases() const { return leases_.size(); }
   // Drops an ended job from memory.
   void ForgetJob(std::string_view id);
@@ -113,6 +163,10 @@ class Coordinator {
     int search_losses = 0;      // and searches whose worker was lost.
     std::string search_worker;  // Of the last search: it has the session.
     int leases = 0;
+    TenantShares::Share* share = nullptr;
+    // How long a lease of the role takes, averaged over the last ones; zero = not known.
+    std::array<absl::Duration, kNumRoles> typical{};
+    std::map<SlotRef, std::vector<uint64_t>> holders;  // Leases of a slot: one, or two when it straggles.
     struct Ack {
       std::string worker;
       uint64_t lease = 0;
@@ -127,37 +181,57 @@ class Coordinator {
     LeaseToken token;
     absl::Time granted;
     absl::Time deadline;
+    double charged_secs = 0;  // To the tenant, in advance.
+    bool doubled = false;     // A second lease for the slot was given out, or this is it.
+  };
+  struct Canary {
+    LeaseToken token;
+    absl::Time deadline;
   };
 
+  void Advance(absl::Time wall);
+  static absl::Status NoJob(std::string_view id);
   JobEntry* Entry(std::string_view id);
   Lease* FindLease(std::string_view worker, const LeaseToken& token);
   // Removes the lease, frees its worker, and returns what it was.
-  Lease EndLease(uint64_t id, absl::Time now);
+  Lease EndLease(uint64_t id);
   void DropLate(std::string_view worker, const LeaseToken& token);
   // The lease ended without an outcome.
-  void LoseLease(uint64_t id, const std::string& cause, bool charge, bool rebuild, absl::Time now);
-  void LoseAll(WorkerState& worker, const std::string& cause, absl::Time now);
-  void FinishSlot(const Lease& lease, Outcome outcome, absl::Time now);
+  void LoseLease(uint64_t id, const std::string& cause, bool charge, bool rebuild);
+  void LoseAll(WorkerState& worker, const std::string& cause);
+  void FinishSlot(const Lease& lease, Outcome outcome);
   void FailSearch(JobEntry& job, int task, const std::string& cause);
-  void Quarantine(JobEntry& job, const Lease& lease, absl::Time now);
-  void EndJob(JobEntry& job, JobState state, std::string reason, absl::Time now);
-  void CheckComplete(JobEntry& job, absl::Time now);
-  Lease& Grant(WorkerRole role, WorkerState& worker, JobEntry& job, absl::Duration limit, absl::Time now);
-  void Dispatch(absl::Time now);
-  bool DispatchSearch(absl::Time now);
-  bool DispatchSlot(WorkerRole role, absl::Time now);
-  void StartSearch(JobEntry& job, JobRun::SearchOrder order, WorkerState& worker, absl::Time now);
-  void StartSlot(WorkerRole role, JobEntry& job, int task, WorkerState& worker, absl::Time now);
-  void CountIdle(absl::Time now);
+  void Quarantine(JobEntry& job, const Lease& lease);
+  void EndJob(JobEntry& job, JobState state, std::string reason);
+  void CheckComplete(JobEntry& job);
+  Lease& Grant(WorkerRole role, WorkerState& worker, JobEntry& job, absl::Duration limit);
+  void Dispatch();
+  bool DispatchSearch();
+  bool DispatchSlot(WorkerRole role);
+  void StartSearch(JobEntry& job, JobRun::SearchOrder order, WorkerState& worker);
+  void StartSlot(WorkerRole role, JobEntry& job, SlotRef ref, WorkerState& worker);
+  // Ends the other leases of the slot: its outcome came.
+  void EndCopies(const Lease& lease);
+  void LearnDuration(const Lease& lease);
+  void Relend(WorkerRole role);
+  void StartCanary(WorkerState& worker);
+  void CountIdle();
   void CloseTasks(const JobEntry& job);
 
   const CoordinatorOptions options_;
+  SteadyTime time_;
+  absl::Time wall_ = absl::InfinitePast();  // Of the event at hand.
+  absl::Time now_ = absl::InfinitePast();   // The same on the steady clock.
+  TenantShares shares_;
   std::map<std::string, JobEntry, std::less<>> jobs_;
   // Jobs that have not ended, by falling priority, then id.
   std::map<std::pair<int, std::string>, JobEntry*> active_;
   Workers workers_;
   std::map<uint64_t, Lease> leases_;
-  uint64_t next_lease_ = 1;
+  std::map<std::string, Canary, std::less<>> canaries_;  // By worker.
+  std::set<uint64_t> saving_leases_;                     // Whose outcome is being stored.
+  Counts counts_;
+  uint64_t next_lease_;  // Starts apart from those of other leaders.
   absl::Time last_tick_ = absl::InfinitePast();
   std::vector<Action> actions_;
 };

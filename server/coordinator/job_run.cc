@@ -180,6 +180,7 @@ bool JobRun::Saved(SlotRef ref) {
   --round.open;
   while (first_open_ < rounds_.size() && rounds_[first_open_].done()) ++first_open_;
   ++task.finished;
+  ++finished_;
   if (result.failure) {
     ++task.failed;
     CountFailure(*result.failure);

@@ -94,6 +94,9 @@ class JobRun {
   void AddIdle(double secs) { time_.run_idle += secs; }
   size_t queued_builds() const;
   size_t queued_runs() const;
+  size_t queued_builds(int task) const { return tasks_[task].build_queue.size(); }
+  size_t queued_runs(int task) const { return tasks_[task].run_queue.size(); }
+  int64_t finished() const { return finished_; }  // Trials of all tasks.
 
  private:
   struct Round {
@@ -130,7 +133,7 @@ class JobRun {
   absl::Time ended_ = absl::InfiniteFuture();
   std::vector<Round> rounds_;  // By sequence.
   std::vector<TaskRun> tasks_;
-  int64_t issued_ = 0;
+  int64_t issued_ = 0, finished_ = 0;
   size_t open_slots_ = 0;
   size_t first_open_ = 0;  // Rounds before it are done.
   std::map<FailureKind, FailureCount> failures_;

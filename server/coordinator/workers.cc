@@ -38,8 +38,10 @@ std::string TargetMismatch(const std::string& worker_target, const std::string& 
   return "";
 }
 
-WorkerState& Workers::Connect(WorkerInfo info, absl::Time now) {
+WorkerState& Workers::Connect(WorkerInfo info, absl::Time now, absl::Time wall) {
   WorkerState& worker = workers_[info.name];
+  bool same_device = worker.connected_at != absl::UnixEpoch() && worker.info.device.json == info.device.json;
+  if (!same_device) worker.health = DeviceHealth(health_);
   for (auto& by_target : free_) {  // The target may have changed.
     auto it = by_target.find(worker.info.target_json);
     if (it != by_target.end() && it->second.erase(info.name) > 0) --num_free_[&by_target - free_.data()];
@@ -47,7 +49,8 @@ WorkerState& Workers::Connect(WorkerInfo info, absl::Time now) {
   worker.info = std::move(info);
   worker.connected = true;
   worker.last_seen = now;
-  worker.connected_at = now;
+  worker.connected_at = worker.heartbeat_at = wall;
+  worker.health.Connected(worker.info.canary && worker.info.slots[static_cast<int>(WorkerRole::kRun)] > 0, now);
   Refresh(worker, now);
   return worker;
 }
@@ -66,9 +69,10 @@ void Workers::Forget(std::string_view name) {
 }
 
 void Workers::Refresh(WorkerState& worker, absl::Time now) {
-  bool able = worker.connected && !worker.draining && worker.quarantined_until <= now;
+  bool able = worker.connected && !worker.draining && !worker.health.Quarantined(now);
   for (int role = 0; role < kNumRoles; ++role) {
     bool is_free = able && worker.busy[role] < worker.info.slots[role];
+    if (role == static_cast<int>(WorkerRole::kRun)) is_free = is_free && !worker.health.WantsCanary(now);
     std::set<std::string, std::less<>>& names = free_[role][worker.info.target_json];
     if (is_free && names.insert(worker.info.name).second) ++num_free_[role];
     if (!is_free && names.erase(worker.info.name) > 0) --num_free_[role];
@@ -81,23 +85,42 @@ bool Workers::Serves(const std::string& worker_target, const std::string& task_t
   return it->second;
 }
 
-WorkerState* Workers::FindFree(WorkerRole role, const std::string& target, std::string_view preferred) {
+WorkerState* Workers::FindFree(WorkerRole role, const std::string& target, std::string_view preferred,
+                               std::string_view excluded) {
   // Searching and building work for any target; only a device is bound to what it is.
   std::string_view first;
   for (auto& [worker_target, names] : free_[static_cast<int>(role)]) {
     if (names.empty() || (role == WorkerRole::kRun && !Serves(worker_target, target))) continue;
     if (!preferred.empty() && names.contains(preferred)) return Find(preferred);
-    if (first.empty()) first = *names.begin();
+    auto it = names.begin();
+    if (*it == excluded) ++it;
+    if (first.empty() && it != names.end()) first = *it;
   }
   return first.empty() ? nullptr : Find(first);
 }
 
-std::string Workers::WhyNone(WorkerRole role, const std::string& target) const {
+Workers::Count Workers::CountServing(WorkerRole role, const std::string& target) const {
+  Count count;
+  for (const auto& [name, worker] : workers_) {
+    int slots = worker.info.slots[static_cast<int>(role)];
+    if (!worker.connected || slots == 0) continue;
+    if (role == WorkerRole::kRun && !TargetMismatch(worker.info.target_json, target).empty()) continue;
+    ++count.all;
+    count.busy += worker.busy[static_cast<int>(role)] >= slots;
+  }
+  return count;
+}
+
+std::string Workers::WhyNone(WorkerRole role, const std::string& target, absl::Time now) const {
   std::string why = StrCat("no worker with the role ", WorkerRoleName(role), " is connected");
   for (const auto& [name, worker] : workers_) {
     if (!worker.connected || worker.info.slots[static_cast<int>(role)] == 0) continue;
     if (worker.draining) {
       why = StrCat("worker ", name, " drains");
+      continue;
+    }
+    if (worker.health.Quarantined(now)) {
+      why = StrCat("worker ", name, " is quarantined: ", worker.health.reason());
       continue;
     }
     std::string mismatch = role == WorkerRole::kRun ? TargetMismatch(worker.info.target_json, target) : std::string();

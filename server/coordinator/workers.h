@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "server/coordinator/actions.h"
+#include "server/coordinator/device_health.h"
 
 namespace hone {
 
@@ -21,16 +22,17 @@ struct WorkerInfo {
   DeviceFingerprint device;
   Revisions revisions;
   uint64_t incarnation = 0;  // Of the process.
+  bool canary = false;       // Times the canary kernel when asked.
 };
 
 struct WorkerState {
   WorkerInfo info;
   bool connected = false;
   bool draining = false;
-  absl::Time last_seen = absl::InfinitePast();
-  absl::Time connected_at = absl::UnixEpoch();
-  absl::Time quarantined_until = absl::InfinitePast();
-  int faults_in_a_row = 0;
+  absl::Time last_seen = absl::InfinitePast();  // On the coordinator's steady clock.
+  absl::Time connected_at = absl::UnixEpoch();  // These two: wall clock, for people.
+  absl::Time heartbeat_at = absl::UnixEpoch();
+  DeviceHealth health;
   int64_t finished = 0;
   int64_t failed = 0;
   std::array<int, kNumRoles> busy{};
@@ -43,8 +45,10 @@ std::string TargetMismatch(const std::string& worker_target, const std::string& 
 
 class Workers {
  public:
-  // Inserts or replaces; keeps `draining` and counts of one with the same name.
-  WorkerState& Connect(WorkerInfo info, absl::Time now);
+  explicit Workers(HealthOptions health = {}) : health_(health) {}
+
+  // Inserts or replaces; keeps `draining`, counts and the health of one with the same name and device.
+  WorkerState& Connect(WorkerInfo info, absl::Time now, absl::Time wall);
   WorkerState* Find(std::string_view name);
   const std::map<std::string, WorkerState, std::less<>>& all() const { return workers_; }
   std::map<std::string, WorkerState, std::less<>>& all() { return workers_; }
@@ -52,16 +56,24 @@ class Workers {
 
   // Recomputes whether `worker` is free for each role; call after any change to it.
   void Refresh(WorkerState& worker, absl::Time now);
-  // A free worker of `role` that serves `target`, first by name; `preferred` when it is one. Null when there is none.
-  WorkerState* FindFree(WorkerRole role, const std::string& target, std::string_view preferred = "");
+  // A free worker of `role` that serves `target`, first by name; `preferred` when it is one, never `excluded`. Null
+  // when there is none.
+  WorkerState* FindFree(WorkerRole role, const std::string& target, std::string_view preferred = "",
+                        std::string_view excluded = "");
   bool AnyFree(WorkerRole role) const { return num_free_[static_cast<int>(role)] > 0; }
   int num_free(WorkerRole role) const { return num_free_[static_cast<int>(role)]; }
   // Why no worker of `role` serves `target`, or empty when one does (free or not).
-  std::string WhyNone(WorkerRole role, const std::string& target) const;
+  std::string WhyNone(WorkerRole role, const std::string& target, absl::Time now) const;
+  // Connected workers of `role` that serve `target`, and how many of them have nothing free.
+  struct Count {
+    int all = 0, busy = 0;
+  };
+  Count CountServing(WorkerRole role, const std::string& target) const;
 
  private:
   bool Serves(const std::string& worker_target, const std::string& task_target);
 
+  const HealthOptions health_;
   std::map<std::string, WorkerState, std::less<>> workers_;
   // Free workers by what they registered as target: few classes, many workers.
   std::array<std::map<std::string, std::set<std::string, std::less<>>>, kNumRoles> free_;

@@ -41,6 +41,23 @@ std::string MetricsText(const DriverStats& s) {
             static_cast<double>(s.queues.builds));
   AddMetric(text, "hone_queued_runs", "gauge", "Artifacts that wait for a device.", static_cast<double>(s.queues.runs));
   AddMetric(text, "hone_store_away", "gauge", "1 while the store does not answer.", s.store_away ? 1 : 0);
+  AddMetric(text, "hone_quarantined_workers", "gauge", "Workers that get nothing because of faults or drift.",
+            static_cast<double>(s.quarantined_workers));
+  AddMetric(text, "hone_leader_epoch", "gauge", "Grows with every server that takes the lead.",
+            static_cast<double>(s.leader_epoch));
+  AddMetric(text, "hone_pending_writes", "gauge", "Writes that wait for the store.",
+            static_cast<double>(s.pending_writes));
+  AddMetric(text, "hone_lost_leases_total", "counter", "Leases that ended without an outcome.",
+            static_cast<double>(s.counts.lost));
+  AddMetric(text, "hone_late_outcomes_total", "counter", "Outcomes that came after their lease and did not count.",
+            static_cast<double>(s.counts.late));
+  AddMetric(text, "hone_straggler_leases_total", "counter", "Slow leases that were given out a second time.",
+            static_cast<double>(s.counts.stragglers));
+  AddMetric(text, "hone_quarantined_candidates_total", "counter", "Candidates that lost all their leases.",
+            static_cast<double>(s.counts.quarantined_slots));
+  AddMetric(text, "hone_canaries_total", "counter", "Canary kernels timed.", static_cast<double>(s.counts.canaries));
+  AddMetric(text, "hone_canary_failures_total", "counter", "Canary kernels that failed.",
+            static_cast<double>(s.counts.canary_failures));
   AddMetric(text, "hone_commits_total", "counter", "Transactions.", static_cast<double>(s.commits));
   AddMetric(text, "hone_commit_failures_total", "counter", "Transactions that were tried again.",
             static_cast<double>(s.commit_failures));
@@ -67,8 +84,11 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
     return absl::InvalidArgumentError(StrCat("--http ", address, ": expected host:port"));
   }
   auto parts = std::make_unique<Parts>();
-  parts->server.new_task_queue = [] { return new httplib::ThreadPool(2); };
+  parts->server.new_task_queue = [] { return new httplib::ThreadPool(8); };
   parts->server.set_payload_max_length(4096);
+  parts->server.set_keep_alive_max_count(1);
+  parts->server.set_read_timeout(0, 500'000);  // One that sends a byte now and then is let go.
+  parts->server.set_write_timeout(5, 0);
   parts->server.Get("/metrics", [&driver](const httplib::Request&, httplib::Response& response) {
     std::optional<DriverStats> stats = Ask(driver);
     response.status = stats ? 200 : 503;

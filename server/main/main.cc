@@ -15,22 +15,22 @@
 #include "common/support/status_macros.h"
 #include "common/support/stop_signal.h"
 #include "common/support/strings.h"
+#include "common/wire/protocol.h"
 #include "server/http/http_server.h"
 #include "server/main/open_store.h"
 #include "server/main/search_worker.h"
 #include "server/service/gate.h"
+#include "server/service/limits.h"
 #include "server/service/server.h"
 
 namespace hone {
 namespace {
 
-constexpr uint32_t kProtocol = 1;
-
 struct Flags {
   std::string listen = "127.0.0.1:50151";
   std::string database = "memory:";
   std::string http;
-  std::string tokens, tls_cert, tls_key, tls_client_ca;
+  std::string tokens, limits, tls_cert, tls_key, tls_client_ca;
   std::string worker_binary;
   std::string log_format = "text";
   bool no_search_worker = false;
@@ -49,6 +49,7 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--database", flags.database, "postgresql://..., json:DIR or memory:")->capture_default_str();
   app.add_option("--http", flags.http, "host:port for /metrics and /healthz; empty = off");
   app.add_option("--tokens", flags.tokens, "File of token hashes (hone-server token new); empty = nobody needs one");
+  app.add_option("--limits", flags.limits, "File of the tenants' quotas, rates and shares (JSON)");
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this server (PEM)");
   app.add_option("--tls-key", flags.tls_key, "Key of --tls-cert (PEM)");
   app.add_option("--tls-client-ca", flags.tls_client_ca, "Clients need a certificate of this authority (PEM)");
@@ -119,6 +120,11 @@ int Serve(const Flags& flags) {
   BlockStopSignals();
   PrivateFolder folder;
   ServerOptions options = OptionsOf(flags, folder);
+  if (!flags.limits.empty()) {
+    absl::StatusOr<Limits> limits = LimitsFromFile(flags.limits);
+    if (!limits.ok()) return Fail(limits.status());
+    options.driver.limits = *std::move(limits);
+  }
   absl::StatusOr<std::unique_ptr<Store>> store = OpenStore(flags.database);
   if (!store.ok()) return Fail(store.status());
   std::atomic<bool> deposed{false};

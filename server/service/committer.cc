@@ -9,6 +9,9 @@
 namespace hone {
 namespace {
 
+constexpr std::chrono::seconds kCheckLeadEvery(2);
+constexpr size_t kMaxPending = 20'000;
+
 template <typename T>
 void Append(std::vector<T>& to, std::vector<T>&& from) {
   std::move(from.begin(), from.end(), std::back_inserter(to));
@@ -48,7 +51,19 @@ void Committer::Run(std::function<void()> task) { Add(WriteBatch{}, std::move(ta
 
 Committer::Stats Committer::stats() const {
   std::lock_guard lock(mutex_);
-  return stats_;
+  Stats stats = stats_;
+  stats.pending = pending_.size();
+  return stats;
+}
+
+absl::Status Committer::Accepts() const {
+  std::lock_guard lock(mutex_);
+  if (stats_.away) {
+    return absl::UnavailableError("the database does not answer; nothing was stored, and what runs goes on: try again");
+  }
+  if (pending_.size() > kMaxPending)
+    return absl::UnavailableError("the database is too slow for more calls: try again");
+  return absl::OkStatus();
 }
 
 void Committer::Loop() {
@@ -56,10 +71,11 @@ void Committer::Loop() {
     std::vector<Entry> entries;
     {
       std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || !pending_.empty(); });
-      if (pending_.empty()) return;
+      ready_.wait_for(lock, kCheckLeadEvery, [this] { return stopping_ || !pending_.empty(); });
+      if (pending_.empty() && stopping_) return;
       entries.swap(pending_);
     }
+    if (entries.empty() && !broken_) broken_ = !CheckLead();
     WriteBatch batch;
     for (Entry& entry : entries) Merge(batch, std::move(entry.write));
     if (!broken_ && !batch.empty()) broken_ = !CommitWithRetries(batch);
@@ -68,6 +84,20 @@ void Committer::Loop() {
       if (entry.then) entry.then();
     }
   }
+}
+
+bool Committer::CheckLead() {
+  absl::Status status = store_.StillLeading();
+  std::unique_lock lock(mutex_);
+  bool away = absl::IsUnavailable(status);
+  if (away != stats_.away) {
+    HONE_LOG(kWarning) << (away ? "the store is away: " + status.ToString() : std::string("the store is back"));
+  }
+  stats_.away = away;
+  if (status.ok() || away) return true;
+  lock.unlock();
+  fatal_(status);
+  return false;
 }
 
 bool Committer::CommitWithRetries(const WriteBatch& batch) {

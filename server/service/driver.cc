@@ -1,5 +1,6 @@
 #include "server/service/driver.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -15,6 +16,7 @@
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/wire/protocol.h"
 #include "common/wire/records_wire.h"
 #include "server/service/committer.h"
 #include "server/service/job_events.h"
@@ -25,7 +27,9 @@
 namespace hone {
 namespace {
 
-constexpr uint32_t kProtocol = 1;
+constexpr size_t kMaxTargetBytes = 64u << 10;
+constexpr size_t kMaxDecisionsBytes = 1u << 20;
+constexpr int kMaxJsonDepth = 64;
 
 absl::Time Now() { return Clock::Real().Now(); }
 
@@ -77,6 +81,7 @@ class Driver::Impl {
     HONE_ASSIGN_OR_RETURN(options_.coordinator.leader_epoch, store_.Lead());
     HONE_ASSIGN_OR_RETURN(std::vector<StoredJob> jobs, store_.LoadActiveJobs());
     core_.emplace(options_.coordinator);
+    for (const auto& [tenant, limits] : options_.limits.tenants) core_->SetTenantWeight(tenant, limits.weight);
     events_of_jobs_.emplace(options_.coordinator.leader_epoch);
     committer_.emplace(store_, fatal_);
     for (StoredJob& job : jobs) Restore(std::move(job));
@@ -105,24 +110,50 @@ class Driver::Impl {
   void Submit(JobDefinition job, Done<v1::SubmitJobResponse> done) {
     job.created = Now();
     job.id = NewJobId(job.created);
-    absl::Status valid = ValidateJob(job);
-    if (!valid.ok()) return done(valid);
+    absl::Status fits = WithinQuota(job);
+    if (fits.ok()) fits = committer_->Accepts();
+    if (!fits.ok()) return done(fits);
+    Coordinator::TenantLoad& submitting = submitting_[job.tenant];
+    ++submitting.jobs;
+    submitting.open_trials += job.max_trials;
     committer_->Run([this, job = std::move(job), done = std::move(done)] {
       absl::StatusOr<Inserted> inserted = store_.InsertJob(job);
-      if (!inserted.ok()) return done(inserted.status());
-      Post([this, job, done, inserted = *inserted] {
-        if (!inserted.existed) {
-          for (const TaskDefinition& task : job.tasks) {
-            blobs_.Put(BlobKind::kWorkload, task.workload.id, task.workload.script);
-          }
-          core_->SubmitJob(job, Now());
-        }
-        v1::SubmitJobResponse response;
-        response.set_job_id(inserted.job_id);
-        response.set_existed(inserted.existed);
-        done(response);
+      Post([this, job, done, inserted] {
+        --submitting_[job.tenant].jobs;
+        submitting_[job.tenant].open_trials -= job.max_trials;
+        if (!inserted.ok()) return done(inserted.status());
+        Submitted(job, *inserted, done);
       });
     });
+  }
+
+  void Submitted(const JobDefinition& job, const Inserted& inserted, const Done<v1::SubmitJobResponse>& done) {
+    if (!inserted.existed) {
+      for (const TaskDefinition& task : job.tasks) {
+        blobs_.Put(BlobKind::kWorkload, task.workload.id, task.workload.script);
+      }
+      core_->SubmitJob(job, Now());
+    }
+    v1::SubmitJobResponse response;
+    response.set_job_id(inserted.job_id);
+    response.set_existed(inserted.existed);
+    done(response);
+  }
+
+  absl::Status WithinQuota(const JobDefinition& job) {
+    const TenantLimits& limits = options_.limits.Of(job.tenant);
+    Coordinator::TenantLoad load = core_->LoadOf(job.tenant);
+    const Coordinator::TenantLoad& submitting = submitting_[job.tenant];
+    if (load.jobs + submitting.jobs >= limits.jobs) {
+      return absl::ResourceExhaustedError(
+          StrCat("tenant \"", job.tenant, "\" has ", load.jobs, " jobs that have not ended, as many as it may"));
+    }
+    int64_t trials = load.open_trials + submitting.open_trials + job.max_trials;
+    if (trials > limits.open_trials) {
+      return absl::ResourceExhaustedError(StrCat("tenant \"", job.tenant, "\" would have ", trials,
+                                                 " trials to do, expected at most ", limits.open_trials));
+    }
+    return absl::OkStatus();
   }
 
   // The job in memory, when there is one in scope; others are looked for in the store, with the same scope.
@@ -139,6 +170,8 @@ class Driver::Impl {
   }
 
   void GetStored(const JobScope& scope, const std::string& id, bool with_spec, Done<v1::JobReport> done) {
+    absl::Status accepts = committer_->Accepts();
+    if (!accepts.ok()) return done(accepts);
     committer_->Run([this, scope, id, with_spec, done] {
       absl::StatusOr<std::optional<JobSummary>> summary = store_.FindJob(id);
       if (!summary.ok()) return done(summary.status());
@@ -161,6 +194,8 @@ class Driver::Impl {
   }
 
   void List(const JobScope& scope, const v1::ListJobsRequest& request, Done<v1::ListJobsResponse> done) {
+    absl::Status accepts = committer_->Accepts();
+    if (!accepts.ok()) return done(accepts);
     int limit = request.limit() == 0 ? 100 : std::min<int>(request.limit(), 1000);
     std::map<std::string, v1::JobReport> live;
     for (const std::string& id : core_->JobIds()) live[id] = ReportOf(id);
@@ -181,7 +216,8 @@ class Driver::Impl {
                Done<v1::JobReport> done) {
     // Not in memory: ended long ago, or not the caller's.
     if (LiveJob(scope, id) == nullptr) return GetStored(scope, id, false, std::move(done));
-    absl::Status status = command(*core_);
+    absl::Status status = committer_->Accepts();
+    if (status.ok()) status = command(*core_);
     if (!status.ok()) return done(status);
     Act();  // So that the new state is queued for storing,
     v1::JobReport report = ReportOf(id);
@@ -241,9 +277,12 @@ class Driver::Impl {
   }
 
   absl::Status CheckRegistration(const v1::Register& r) const {
-    if (r.name().empty() || r.name().size() > 200) {
-      return absl::InvalidArgumentError("a worker's name has 1 to 200 characters");
+    bool printable = std::all_of(r.name().begin(), r.name().end(), [](char c) { return c > ' ' && c < 127; });
+    if (r.name().empty() || r.name().size() > 200 || !printable) {
+      return absl::InvalidArgumentError("a worker's name has 1 to 200 printable ASCII characters and no blanks");
     }
+    HONE_RETURN_IF_ERROR(CheckJsonShape("target_json", r.target_json(), kMaxTargetBytes, kMaxJsonDepth));
+    HONE_RETURN_IF_ERROR(CheckJsonShape("device.json", r.device().json(), kMaxTargetBytes, kMaxJsonDepth));
     if (r.roles().empty()) return absl::InvalidArgumentError(StrCat("worker ", r.name(), " has no role"));
     uint32_t protocol = r.revisions().protocol();
     if (protocol + 1 < kProtocol || protocol > kProtocol + 1) {
@@ -264,6 +303,9 @@ class Driver::Impl {
     auto it = names_.find(link.get());
     if (it == names_.end()) return;  // Replaced.
     const std::string name = it->second;
+    if (!core_->workers().all().contains(name)) {  // Silent for so long that it was forgotten.
+      return link->Close(absl::UnavailableError(StrCat("worker ", name, " is not known any more: register again")));
+    }
     switch (message.kind_case()) {
       case v1::WorkerMessage::kHeartbeat: {
         std::vector<uint64_t> leases(message.heartbeat().leases().begin(), message.heartbeat().leases().end());
@@ -280,6 +322,8 @@ class Driver::Impl {
         return core_->LeaseReturned(name, FromProto(r.token()), {r.reason(), r.worker_fault(), r.artifact_missing()},
                                     Now());
       }
+      case v1::WorkerMessage::kCanaryDone:
+        return CanaryDone(name, message.canary_done());
       case v1::WorkerMessage::kGoodbye:
         HONE_LOG(kInfo) << "worker left name=" << name << " reason=" << message.goodbye().reason();
         links_.erase(name);
@@ -319,10 +363,24 @@ class Driver::Impl {
     core_->RunDone(name, token, *std::move(run), std::move(args), Now());
   }
 
+  void CanaryDone(const std::string& name, const v1::CanaryDone& done) {
+    RunResult run;
+    run.median = done.secs();
+    if (done.has_failure() || !(done.secs() > 0)) {
+      run.failure = Failure{FailureKind::kRun, done.has_failure() ? done.failure().message() : "no time was given"};
+    }
+    core_->CanaryDone(name, FromProto(done.token()), run, Now());
+  }
+
   void SearchDone(const std::string& name, const v1::SearchDone& done) {
     LeaseToken token = FromProto(done.token());
     if (!done.error().empty()) return core_->SearchFailed(name, token, done.error(), done.retry(), Now());
     absl::StatusOr<SearchRound> round = SearchRoundOf(done);
+    for (int i = 0; round.ok() && i < done.candidates_size(); ++i) {
+      absl::Status fits =
+          CheckJsonShape("decisions_json", done.candidates(i).decisions_json(), kMaxDecisionsBytes, kMaxJsonDepth);
+      if (!fits.ok()) round = fits;
+    }
     if (!round.ok()) {
       return core_->SearchFailed(name, token, std::string(round.status().message()), true, Now());
     }
@@ -343,9 +401,10 @@ class Driver::Impl {
     names_.erase(it);
   }
 
-  v1::ListWorkersResponse Workers() const {
+  v1::ListWorkersResponse Workers(const JobScope& scope) const {
     v1::ListWorkersResponse response;
-    for (const auto& [name, worker] : core_->workers().all()) *response.add_workers() = ReportOf(worker);
+    for (const auto& [name, worker] : core_->workers().all()) *response.add_workers() = ReportOf(worker, scope);
+    for (const Coordinator::TargetQueue& queue : core_->TargetQueues()) *response.add_queues() = QueueToProto(queue);
     Coordinator::Queues queues = core_->queues();
     response.set_queued_builds(queues.builds);
     response.set_queued_runs(queues.runs);
@@ -353,16 +412,23 @@ class Driver::Impl {
     return response;
   }
 
-  v1::WorkerReport ReportOf(const WorkerState& worker) const {
-    v1::WorkerReport report = WorkerToProto(worker, Now());
-    for (std::string& line : core_->Doing(worker)) report.add_doing(std::move(line));
+  v1::WorkerReport ReportOf(const WorkerState& worker, const JobScope& scope) const {
+    v1::WorkerReport report = WorkerToProto(worker, core_->now());
+    auto covers = [&](const std::string& id) {
+      const JobRun* job = core_->FindJob(id);
+      return job != nullptr && scope.Covers(job->definition());
+    };
+    for (Coordinator::Activity& activity : core_->Doing(worker)) {
+      bool shown = activity.job_id.empty() || covers(activity.job_id);
+      report.add_doing(shown ? std::move(activity.text) : "other work");
+    }
     return report;
   }
 
   void Drain(const std::string& name, bool undrain, Done<v1::WorkerReport> done) {
     absl::Status status = core_->DrainWorker(name, undrain, Now());
     if (!status.ok()) return done(status);
-    done(ReportOf(core_->workers().all().find(name)->second));
+    done(ReportOf(core_->workers().all().find(name)->second, JobScope()));
   }
 
   void FillStats(DriverStats& stats) const {
@@ -373,6 +439,12 @@ class Driver::Impl {
     stats.commit_failures = c.failures;
     stats.commit_secs = c.secs;
     stats.store_away = c.away;
+    stats.pending_writes = c.pending;
+    stats.leader_epoch = leader_epoch();
+    stats.counts = core_->counts();
+    for (const auto& [name, worker] : core_->workers().all()) {
+      stats.quarantined_workers += worker.health.Quarantined(core_->now());
+    }
     stats.workers = links_.size();
     stats.leases = core_->num_leases();
     stats.jobs = core_->JobIds().size();
@@ -487,6 +559,11 @@ class Driver::Impl {
     message.mutable_close_task()->set_task(a.task);
     SendTo(a.worker, std::move(message));
   }
+  void Do(SendCanary& a, WriteBatch&, std::vector<Slot>&) {
+    v1::ServerMessage message;
+    *message.mutable_canary()->mutable_token() = ToProto(a.token);
+    SendTo(a.worker, std::move(message));
+  }
   void Do(SendDrain& a, WriteBatch&, std::vector<Slot>&) {
     v1::ServerMessage message;
     message.mutable_drain()->set_undrain(a.undrain);
@@ -556,8 +633,9 @@ class Driver::Impl {
   std::map<std::string, std::shared_ptr<WorkerLink>> links_;
   std::map<WorkerLink*, std::string> names_;
   std::set<Digest> stored_skeletons_;
-  std::map<std::string, absl::Time> ended_;  // When to forget.
-  std::vector<std::string> newly_ended_;     // Since the last write was queued.
+  std::map<std::string, absl::Time> ended_;                    // When to forget.
+  std::vector<std::string> newly_ended_;                       // Since the last write was queued.
+  std::map<std::string, Coordinator::TenantLoad> submitting_;  // By tenant: jobs on their way to the store.
   DriverStats stats_;
   std::thread thread_;
 };
@@ -570,7 +648,11 @@ void Driver::Stop() { impl_->Stop(); }
 uint64_t Driver::leader_epoch() const { return impl_->leader_epoch(); }
 
 void Driver::SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done) {
-  impl_->Submit(std::move(job), std::move(done));
+  absl::Status valid = ValidateJob(job);
+  if (!valid.ok()) return done(valid);
+  impl_->Post([this, job = std::move(job), done = std::move(done)]() mutable {
+    impl_->Submit(std::move(job), std::move(done));
+  });
 }
 void Driver::GetJob(JobScope scope, std::string id, bool with_spec, Done<v1::JobReport> done) {
   impl_->Post([this, scope, id, with_spec, done] { impl_->Get(scope, id, with_spec, done); });
@@ -596,8 +678,8 @@ void Driver::CancelJob(JobScope scope, std::string id, std::string reason, Done<
         scope, id, [&](Coordinator& core) { return core.CancelJob(id, reason, Now()); }, done);
   });
 }
-void Driver::ListWorkers(Done<v1::ListWorkersResponse> done) {
-  impl_->Post([this, done] { done(impl_->Workers()); });
+void Driver::ListWorkers(JobScope scope, Done<v1::ListWorkersResponse> done) {
+  impl_->Post([this, scope, done] { done(impl_->Workers(scope)); });
 }
 void Driver::DrainWorker(std::string name, bool undrain, Done<v1::WorkerReport> done) {
   impl_->Post([this, name, undrain, done] { impl_->Drain(name, undrain, done); });

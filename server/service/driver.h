@@ -15,6 +15,7 @@
 #include "hone/v1/worker.pb.h"
 #include "server/coordinator/coordinator.h"
 #include "server/service/blob_store.h"
+#include "server/service/limits.h"
 #include "server/store/store.h"
 
 namespace hone {
@@ -40,6 +41,7 @@ struct DriverOptions {
   CoordinatorOptions coordinator;                // leader_epoch is set from the store.
   Revisions revisions;                           // Of this server.
   bool allow_synthetic = false;                  // Accept test devices.
+  Limits limits;                                 // Quotas and shares of tenants.
   absl::Duration keep_ended = absl::Minutes(5);  // An ended job's details stay in memory that long.
 };
 
@@ -52,12 +54,14 @@ struct JobScope {
 
 // Counters for /metrics.
 struct DriverStats {
-  int64_t commits = 0, committed_records = 0, commit_failures = 0, late_messages = 0;
+  int64_t commits = 0, committed_records = 0, commit_failures = 0;
   int64_t build_leases = 0, run_leases = 0, search_leases = 0;
   double commit_secs = 0;
   bool store_away = false;
-  size_t workers = 0, leases = 0, jobs = 0;
+  size_t workers = 0, quarantined_workers = 0, leases = 0, jobs = 0, pending_writes = 0;
+  uint64_t leader_epoch = 0;
   Coordinator::Queues queues;
+  Coordinator::Counts counts;
 };
 
 class Driver {
@@ -82,7 +86,8 @@ class Driver {
   void PauseJob(JobScope scope, std::string id, Done<v1::JobReport> done);
   void ResumeJob(JobScope scope, std::string id, Done<v1::JobReport> done);
   void CancelJob(JobScope scope, std::string id, std::string reason, Done<v1::JobReport> done);
-  void ListWorkers(Done<v1::ListWorkersResponse> done);
+  // What workers do for jobs out of scope is told as "other work".
+  void ListWorkers(JobScope scope, Done<v1::ListWorkersResponse> done);
   void DrainWorker(std::string name, bool undrain, Done<v1::WorkerReport> done);
   void WatchJob(JobScope scope, std::string id, uint64_t cursor, std::shared_ptr<JobWatcher> watcher);
   void Unwatch(const std::shared_ptr<JobWatcher>& watcher);

@@ -157,7 +157,7 @@ absl::StatusOr<std::string> Gate::AddWorkerToken() {
   return made.token;
 }
 
-absl::StatusOr<Identity> Gate::Check(std::string_view rpc, std::string_view authorization, absl::Time now) {
+absl::StatusOr<Identity> Gate::Valid(std::string_view rpc, std::string_view authorization, absl::Time now) {
   absl::StatusOr<std::set<Role>> wanted = RolesFor(rpc);
   if (!wanted.ok()) return absl::PermissionDeniedError(StrCat(rpc, " is allowed to nobody"));
   if (open()) return Anonymous();
@@ -181,6 +181,13 @@ absl::StatusOr<Identity> Gate::Check(std::string_view rpc, std::string_view auth
   bool allowed = wanted->empty();
   for (Role role : *wanted) allowed = allowed || identity.roles.contains(role);
   if (!allowed) return absl::PermissionDeniedError(StrCat(identity.name, " has no role that allows ", rpc));
+  return identity;
+}
+
+absl::StatusOr<Identity> Gate::Check(std::string_view rpc, std::string_view authorization, absl::Time now) {
+  HONE_ASSIGN_OR_RETURN(Identity identity, Valid(rpc, authorization, now));
+  if (identity.anonymous || rpc.substr(0, 14) == "WorkerService/") return identity;
+  HONE_RETURN_IF_ERROR(rates_.Take(identity.tenant, limits_.Of(identity.tenant).calls_per_second, now));
   return identity;
 }
 

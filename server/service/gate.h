@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/service/limits.h"
 
 namespace hone {
 
@@ -48,12 +49,22 @@ class Gate {
   // A token with the role worker, valid as long as this object.
   absl::StatusOr<std::string> AddWorkerToken();
   // The identity behind `authorization` ("Bearer TOKEN"), when it may call `rpc`. Unauthenticated, PermissionDenied.
+  absl::StatusOr<Identity> Valid(std::string_view rpc, std::string_view authorization, absl::Time now);
+  // The same for a new call, which counts against its tenant's rate: also ResourceExhausted.
   absl::StatusOr<Identity> Check(std::string_view rpc, std::string_view authorization, absl::Time now);
+
+  // Before the first Check.
+  void SetLimits(Limits limits) { limits_ = std::move(limits); }
+  const Limits& limits() const { return limits_; }
+  StreamCounter& streams() { return streams_; }
 
  private:
   absl::Status Load();
 
   std::string path_;
+  Limits limits_;
+  RateLimiter rates_;
+  StreamCounter streams_;
   absl::Mutex mutex_;
   std::map<std::string, Identity> by_hash_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Identity> own_ ABSL_GUARDED_BY(mutex_);  // Not from the file.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kMaxSlots = 256;
 constexpr int kMaxCandidates = 100'000;
+constexpr v1::Role kRoles[kNumRoles] = {v1::ROLE_SEARCH, v1::ROLE_BUILD, v1::ROLE_RUN};
 
 std::string IdBytes(const Digest& id) { return id == Digest{} ? std::string() : id.Raw(); }
 
@@ -98,17 +99,27 @@ WorkerInfo WorkerInfoOf(const v1::Register& r) {
   info.device = FromProto(r.device());
   info.revisions = FromProto(r.revisions());
   info.incarnation = r.incarnation();
+  info.canary = r.canary();
   return info;
+}
+
+v1::QueueReport QueueToProto(const Coordinator::TargetQueue& queue) {
+  v1::QueueReport report;
+  report.set_role(kRoles[static_cast<int>(queue.role)]);
+  report.set_target_json(queue.target_json);
+  report.set_waiting(queue.waiting);
+  report.set_workers(static_cast<uint32_t>(queue.workers));
+  report.set_busy(static_cast<uint32_t>(queue.busy));
+  return report;
 }
 
 v1::WorkerReport WorkerToProto(const WorkerState& worker, absl::Time now) {
   v1::WorkerReport report;
   report.set_name(worker.info.name);
-  static constexpr v1::Role kRoles[] = {v1::ROLE_SEARCH, v1::ROLE_BUILD, v1::ROLE_RUN};
   for (int role = 0; role < kNumRoles; ++role) {
     if (worker.info.slots[role] > 0) report.add_roles(kRoles[role]);
   }
-  bool quarantined = worker.quarantined_until > now;
+  bool quarantined = worker.health.Quarantined(now);
   report.set_state(!worker.connected       ? "lost"
                    : worker.draining       ? "draining"
                    : quarantined           ? "quarantined"
@@ -119,9 +130,12 @@ v1::WorkerReport WorkerToProto(const WorkerState& worker, absl::Time now) {
   report.set_finished(worker.finished);
   report.set_failed(worker.failed);
   report.set_connected_unix_secs(ToUnixSecs(worker.connected_at));
-  report.set_last_heartbeat_unix_secs(ToUnixSecs(worker.last_seen));
+  report.set_last_heartbeat_unix_secs(ToUnixSecs(worker.heartbeat_at));
   report.set_target_json(worker.info.target_json);
   report.set_slots(worker.info.slots[1] + worker.info.slots[2]);
+  report.set_reason(worker.health.reason());
+  report.set_canary_secs(worker.health.canary_secs());
+  report.set_canary_baseline_secs(worker.health.baseline_secs());
   return report;
 }
 

@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "hone/v1/tuning.pb.h"
 #include "hone/v1/worker.pb.h"
+#include "server/coordinator/coordinator.h"
 #include "server/coordinator/workers.h"
 
 namespace hone {
@@ -13,6 +14,8 @@ v1::ServerMessage BuildMessage(const SendBuild& send, const JobDefinition& job);
 v1::ServerMessage RunMessage(const SendRun& send, const JobDefinition& job);
 absl::StatusOr<SearchRound> SearchRoundOf(const v1::SearchDone& done);
 WorkerInfo WorkerInfoOf(const v1::Register& registration);
+v1::QueueReport QueueToProto(const Coordinator::TargetQueue& queue);
+// `now`: on the coordinator's steady clock.
 v1::WorkerReport WorkerToProto(const WorkerState& worker, absl::Time now);
 
 }  // namespace hone

@@ -1,6 +1,7 @@
 #include "server/service/rpc.h"
 
 #include "common/support/clock.h"
+#include "common/support/strings.h"
 
 namespace hone {
 
@@ -10,11 +11,18 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
-absl::StatusOr<Identity> Authorize(Gate& gate, const grpc::CallbackServerContext& context, std::string_view rpc) {
+std::string AuthorizationOf(const grpc::CallbackServerContext& context) {
   auto it = context.client_metadata().find("authorization");
-  std::string_view authorization;
-  if (it != context.client_metadata().end()) authorization = {it->second.data(), it->second.size()};
-  return gate.Check(rpc, authorization, Clock::Real().Now());
+  return it == context.client_metadata().end() ? "" : std::string(it->second.data(), it->second.size());
+}
+
+absl::StatusOr<Identity> Authorize(Gate& gate, grpc::CallbackServerContext& context, std::string_view rpc) {
+  absl::StatusOr<Identity> identity = gate.Check(rpc, AuthorizationOf(context), Clock::Real().Now());
+  if (!identity.ok()) {
+    auto retry_after = identity.status().GetPayload(ToAbsl(kRetryAfterPayload));
+    if (retry_after) context.AddTrailingMetadata("retry-after-ms", std::string(*retry_after));
+  }
+  return identity;
 }
 
 }  // namespace hone

@@ -13,7 +13,10 @@
 namespace hone {
 
 grpc::Status ToGrpc(const absl::Status& status);
-absl::StatusOr<Identity> Authorize(Gate& gate, const grpc::CallbackServerContext& context, std::string_view rpc);
+// The token of the call, as it came.
+std::string AuthorizationOf(const grpc::CallbackServerContext& context);
+// Adds the trailer "retry-after-ms" to a refusal that knows it.
+absl::StatusOr<Identity> Authorize(Gate& gate, grpc::CallbackServerContext& context, std::string_view rpc);
 
 // Ends a unary call: the value into `response` or the error.
 template <typename T>

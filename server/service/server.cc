@@ -101,8 +101,9 @@ struct Server::Parts {
         driver(*store, blobs, options.driver, std::move(fatal)),
         records(store->records()),
         executor(options.record_threads),
-        tuning(driver, *gate, InfoOf(*store, options)),
-        worker(driver, blobs, *gate),
+        open_streams(*gate, absl::ToChronoMilliseconds(options.check_tokens)),
+        tuning(driver, *gate, open_streams, InfoOf(*store, options)),
+        worker(driver, blobs, *gate, open_streams),
         record(records, executor, *gate) {}
 
   std::unique_ptr<Store> store;
@@ -111,6 +112,7 @@ struct Server::Parts {
   Driver driver;
   Records records;
   Executor executor;
+  OpenStreams open_streams;
   TuningServiceImpl tuning;
   WorkerServiceImpl worker;
   RecordServiceImpl record;
@@ -130,6 +132,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::unique_ptr<Store> sto
     HONE_ASSIGN_OR_RETURN(gate, Gate::FromFile(options.token_file));
   }
   HONE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials, CredentialsOf(options));
+  gate->SetLimits(options.driver.limits);
   auto parts = std::make_unique<Parts>(std::move(store), options, std::move(gate), std::move(fatal));
   HONE_RETURN_IF_ERROR(parts->driver.Start());
 
@@ -147,6 +150,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::unique_ptr<Store> sto
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

@@ -19,6 +19,7 @@ struct ServerOptions {
   std::string token_file;              // Empty = no tokens: loopback and unix sockets only.
   std::string tls_cert, tls_key;       // PEM files; both or none.
   std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
+  absl::Duration check_tokens = absl::Seconds(5);  // Tokens of open streams are looked at this often.
   int record_threads = 4;
   DriverOptions driver;
 };

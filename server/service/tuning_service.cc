@@ -19,9 +19,10 @@ JobScope ScopeOf(const Identity& identity) {
 }
 
 // One WatchJob stream. Kept alive by itself until gRPC is done with it, and by the driver while it watches.
-class WatchStream final : public grpc::ServerWriteReactor<v1::JobEvent>, public JobWatcher {
+class WatchStream final : public grpc::ServerWriteReactor<v1::JobEvent>, public JobWatcher, public ClosableStream {
  public:
-  explicit WatchStream(Driver& driver) : driver_(driver) {}
+  WatchStream(Driver& driver, StreamCounter& counter, std::string tenant)
+      : driver_(driver), counter_(counter), tenant_(std::move(tenant)) {}
 
   void KeepAlive(std::shared_ptr<WatchStream> self) { self_ = std::move(self); }
 
@@ -59,6 +60,7 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::JobEvent>, public 
   void OnCancel() override { Close(absl::CancelledError("the watcher is gone")); }
 
   void OnDone() override {
+    counter_.Close(tenant_);
     driver_.Unwatch(self_);
     self_.reset();  // May delete this.
   }
@@ -71,6 +73,8 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::JobEvent>, public 
   }
 
   Driver& driver_;
+  StreamCounter& counter_;
+  const std::string tenant_;
   std::shared_ptr<WatchStream> self_;
   std::mutex mutex_;
   std::deque<v1::JobEvent> queue_;  // The first one is being written.
@@ -88,8 +92,10 @@ class RefusedStream final : public grpc::ServerWriteReactor<v1::JobEvent> {
 
 }  // namespace
 
-void TuningServiceImpl::Audit(const Identity& identity, std::string action, std::string subject) {
-  driver_.Audit({Clock::Real().Now(), identity.name, std::move(action), std::move(subject), "ok"});
+void TuningServiceImpl::Audit(const Identity& identity, std::string action, std::string subject,
+                              const absl::Status& outcome) {
+  std::string code = outcome.ok() ? "ok" : absl::StatusCodeToString(outcome.code());
+  driver_.Audit({Clock::Real().Now(), identity.name, std::move(action), std::move(subject), std::move(code)});
 }
 
 grpc::ServerUnaryReactor* TuningServiceImpl::SubmitJob(grpc::CallbackServerContext* context,
@@ -111,7 +117,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::SubmitJob(grpc::CallbackServerConte
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   driver_.SubmitJob(*std::move(job),
                     [this, reactor, response, who = *identity](absl::StatusOr<v1::SubmitJobResponse> result) {
-                      if (result.ok()) Audit(who, "SubmitJob", result->job_id());
+                      Audit(who, "SubmitJob", result.ok() ? result->job_id() : "", result.status());
                       Finish(reactor, response, std::move(result));
                     });
   return reactor;
@@ -144,8 +150,11 @@ grpc::ServerWriteReactor<v1::JobEvent>* TuningServiceImpl::WatchJob(grpc::Callba
                                                                     const v1::WatchJobRequest* request) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/WatchJob");
   if (!identity.ok()) return new RefusedStream(identity.status());
-  auto stream = std::make_shared<WatchStream>(driver_);
+  absl::Status room = gate_.streams().Open(identity->tenant, gate_.limits().Of(identity->tenant).streams);
+  if (!room.ok()) return new RefusedStream(room);
+  auto stream = std::make_shared<WatchStream>(driver_, gate_.streams(), identity->tenant);
   stream->KeepAlive(stream);
+  open_streams_.Add(stream, "TuningService/WatchJob", AuthorizationOf(*context));
   driver_.WatchJob(ScopeOf(*identity), request->job_id(), request->cursor(), stream);
   return stream.get();
 }
@@ -154,11 +163,12 @@ grpc::ServerUnaryReactor* TuningServiceImpl::PauseJob(grpc::CallbackServerContex
                                                       const v1::JobControlRequest* request, v1::JobReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/PauseJob");
   if (!identity.ok()) return Refuse(context, identity.status());
-  Audit(*identity, "PauseJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.PauseJob(ScopeOf(*identity), request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
-    Finish(reactor, response, std::move(result));
-  });
+  driver_.PauseJob(ScopeOf(*identity), request->job_id(),
+                   [this, reactor, request, response, who = *identity](absl::StatusOr<v1::JobReport> result) {
+                     Audit(who, "PauseJob", request->job_id(), result.status());
+                     Finish(reactor, response, std::move(result));
+                   });
   return reactor;
 }
 
@@ -166,11 +176,12 @@ grpc::ServerUnaryReactor* TuningServiceImpl::ResumeJob(grpc::CallbackServerConte
                                                        const v1::JobControlRequest* request, v1::JobReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/ResumeJob");
   if (!identity.ok()) return Refuse(context, identity.status());
-  Audit(*identity, "ResumeJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.ResumeJob(ScopeOf(*identity), request->job_id(), [reactor, response](absl::StatusOr<v1::JobReport> result) {
-    Finish(reactor, response, std::move(result));
-  });
+  driver_.ResumeJob(ScopeOf(*identity), request->job_id(),
+                    [this, reactor, request, response, who = *identity](absl::StatusOr<v1::JobReport> result) {
+                      Audit(who, "ResumeJob", request->job_id(), result.status());
+                      Finish(reactor, response, std::move(result));
+                    });
   return reactor;
 }
 
@@ -178,11 +189,12 @@ grpc::ServerUnaryReactor* TuningServiceImpl::CancelJob(grpc::CallbackServerConte
                                                        const v1::JobControlRequest* request, v1::JobReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/CancelJob");
   if (!identity.ok()) return Refuse(context, identity.status());
-  Audit(*identity, "CancelJob", request->job_id());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.CancelJob(
-      ScopeOf(*identity), request->job_id(), "cancelled by " + identity->name,
-      [reactor, response](absl::StatusOr<v1::JobReport> result) { Finish(reactor, response, std::move(result)); });
+  driver_.CancelJob(ScopeOf(*identity), request->job_id(), "cancelled by " + identity->name,
+                    [this, reactor, request, response, who = *identity](absl::StatusOr<v1::JobReport> result) {
+                      Audit(who, "CancelJob", request->job_id(), result.status());
+                      Finish(reactor, response, std::move(result));
+                    });
   return reactor;
 }
 
@@ -192,7 +204,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::ListWorkers(grpc::CallbackServerCon
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/ListWorkers");
   if (!identity.ok()) return Refuse(context, identity.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.ListWorkers([reactor, response](absl::StatusOr<v1::ListWorkersResponse> result) {
+  driver_.ListWorkers(ScopeOf(*identity), [reactor, response](absl::StatusOr<v1::ListWorkersResponse> result) {
     Finish(reactor, response, std::move(result));
   });
   return reactor;
@@ -203,11 +215,12 @@ grpc::ServerUnaryReactor* TuningServiceImpl::DrainWorker(grpc::CallbackServerCon
                                                          v1::WorkerReport* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "TuningService/DrainWorker");
   if (!identity.ok()) return Refuse(context, identity.status());
-  Audit(*identity, request->undrain() ? "UndrainWorker" : "DrainWorker", request->name());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.DrainWorker(request->name(), request->undrain(), [reactor, response](absl::StatusOr<v1::WorkerReport> r) {
-    Finish(reactor, response, std::move(r));
-  });
+  driver_.DrainWorker(request->name(), request->undrain(),
+                      [this, reactor, request, response, who = *identity](absl::StatusOr<v1::WorkerReport> r) {
+                        Audit(who, request->undrain() ? "UndrainWorker" : "DrainWorker", request->name(), r.status());
+                        Finish(reactor, response, std::move(r));
+                      });
   return reactor;
 }
 

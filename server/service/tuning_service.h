@@ -7,13 +7,15 @@
 #include "hone/v1/tuning.grpc.pb.h"
 #include "server/service/driver.h"
 #include "server/service/gate.h"
+#include "server/service/open_streams.h"
 
 namespace hone {
 
 class TuningServiceImpl final : public v1::TuningService::CallbackService {
  public:
   // All must outlive it.
-  TuningServiceImpl(Driver& driver, Gate& gate, v1::ServerInfo info) : driver_(driver), gate_(gate), info_(info) {}
+  TuningServiceImpl(Driver& driver, Gate& gate, OpenStreams& open_streams, v1::ServerInfo info)
+      : driver_(driver), gate_(gate), open_streams_(open_streams), info_(info) {}
 
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context, const v1::SubmitJobRequest* request,
                                       v1::SubmitJobResponse* response) override;
@@ -37,10 +39,11 @@ class TuningServiceImpl final : public v1::TuningService::CallbackService {
                                           v1::ServerInfo* response) override;
 
  private:
-  void Audit(const Identity& identity, std::string action, std::string subject);
+  void Audit(const Identity& identity, std::string action, std::string subject, const absl::Status& outcome);
 
   Driver& driver_;
   Gate& gate_;
+  OpenStreams& open_streams_;
   const v1::ServerInfo info_;
 };
 

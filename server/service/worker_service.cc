@@ -14,7 +14,9 @@ namespace {
 constexpr size_t kChunkBytes = 1u << 20;
 
 // One worker's stream. Kept alive by itself until gRPC is done with it, and by the driver while it is linked.
-class WorkerStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>, public WorkerLink {
+class WorkerStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>,
+                           public WorkerLink,
+                           public ClosableStream {
  public:
   explicit WorkerStream(Driver& driver) : driver_(driver) {}
 
@@ -123,6 +125,7 @@ grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* WorkerServiceImpl
   if (!identity.ok()) return new RefusedWorker(identity.status());
   auto stream = std::make_shared<WorkerStream>(driver_);
   stream->Start(stream);
+  open_streams_.Add(stream, "WorkerService/Connect", AuthorizationOf(*context));
   return stream.get();
 }
 
@@ -148,6 +151,9 @@ grpc::ServerUnaryReactor* WorkerServiceImpl::WriteBlob(grpc::CallbackServerConte
   if (!identity.ok()) return Refuse(context, identity.status());
   auto key = KeyOf(request->kind(), request->id());
   if (!key.ok()) return Refuse(context, key.status());
+  if (request->chunk().size() > kChunkBytes * 2) {
+    return Refuse(context, absl::InvalidArgumentError(StrCat("a chunk of ", request->chunk().size(), " bytes")));
+  }
   uint64_t received = 0;
   absl::Status status =
       blobs_.Write(key->first, key->second, request->offset(), request->total_bytes(), request->chunk(), received);

@@ -5,12 +5,14 @@
 #include "server/service/blob_store.h"
 #include "server/service/driver.h"
 #include "server/service/gate.h"
+#include "server/service/open_streams.h"
 
 namespace hone {
 
 class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
  public:
-  WorkerServiceImpl(Driver& driver, BlobStore& blobs, Gate& gate) : driver_(driver), blobs_(blobs), gate_(gate) {}
+  WorkerServiceImpl(Driver& driver, BlobStore& blobs, Gate& gate, OpenStreams& open_streams)
+      : driver_(driver), blobs_(blobs), gate_(gate), open_streams_(open_streams) {}
 
   grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Connect(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ReadBlob(grpc::CallbackServerContext* context, const v1::ReadBlobRequest* request,
@@ -22,6 +24,7 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
   Driver& driver_;
   BlobStore& blobs_;
   Gate& gate_;
+  OpenStreams& open_streams_;
 };
 
 }  // namespace hone

@@ -20,6 +20,7 @@ class MemoryStore final : public Store {
   std::string kind() const override { return kind_; }
   Database& records() override { return *database_; }
   absl::StatusOr<uint64_t> Lead() override;
+  absl::Status StillLeading() override { return absl::OkStatus(); }
   absl::StatusOr<Inserted> InsertJob(const JobDefinition& job) override;
   absl::Status Commit(const WriteBatch& batch) override;
   absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() override;

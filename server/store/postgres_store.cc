@@ -121,6 +121,11 @@ absl::StatusOr<uint64_t> PostgresStore::Lead() {
   return epoch;
 }
 
+absl::Status PostgresStore::StillLeading() {
+  std::lock_guard lock(mutex_);
+  return writer_.Run([&](pqxx::transaction_base& work) { return CheckEpoch(work); });
+}
+
 absl::StatusOr<Inserted> PostgresStore::InsertJob(const JobDefinition& job) {
   Inserted result{job.id, false};
   std::lock_guard lock(mutex_);

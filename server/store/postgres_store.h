@@ -21,6 +21,7 @@ class PostgresStore final : public Store {
   std::string kind() const override { return "postgresql"; }
   Database& records() override { return database_; }
   absl::StatusOr<uint64_t> Lead() override;
+  absl::Status StillLeading() override;
   absl::StatusOr<Inserted> InsertJob(const JobDefinition& job) override;
   absl::Status Commit(const WriteBatch& batch) override;
   absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() override;

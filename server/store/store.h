@@ -80,6 +80,9 @@ class Store {
   // kStandbyPayload while another process leads.
   virtual absl::StatusOr<uint64_t> Lead() = 0;
 
+  // OK while this process leads. Aborted: another one does.
+  virtual absl::Status StillLeading() = 0;
+
   // Stores the job and its tasks' workloads. A tenant's request_id (not empty) that is known gives that job's id.
   virtual absl::StatusOr<Inserted> InsertJob(const JobDefinition& job) = 0;
   // Idempotent: what is known already (rounds by job and sequence, records by id) is passed over.

@@ -210,6 +210,8 @@ class LocalFarm::Impl {
     if (status_.ok()) status_ = std::move(status);
   }
 
+  void Do(SendCanary&) {}  // This worker never says that it can.
+
   void Begin(const LeaseToken& token) { live_.insert(token.lease); }
   void End(const LeaseToken& token) { live_.erase(token.lease); }
 

@@ -20,6 +20,7 @@ class Process {
   void Kill();      // SIGKILL, and waits.
   int Terminate();  // SIGTERM, and waits; the wait status.
   bool running();
+  pid_t pid() const { return pid_; }
 
  private:
   const std::string binary_;

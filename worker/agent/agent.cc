@@ -241,6 +241,7 @@ class Agent::Impl {
     r.set_incarnation(incarnation_);
     r.set_seen_leader_epoch(seen_epoch_);
     r.set_synthetic(options_.synthetic);
+    r.set_canary(roles_.runner != nullptr && roles_.canary != nullptr);
     return message;
   }
 
@@ -276,6 +277,8 @@ class Agent::Impl {
       case v1::ServerMessage::kBuild:
         return Enqueue(kBuild, std::move(message));
       case v1::ServerMessage::kRun:
+        return Enqueue(kRun, std::move(message));
+      case v1::ServerMessage::kCanary:
         return Enqueue(kRun, std::move(message));
       case v1::ServerMessage::kCancel:
         return OnCancelLease(message.cancel().token().lease());
@@ -318,6 +321,7 @@ class Agent::Impl {
     if (message.has_search()) return message.search().token().lease();
     if (message.has_build()) return message.build().token().lease();
     if (message.has_run()) return message.run().token().lease();
+    if (message.has_canary()) return message.canary().token().lease();
     return 0;
   }
 
@@ -381,9 +385,10 @@ class Agent::Impl {
         roles_.search->Close(TaskKey(work.message.close_task().job_id(), work.message.close_task().task()));
         continue;
       }
-      v1::WorkerMessage outcome = stage == kSearch  ? Search(work.message.search())
-                                  : stage == kBuild ? Build(work.message)
-                                                    : Measure(work.message);
+      v1::WorkerMessage outcome = work.message.has_canary() ? TimeCanary(work.message.canary())
+                                  : stage == kSearch        ? Search(work.message.search())
+                                  : stage == kBuild         ? Build(work.message)
+                                                            : Measure(work.message);
       Finish(work.lease, std::move(outcome), generation);
     }
   }
@@ -402,12 +407,23 @@ class Agent::Impl {
                                     bool artifact_missing) {
     v1::WorkerMessage answer;
     v1::LeaseReturned& returned = *answer.mutable_lease_returned();
-    *returned.mutable_token() = message.has_build() ? message.build().token()
-                                : message.has_run() ? message.run().token()
-                                                    : message.search().token();
+    *returned.mutable_token() = message.has_build()    ? message.build().token()
+                                : message.has_run()    ? message.run().token()
+                                : message.has_canary() ? message.canary().token()
+                                                       : message.search().token();
     returned.set_reason(std::move(reason));
     returned.set_worker_fault(worker_fault);
     returned.set_artifact_missing(artifact_missing);
+    return answer;
+  }
+
+  v1::WorkerMessage TimeCanary(const v1::CanaryOrder& order) {
+    v1::WorkerMessage answer;
+    v1::CanaryDone& done = *answer.mutable_canary_done();
+    *done.mutable_token() = order.token();
+    RunResult run = roles_.canary();
+    done.set_secs(run.median);
+    if (run.failure) *done.mutable_failure() = ToProto(*run.failure);
     return answer;
   }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,9 @@ struct AgentRoles {
   Builder* builder = nullptr;
   Runner* runner = nullptr;
   SearchRunner* search = nullptr;
+  // Times the canary kernel on the runner's device: always the same kernel, the fastest sample in RunResult::median.
+  // Empty: this device has none.
+  std::function<RunResult()> canary;
 };
 
 class Agent {

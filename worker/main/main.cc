@@ -14,6 +14,7 @@
 #include "common/support/status_macros.h"
 #include "common/support/stop_signal.h"
 #include "common/support/strings.h"
+#include "common/wire/protocol.h"
 #include "worker/agent/agent.h"
 #include "worker/main/roles.h"
 
@@ -138,7 +139,7 @@ int Serve(const Flags& flags) {
   options.token = flags.token;
   options.target_json = (*roles)->target_json();
   options.device = (*roles)->device();
-  options.revisions = Revisions{1, 1, (*roles)->codegen_revision(), "0.1"};
+  options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), "0.1"};
   options.build_threads = (*roles)->build_threads();
   options.synthetic = role_flags->synthetic_run.has_value();
   if (flags.patience_secs > 0) options.patience = absl::Seconds(flags.patience_secs);

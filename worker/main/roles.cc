@@ -16,6 +16,7 @@
 #include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
+#include "worker/main/canary.h"
 
 namespace hone {
 namespace {
@@ -58,7 +59,11 @@ class LocalRoles final : public RoleSet {
     return set;
   }
 
-  AgentRoles roles() override { return {build_, run_, search_.get()}; }
+  AgentRoles roles() override {
+    AgentRoles roles{build_, run_, search_.get(), nullptr};
+    if (run_ != nullptr) roles.canary = [this] { return TimeCanary(*measure_, target_); };
+    return roles;
+  }
   int build_threads() const override { return build_threads_; }
   std::string target_json() const override { return target_; }
   DeviceFingerprint device() const override { return device_; }
@@ -79,7 +84,10 @@ class SyntheticRoles final : public RoleSet {
  public:
   explicit SyntheticRoles(const RoleFlags& flags) : flags_(flags), runner_(*flags.synthetic_run) {}
   AgentRoles roles() override {
-    return {flags_.build ? &builder_ : nullptr, flags_.run ? &runner_ : nullptr, flags_.search ? &search_ : nullptr};
+    AgentRoles roles{flags_.build ? &builder_ : nullptr, flags_.run ? &runner_ : nullptr,
+                     flags_.search ? &search_ : nullptr, nullptr};
+    if (flags_.run) roles.canary = [this] { return SyntheticCanary(*flags_.synthetic_run); };
+    return roles;
   }
   int build_threads() const override { return std::max(1, flags_.build_threads); }
   std::string target_json() const override { return ""; }

@@ -1,8 +1,11 @@
-// A whole farm in one thread: the coordinator's core, a store, search, build and run workers, and a network that loses,
-// delays, repeats and reorders; processes crash and restart; time is simulated. Everything follows from one seed.
+// A whole farm in one thread: servers of which one leads, a database, search, build and run workers, and a network that
+// delays, repeats and reorders. Processes crash and restart, are cut off, slow or stuck; clocks jump; the database goes
+// away; a second server takes over while the first still serves; devices drift; jobs are paused and cancelled. Time is
+// simulated. Everything follows from one seed.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,10 +18,11 @@ struct SimulationOptions {
 
 struct SimulationResult {
   std::vector<std::string> violations;  // Broken guarantees; empty = all held.
-  std::vector<std::string> results;     // "task/round/slot decisions -> median", sorted: the job's outcome.
-  int quarantined = 0;                  // Slots that ended by losing their leases.
-  int coordinator_crashes = 0;
-  int worker_crashes = 0;
+  // By job that was not cancelled: "task/round/slot decisions -> median" of each trial, sorted.
+  std::map<std::string, std::vector<std::string>> results;
+  int lost_slots = 0;  // Slots (or tasks) that ended by losing their leases, through no fault of their own.
+  std::map<std::string, int> faults;  // How often each kind of fault struck.
+  int64_t stragglers = 0;             // Leases given out twice.
   int64_t events = 0;
   double simulated_secs = 0;
 };
