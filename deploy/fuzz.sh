@@ -12,6 +12,7 @@ declare -A places=(
   [fuzz_parser]=common/script/testing [fuzz_graph]=common/script/testing
   [fuzz_trace]=common/schedule/testing [fuzz_primitives]=common/schedule/testing
   [fuzz_target]=common/target/testing [fuzz_record]=common/record/testing
+  [fuzz_service]=server/service/testing
 )
 seconds=60 out=.fuzz
 chosen=()

@@ -97,12 +97,23 @@ Json ToJson(const v1::WorkerReport& worker) {
           {"target", Embedded(worker.target_json())},
           {"slots", worker.slots()},
           {"doing", doing},
+          {"reason", TextOrNull(worker.reason())},
+          {"canary_secs", NumberOrNull(worker.canary_secs())},
+          {"canary_baseline_secs", NumberOrNull(worker.canary_baseline_secs())},
           {"finished", worker.finished()},
           {"failed", worker.failed()},
           {"connected", NumberOrNull(worker.connected_unix_secs())},
           {"last_heartbeat", NumberOrNull(worker.last_heartbeat_unix_secs())},
           {"release", worker.revisions().release()},
           {"device", Embedded(worker.device().json())}};
+}
+
+Json ToJson(const v1::QueueReport& queue) {
+  return {{"role", RoleName(queue.role())},
+          {"target", Embedded(queue.target_json())},
+          {"waiting", queue.waiting()},
+          {"workers", queue.workers()},
+          {"busy", queue.busy()}};
 }
 
 Json ToJson(const v1::Measurement& measurement) {
@@ -186,7 +197,8 @@ std::string WorkersJson(const v1::ListWorkersResponse& workers) {
   return Dump({{"workers", ArrayOf(workers.workers())},
                {"queued_searches", workers.queued_searches()},
                {"queued_builds", workers.queued_builds()},
-               {"queued_runs", workers.queued_runs()}});
+               {"queued_runs", workers.queued_runs()},
+               {"queues", ArrayOf(workers.queues())}});
 }
 
 std::string JobEventJson(const v1::JobEvent& event) {

@@ -87,6 +87,14 @@ std::string JobSummary(const v1::JobReport& job) {
   return text + TimeLine(job.time());
 }
 
+// The first lease and how many more; for one that is out of service, why.
+static std::string DoingOf(const v1::WorkerReport& worker) {
+  if (!worker.reason().empty()) return worker.reason();
+  if (worker.doing().empty()) return "";
+  return worker.doing_size() == 1 ? worker.doing(0)
+                                  : StrCat(worker.doing(0), " and ", worker.doing_size() - 1, " more");
+}
+
 std::string WorkersTable(const v1::ListWorkersResponse& workers) {
   Table table({"worker", "roles", "state", "device", "finished", "failed", "heartbeat", "doing"});
   for (const v1::WorkerReport& worker : workers.workers()) {
@@ -95,12 +103,15 @@ std::string WorkersTable(const v1::ListWorkersResponse& workers) {
       StrAppend(&roles, roles.empty() ? "" : ",", RoleName(static_cast<v1::Role>(role)));
     }
     table.Add({worker.name(), roles, worker.state(), worker.device().device_class(), StrCat(worker.finished()),
-               StrCat(worker.failed()), FormatAgo(worker.last_heartbeat_unix_secs(), NowSecs()),
-               worker.doing_size() > 0 ? worker.doing(0) : ""});
+               StrCat(worker.failed()), FormatAgo(worker.last_heartbeat_unix_secs(), NowSecs()), DoingOf(worker)});
   }
   std::string text = table.empty() ? "no workers\n" : table.ToString();
   StrAppend(&text, "waiting: ", workers.queued_searches(), " searches, ", workers.queued_builds(), " builds, ",
             workers.queued_runs(), " runs\n");
+  for (const v1::QueueReport& queue : workers.queues()) {
+    StrAppend(&text, "  ", queue.waiting(), " ", RoleName(queue.role()), " for ", queue.target_json(), ": ",
+              queue.busy(), " of ", queue.workers(), " workers are busy\n");
+  }
   return text;
 }
 

@@ -94,6 +94,7 @@ void TuneArguments::Declare(Flags& flags) {
                  "When two programs are the same");
   flags.Add("post-optimization", &post_optimization, "Improve the best schedule of each program afterwards");
   flags.Add("seed", &seed, "Seed of the search; negative = a fresh one");
+  flags.Add("priority", &priority, "Among your jobs on a server, higher goes first");
   flags.Add("plugin", &plugins, "Plug-in to load into the search");
 }
 
@@ -108,6 +109,11 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   job.cost_model = arguments.cost_model;
   job.scheduler = arguments.scheduler;
   job.plugins = arguments.plugins;
+  constexpr int64_t kMaxPriority = 1'000'000;
+  if (arguments.priority < -kMaxPriority || arguments.priority > kMaxPriority) {
+    return absl::InvalidArgumentError(StrCat("--priority is ", arguments.priority, ", expected -1000000 to 1000000"));
+  }
+  job.priority = static_cast<int>(arguments.priority);
   job.equality = ModuleEqualityFromName(arguments.module_equality).value();
   job.seed = arguments.seed >= 0 ? static_cast<uint64_t>(arguments.seed) : std::random_device()();
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());

@@ -29,6 +29,7 @@ struct TuneArguments {
   std::string module_equality = "structural";
   bool post_optimization = false;
   int64_t seed = -1;  // Negative = a fresh one.
+  int64_t priority = 0;
   std::vector<std::string> plugins;
 
   void Declare(Flags& flags);

@@ -23,6 +23,8 @@ bool Matches(const TuningRecord& record, const RecordQuery& query) {
 }  // namespace
 
 const Workload* RecordIndex::FindEqual(const Workload& workload) const {
+  // The same program under another key, as a confused client may send it, is the one that is known.
+  if (const Workload* known = FindWorkload(workload.id)) return known;
   auto it = workload_by_key_.find(workload.key(equality_));
   return it == workload_by_key_.end() ? nullptr : &workloads_[it->second];
 }

@@ -1,4 +1,5 @@
 // hone-server: the coordinator, its services and its store.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -115,7 +116,16 @@ std::unique_ptr<SearchWorker> StartSearchWorker(const Flags& flags, const Server
   return std::make_unique<SearchWorker>(std::move(binary), std::move(args), std::move(environment));
 }
 
+// Every worker and client is a file descriptor: as many as this process may have.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Serve(const Flags& flags) {
+  RaiseFileLimit();
   if (flags.log_format == "json") SetLogFormat(LogFormat::kJson);
   BlockStopSignals();
   PrivateFolder folder;

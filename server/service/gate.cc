@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -130,21 +131,38 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::FromFile(const std::string& path) {
   return gate;
 }
 
-absl::Status Gate::Load() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  int64_t modified = ModifiedNs(path_);
-  std::ifstream in(path_);
-  if (!in) return absl::NotFoundError(StrCat("cannot read the token file ", path_));
-  std::map<std::string, Identity> fresh;
+namespace {
+
+// By hash. `where` names the text in errors.
+absl::StatusOr<std::map<std::string, Identity>> ParseTokens(std::istream& in, const std::string& where) {
+  std::map<std::string, Identity> tokens;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     if (line.empty() || line[0] == '#') continue;
     auto parsed = ParseLine(line);
     if (!parsed.ok()) {
-      return absl::InvalidArgumentError(StrCat(path_, " line ", number, ": ", ToStd(parsed.status().message())));
+      return absl::InvalidArgumentError(StrCat(where, " line ", number, ": ", ToStd(parsed.status().message())));
     }
-    fresh.insert(*std::move(parsed));
+    tokens.insert(*std::move(parsed));
   }
-  by_hash_ = std::move(fresh);
+  return tokens;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Gate>> Gate::FromText(std::string_view text) {
+  auto gate = std::make_unique<Gate>();
+  std::istringstream in{std::string(text)};
+  absl::MutexLock lock(&gate->mutex_);
+  HONE_ASSIGN_OR_RETURN(gate->by_hash_, ParseTokens(in, "tokens"));
+  return gate;
+}
+
+absl::Status Gate::Load() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  int64_t modified = ModifiedNs(path_);
+  std::ifstream in(path_);
+  if (!in) return absl::NotFoundError(StrCat("cannot read the token file ", path_));
+  HONE_ASSIGN_OR_RETURN(by_hash_, ParseTokens(in, path_));
   loaded_mtime_ns_ = modified;
   return absl::OkStatus();
 }

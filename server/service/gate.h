@@ -45,6 +45,9 @@ class Gate {
   // when it changes. NotFound, or InvalidArgument with the line.
   static absl::StatusOr<std::unique_ptr<Gate>> FromFile(const std::string& path);
 
+  // The same from the file's text, never read again.
+  static absl::StatusOr<std::unique_ptr<Gate>> FromText(std::string_view text);
+
   bool open() const { return path_.empty(); }
   // A token with the role worker, valid as long as this object.
   absl::StatusOr<std::string> AddWorkerToken();

@@ -292,6 +292,30 @@ TEST_F(SecurityTest, WhatIsDoneAndWhatIsRefusedStandsInTheAuditLog) {
   EXPECT_TRUE(store_->Has("alice PauseJob NOT_FOUND"));
 }
 
+// The permission matrix over the wire: every RPC of the table by every role, and by nobody.
+TEST_F(SecurityTest, EveryRpcAnswersByRole) {
+  std::vector<std::pair<Role, std::string>> tokens;
+  for (Role role : {Role::kReader, Role::kUser, Role::kOperator, Role::kWorker, Role::kCurator}) {
+    tokens.emplace_back(role, Token(std::string(RoleName(role)), "t", std::string(RoleName(role))));
+  }
+  Start();
+  int allowed = 0, denied = 0;
+  for (const std::string& rpc : KnownRpcs()) {
+    std::string method = "/hone.v1." + rpc;
+    EXPECT_EQ(Raw(method, "", "").error_code(), StatusCode::UNAUTHENTICATED) << rpc;
+    EXPECT_EQ(Raw(method, "wrong", "").error_code(), StatusCode::UNAUTHENTICATED) << rpc;
+    std::set<Role> roles = *RolesFor(rpc);
+    for (const auto& [role, token] : tokens) {
+      StatusCode code = Raw(method, token, "").error_code();
+      bool may = roles.empty() || roles.contains(role);
+      EXPECT_EQ(code == StatusCode::PERMISSION_DENIED, !may) << rpc << " by " << RoleName(role) << ": " << code;
+      EXPECT_NE(code, StatusCode::UNAUTHENTICATED) << rpc << " by " << RoleName(role);
+      ++(may ? allowed : denied);
+    }
+  }
+  printf("%zu RPCs, %d allowed and %d denied\n", KnownRpcs().size(), allowed, denied);
+}
+
 // A client that calls all the time; its calls must not fail while others misbehave.
 class HealthyClient {
  public:
