@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/arith/deep_equal.h"
 #include "common/arith/iter_map.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
@@ -329,6 +330,18 @@ ir::Array<ir::BufferRegion> UnionRegions(const std::vector<ir::BufferRegion>& re
   return ir::MakeArray(out);
 }
 
+// The outer iters are shared by position: every block must be bound to the same values of the common loops.
+// `predicate` is that of the block before, null for the first.
+bool SharesOuterPart(const Division& division, const NewIters& iters, Expr predicate) {
+  arith::Analyzer analyzer;
+  for (size_t i = 0; i < division.iters.size(); ++i) {
+    const Expr outer = division.iters[i].outer;
+    if (!(outer.dtype() == iters.outer_values[i].dtype())) return false;
+    if (!analyzer.CanProveEqual(outer, iters.outer_values[i])) return false;
+  }
+  return !predicate || arith::DeepEqual(predicate, division.outer_predicate);
+}
+
 }  // namespace
 
 absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool preserve_unit_iters) {
@@ -384,6 +397,10 @@ absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const Sre
     last = at;
     HONE_ASSIGN_OR_RETURN(const Divided divided,
                           DivideBlock(state, block, lca, /*top_is_outer=*/true, preserve_unit_iters, iters, reuses));
+    if (!SharesOuterPart(divided.division, iters, predicate)) {
+      return state.Refuse("The blocks must have the same bindings and predicate of the common loops",
+                          {blocks[0], block});
+    }
     for (IterVar iter : iters.outer) {
       if (iter->iter_type == ir::IterType::kReduce && divided.substituted->init) {
         return absl::InvalidArgumentError("blockize: several blocks cannot share an outer reduction");
