@@ -226,6 +226,32 @@ bool ReduceByGcd(const Linear& rest, int64_t divisor, int64_t& g, Linear& out, i
 
 }  // namespace
 
+bool LinearContext::SplitOffLow(const Linear& x, int64_t divisor, Linear& high, Linear& low, int64_t& scale) const {
+  int64_t limit = divisor;
+  while (true) {
+    scale = 1;
+    for (const Linear::Term& term : x.terms) {
+      const int64_t size = std::abs(term.coef);
+      if (size > scale && size < limit && divisor % size == 0) scale = size;
+    }
+    if (scale == 1) return false;
+    high = {};
+    low = {};
+    for (const Linear::Term& term : x.terms) {
+      if (term.coef % scale == 0) {
+        high.terms.push_back({term.atom, term.coef / scale});
+      } else {
+        low.terms.push_back(term);
+      }
+    }
+    high.constant = ir::FloorDivInt(x.constant, scale);
+    low.constant = ir::FloorModInt(x.constant, scale);
+    const Bounds bounds = BoundsOf(low);
+    if (bounds.lo >= 0 && bounds.hi < scale) return true;
+    limit = scale;
+  }
+}
+
 Linear LinearContext::FloorDiv(const Linear& x, int64_t divisor) {
   if (divisor == 1) return x;
   Linear quotient, rest;
@@ -238,6 +264,10 @@ Linear LinearContext::FloorDiv(const Linear& x, int64_t divisor) {
   int64_t g, c0;
   Linear reduced;
   if (ReduceByGcd(rest, divisor, g, reduced, c0)) return quotient + FloorDiv(reduced, divisor / g);
+  // (h * s + l) // c = h // (c / s) for 0 <= l < s, s dividing c.
+  Linear high, low;
+  int64_t scale;
+  if (SplitOffLow(rest, divisor, high, low, scale)) return quotient + FloorDiv(high, divisor / scale);
   if (rest.terms.size() == 1 && rest.terms[0].coef == 1 && rest.constant == 0) {
     const Atom inner = atoms_[rest.terms[0].atom];
     if (inner.kind == AtomKind::kDiv) return quotient + FloorDiv(inner.a, inner.divisor * divisor);
@@ -266,6 +296,9 @@ Linear LinearContext::FloorMod(const Linear& x, int64_t divisor) {
     out.constant += c0;
     return out;
   }
+  Linear high, low;
+  int64_t scale;
+  if (SplitOffLow(rest, divisor, high, low, scale)) return FloorMod(high, divisor / scale) * scale + low;
   if (rest.terms.size() == 1 && rest.terms[0].coef == 1 && rest.constant == 0) {
     const Atom inner = atoms_[rest.terms[0].atom];
     if (inner.kind == AtomKind::kMod && inner.divisor % divisor == 0) return FloorMod(inner.a, divisor);

@@ -89,6 +89,8 @@ class LinearContext {
   Linear MinMax(AtomKind kind, const Linear& a, const Linear& b);
   Bounds BoundsOfAtom(const Atom& atom) const;
   void Recombine(Linear& linear) const;
+  // x = high * scale + low with 0 <= low < scale, for the greatest scale of a term that divides `divisor`.
+  bool SplitOffLow(const Linear& x, int64_t divisor, Linear& high, Linear& low, int64_t& scale) const;
   void Assume(ir::Expr condition, bool positive);
   std::optional<bool> DecideNonPositive(const Linear& linear) const;  // linear <= 0?
 

@@ -45,6 +45,16 @@ TEST_F(LinearTest, NestedDivisionsMerge) {
   EXPECT_TRUE(Same(ir::FloorDiv(ir::FloorMod(f, 24), 4), ir::FloorMod(ir::FloorDiv(f, 4), 6)));
 }
 
+TEST_F(LinearTest, DivisionDropsWhatIsLessThanOneStepOfTheRest) {
+  // The lanes of a vector stay next to each other when their place in a row is taken from a fused index.
+  const Var o = Loop("o", 4), t = Loop("t", 32), lane = Loop("lane", 2);
+  const Expr fused = o * 64 + t * 2 + lane;
+  EXPECT_TRUE(Same(ir::FloorDiv(fused, 4), o * 16 + ir::FloorDiv(t, 2)));
+  EXPECT_TRUE(Same(ir::FloorMod(fused, 4), ir::FloorMod(t, 2) * 2 + lane));
+  EXPECT_TRUE(Same(ir::FloorDiv(fused, 128), ir::FloorDiv(o, 2)));
+  EXPECT_TRUE(Same(ir::FloorDiv(fused, 4) * 4 + ir::FloorMod(fused, 4), fused));
+}
+
 TEST_F(LinearTest, ConditionsInScopeDecide) {
   const Var i = Loop("i", 8), j = Loop("j", 8);
   const Expr guard = ir::LT(i * 8 + j, ir::Int32(50));

@@ -60,6 +60,7 @@ constexpr Pass kGpuPipeline[] = {
     {"InferFragment", InferFragment},
     {"LowerThreadAllreduce", LowerThreadAllreduce},
     {"InjectPTXAsyncCopy", InjectPTXAsyncCopy},
+    {"MergeSharedMemoryAllocations", MergeSharedMemoryAllocations},
 };
 
 }  // namespace

@@ -175,6 +175,52 @@ TEST(GpuLowerTest, ReductionOverTheOuterThreadAxisGoesThroughSharedMemory) {
   ExpectEveryPassKeeps(Parsed(RowSum(10, 5, 4, "shared", "column")), Gpu(), 5);
 }
 
+// Two stages through dynamic shared memory, one after the other, and one buffer that both use.
+constexpr char kTwoStages[] = R"(
+@T.prim_func
+def main(A: T.Buffer((4, 64), "float32"), B: T.Buffer((4, 64), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    X = T.alloc_buffer((64,), scope="shared.dyn")
+    Y = T.alloc_buffer((64,), scope="shared.dyn")
+    Z = T.alloc_buffer((64,), scope="shared.dyn")
+    for bx in T.thread_binding(1, thread="blockIdx.x"):
+        for r in range(4):
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                with T.block("X"):
+                    v0, v1 = T.axis.remap("SS", [r, tx])
+                    X[v1] = A[v0, v1] * T.float32(2)
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                with T.block("Y"):
+                    v1 = T.axis.spatial(64, tx)
+                    Y[v1] = X[63 - v1] + T.float32(1)
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                with T.block("Z"):
+                    v1 = T.axis.spatial(64, tx)
+                    Z[v1] = Y[63 - v1] + T.float32(3)
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                with T.block("B"):
+                    v0, v1 = T.axis.remap("SS", [r, tx])
+                    B[v0, v1] = Z[63 - v1] + Y[v1]
+)";
+
+TEST(GpuLowerTest, DynamicSharedMemoryOfDifferentTimesOverlaps) {
+  const ir::IRModule module = Parsed(kTwoStages);
+  ExpectEveryPassKeeps(module, Gpu(), 7);
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule lowered, LowerFor(module, Gpu(), [](std::string_view, ir::PrimFunc) {}));
+  int64_t bytes = 0;
+  int allocations = 0;
+  ir::PreOrderVisitStmts(ir::As<ir::PrimFuncNode>(lowered.Entry()->function)->body, [&](ir::Stmt s) {
+    const auto* allocate = s.as<ir::AllocateNode>();
+    if (allocate != nullptr && allocate->buffer_var->type->scope == "shared.dyn") {
+      ++allocations;
+      bytes += *ir::ConstInt(allocate->extents[0]) * allocate->dtype.bytes();
+    }
+    return true;
+  });
+  EXPECT_EQ(allocations, 1);
+  EXPECT_EQ(bytes, 2 * 64 * 4);  // X is gone when Z comes.
+}
+
 TEST(GpuLowerTest, WarpsExchangeByShuffles) {
   ASSERT_OK_AND_ASSIGN(const ir::IRModule lowered,
                        LowerFor(Parsed(RowSum(64, 32, 2, "shared")), Gpu(), [](std::string_view, ir::PrimFunc) {}));

@@ -11,10 +11,11 @@
 namespace hone::lower {
 namespace {
 
-// The threads that blocks ask for (meta_schedule.thread_extent_low/high_inclusive) against those around them.
+// The threads that blocks ask for (meta_schedule.thread_extent_low/high_inclusive), and the most that a block may have,
+// against those around them.
 class ThreadExtents final : public ir::StmtExprVisitor {
  public:
-  explicit ThreadExtents(int64_t warp_size) : warp_size_(warp_size) {}
+  explicit ThreadExtents(const GpuLimits& limits) : limits_(limits) {}
   bool ok = true;
 
  private:
@@ -22,8 +23,8 @@ class ThreadExtents final : public ir::StmtExprVisitor {
   void VisitExpr(ir::Expr) override {}
 
   void Visit(const ir::ForNode* node) override {
-    const std::string_view tag = ThreadTag(node);
     if (!ok) return;
+    const std::string_view tag = ThreadTag(node);
     if (!IsThreadAxis(tag) || tag.size() != 11) return VisitStmt(node->body);
     const int64_t* extent = ir::ConstInt(node->extent);
     if (extent == nullptr) {
@@ -32,6 +33,7 @@ class ThreadExtents final : public ir::StmtExprVisitor {
     }
     int64_t& current = extents_[tag[10] - 'x'];
     const int64_t outer = std::exchange(current, *extent);
+    ok = extents_[0] * extents_[1] * extents_[2] <= limits_.threads;
     VisitStmt(node->body);
     current = outer;
   }
@@ -39,7 +41,7 @@ class ThreadExtents final : public ir::StmtExprVisitor {
   void Visit(const ir::BlockNode* node) override {
     if (!ok) return;
     const int64_t outer = extents_[0];
-    if (node->annotations.GetInt("warp_execution", 0) != 0) extents_[0] = warp_size_;
+    if (node->annotations.GetInt("warp_execution", 0) != 0) extents_[0] = limits_.warp_size;
     constexpr std::string_view kLow = "meta_schedule.thread_extent_low_inclusive";
     constexpr std::string_view kHigh = "meta_schedule.thread_extent_high_inclusive";
     if (node->annotations.Has(kLow) && node->annotations.Has(kHigh)) {
@@ -50,7 +52,7 @@ class ThreadExtents final : public ir::StmtExprVisitor {
     extents_[0] = outer;
   }
 
-  const int64_t warp_size_;
+  const GpuLimits& limits_;
   std::array<int64_t, 3> extents_ = {1, 1, 1};
 };
 
@@ -145,7 +147,7 @@ constexpr PassFunction kPasses[] = {
 
 bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
   // What needs no lowering first.
-  ThreadExtents extents(limits.warp_size);
+  ThreadExtents extents(limits);
   extents.VisitStmt(func->body);
   if (!extents.ok) return false;
   PassContext context;

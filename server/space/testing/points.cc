@@ -24,6 +24,14 @@ ScheduleRules RulesOf(std::string_view kind) {
   return *std::move(rules);
 }
 
+// Without the check that a point fits the device: what it computes is the question.
+Postprocs PostprocsWithoutLimits(std::string_view kind) {
+  auto postprocs = DefaultPostprocs(kind);
+  HONE_CHECK(postprocs.ok()) << postprocs.status().ToString();
+  std::erase_if(*postprocs, [](const auto& postproc) { return postproc->name() == "VerifyGPUCode"; });
+  return *std::move(postprocs);
+}
+
 // A space may sample the location of one block twice: the custom rule of winograd does, then RandomComputeLocation when
 // the block stayed where it was. A first draw of "inline" then leaves nothing for the second.
 bool SamplesForABlockThatIsGone(const absl::Status& status) {
@@ -48,6 +56,7 @@ absl::StatusOr<SpacePoints> SpacePoints::Create(const ir::IRModule& workload, st
   HONE_CHECK(target.ok()) << target.status().ToString();
   out.target_ = std::make_unique<Target>(*target);
   out.generator_.SetRules(RulesOf(kind));
+  if (form == Form::kScheduled) out.generator_.SetPostprocs(PostprocsWithoutLimits(kind));
   HONE_RETURN_IF_ERROR(out.generator_.Initialize(SpaceContext{*target, intrinsics}, workload));
   HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, out.generator_.Generate(workload, /*seed=*/1));
   for (const Schedule& space : spaces) out.spaces_.push_back(space.trace().Simplified(/*remove_postproc=*/true));

@@ -20,8 +20,8 @@ schedule::TensorIntrin FindDescribedIntrin(std::string_view name);
 // A workload, its design spaces for one kind, and what it computes on one set of inputs.
 class SpacePoints {
  public:
-  // What is run: the scheduled module, with tensor intrinsics by their descriptions, or what the lowering pipeline of
-  // the kind's target makes of it, with their implementations.
+  // What is run: the scheduled module, whether or not it fits a device, with tensor intrinsics by their descriptions;
+  // or what the lowering pipeline of the kind's target makes of it, with their implementations.
   enum class Form { kScheduled, kLowered };
   // CHECK-fails for a kind or target that does not exist; errors of the rules are returned.
   static absl::StatusOr<SpacePoints> Create(const ir::IRModule& workload, std::string_view kind,
