@@ -1,8 +1,10 @@
 // Hand-written schedules on this machine's CPU against its multiply-add peak and the libraries, one table.
-//   cpu [--json FILE] [--quick]
+//   cpu [--json FILE] [--quick] [--only TEXT]
 // Every row: the same work, packing and padding inside of the timed region, warm, median. The peak is measured right
 // before and right after each row. Kernels are checked before they are timed: matrix products against the unscheduled
-// program. --quick leaves out the large shapes.
+// program. --quick leaves out the large shapes, --only all workloads without
+// TEXT in their name. Shares of narrow types are of the peak of their dot-product instructions: 4 times that of float32
+// for bytes, 2 times for bfloat16.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "bench/conv_kernels.h"
+#include "bench/dot_kernels.h"
 #include "bench/limits.h"
 #include "bench/matmul_kernels.h"
 #include "bench/peer_table.h"
@@ -89,14 +92,35 @@ Row ConvRow() {
   return row;
 }
 
+// uint8 x int8 -> int32, or bfloat16 -> float32, of 1024 x 1024 x 1024.
+Row DotRow(bool bfloat16) {
+  Row row;
+  row.workload = StrCat("matmul:1024,1024,1024:", bfloat16 ? "bfloat16" : "uint8");
+  DotMatmul shape;
+  shape.bfloat16 = bfloat16;
+  row.plain = PlainDotMatmulScript(shape);
+  const struct { int64_t mr, nr; } tiles[] = {{8, 32}, {4, 64}, {16, 16}};
+  for (const auto& tile : tiles) {
+    for (int64_t kc : {512, 1024}) {
+      shape.mr = tile.mr;
+      shape.nr = tile.nr;
+      shape.kc = kc;
+      shape.parallel = false;
+      row.schedules.push_back(DotMatmulScript(shape));
+      shape.parallel = true;
+      row.parallel.push_back(DotMatmulScript(shape));
+    }
+  }
+  return row;
+}
+
 std::vector<Row> Rows(bool quick) {
   std::vector<Row> rows = {MatmulRow(1024, 1024, 1024), MatmulRow(512, 512, 512)};
   if (!quick) rows.push_back(MatmulRow(2048, 2048, 2048));
   rows.push_back(MatmulRow(128, 3072, 768));
   rows.push_back(ConvRow());
-  for (const char* library_only : {"matmul:1024,1024,1024:uint8", "matmul:1024,1024,1024:bfloat16"}) {
-    rows.push_back({library_only, "", {}, {}});
-  }
+  if (DetectHost().HasFeature("avx512vnni")) rows.push_back(DotRow(/*bfloat16=*/false));
+  if (DetectHost().HasFeature("avx512bf16")) rows.push_back(DotRow(/*bfloat16=*/true));
   return rows;
 }
 
@@ -143,13 +167,19 @@ const PeerTiming* Fastest(const std::vector<PeerTiming>& timings, const std::str
   return nullptr;
 }
 
+bool Ends(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
 nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
   const std::vector<int> cpus = BenchCpus(threads);
   const FmaPeak before = MeasureFmaPeak(cpus);
   const Best best = MeasureBest(measure, row, threads == 1 ? row.schedules : row.parallel);
   const std::vector<PeerTiming> peers = TimeAllPeers(row.workload, threads);
   const FmaPeak after = MeasureFmaPeak(cpus);
-  const double peak = (before.gflops + after.gflops) / 2;
+  // A dot-product instruction does the work of four multiply-adds of float32 on bytes, of two on bfloat16.
+  const double width = Ends(row.workload, ":uint8") ? 4 : Ends(row.workload, ":bfloat16") ? 2 : 1;
+  const double peak = width * (before.gflops + after.gflops) / 2;
   const double ours = Gflops(row.workload, best.seconds);
   const PeerTiming* blas = Fastest(peers, "OpenBLAS");
   const PeerTiming* dnn = Fastest(peers, "oneDNN");
@@ -172,13 +202,18 @@ nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
           {"note", best.note}};
 }
 
+// Whether the row was asked for: some workload contains the text.
+bool Wanted(const Row& row, const std::string& only) { return row.workload.find(only) != std::string::npos; }
+
 int Main(int argc, char** argv) {
   if (const std::optional<int> code = RunAsPeerChild(argc, argv)) return *code;
   std::string json_path;
+  std::string only;
   bool quick = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) quick = true;
     if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_path = argv[++i];
+    if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
   }
   SetLogLevel(LogLevel::kWarning);
   nlohmann::json results = nlohmann::json::array();
@@ -195,7 +230,9 @@ int Main(int argc, char** argv) {
       std::fprintf(stderr, "%s\n", measure.status().ToString().c_str());
       return 1;
     }
-    for (const Row& row : Rows(quick)) results.push_back(MeasureRow(**measure, row, threads));
+    for (const Row& row : Rows(quick)) {
+      if (Wanted(row, only)) results.push_back(MeasureRow(**measure, row, threads));
+    }
   }
   if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
   return 0;

@@ -54,7 +54,13 @@ class Legalizer final : public ir::StmtExprMutator {
   // Bits are looked at as they lie in memory.
   ir::Expr Reinterpreted(const ir::CallNode* node) {
     ir::Expr value = MutateExpr(node->args[0]);
-    if (IsNarrow(node->args[0].dtype())) value = ir::MakeCast(node->args[0].dtype(), value);
+    if (IsNarrow(node->args[0].dtype())) {
+      // A load that was only widened gives its bits directly.
+      const auto* widened = value.as<ir::CastNode>();
+      value = widened != nullptr && widened->value.dtype() == node->args[0].dtype()
+                  ? widened->value
+                  : ir::MakeCast(node->args[0].dtype(), value);
+    }
     const ir::Expr bits = ir::MakeCall(node->dtype, ir::Builtin::reinterpret, {value});
     return IsNarrow(node->dtype) ? ir::MakeCast(Wide(node->dtype), bits) : bits;
   }
