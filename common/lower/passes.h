@@ -15,15 +15,20 @@ HONE_DECLARE_PASS(LowerMatchBuffer);
 HONE_DECLARE_PASS(LowerOpaqueBlock);
 HONE_DECLARE_PASS(FlattenBuffer);
 HONE_DECLARE_PASS(LegalizeNarrowFloat);
+HONE_DECLARE_PASS(NarrowDataType);
 HONE_DECLARE_PASS(Simplify);
+HONE_DECLARE_PASS(LoopPartition);
 HONE_DECLARE_PASS(HoistReductionInit);
 HONE_DECLARE_PASS(VectorizeFreeLoops);
 HONE_DECLARE_PASS(SplitVectorLoop);
 HONE_DECLARE_PASS(VectorizeLoop);
+HONE_DECLARE_PASS(StorageRewrite);
+HONE_DECLARE_PASS(HoistIfThenElse);
 HONE_DECLARE_PASS(TileReduction);
 HONE_DECLARE_PASS(UnrollLoop);
 HONE_DECLARE_PASS(RegisterTile);
 HONE_DECLARE_PASS(RemoveNoOp);
+HONE_DECLARE_PASS(RewriteUnsafeSelect);
 
 #undef HONE_DECLARE_PASS
 

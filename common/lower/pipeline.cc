@@ -17,18 +17,23 @@ constexpr Pass kCpuPipeline[] = {
     // Flat memory.
     {"FlattenBuffer", FlattenBuffer},
     {"BF16ComputeLegalize", LegalizeNarrowFloat},
+    {"NarrowDataType", NarrowDataType},
     {"Simplify", Simplify},
+    {"LoopPartition", LoopPartition},
     // Loops: vectors first, on one-dimensional indices, then copies, then registers.
     {"HoistReductionInit", HoistReductionInit},
     {"VectorizeFreeLoops", VectorizeFreeLoops},
     {"SplitVectorLoop", SplitVectorLoop},
     {"Simplify", Simplify},
     {"VectorizeLoop", VectorizeLoop},
+    {"StorageRewrite", StorageRewrite},
+    {"HoistIfThenElse", HoistIfThenElse},
     {"TileReduction", TileReduction},
     {"UnrollLoop", UnrollLoop},
     {"Simplify", Simplify},
     {"RegisterTile", RegisterTile},
     {"RemoveNoOp", RemoveNoOp},
+    {"RewriteUnsafeSelect", RewriteUnsafeSelect},
 };
 
 constexpr Pass kGpuPipeline[] = {
