@@ -7,6 +7,7 @@
 #include "client/cli/inspect/measure.h"
 #include "client/cli/inspect/parse.h"
 #include "client/cli/inspect/replay.h"
+#include "client/cli/inspect/shrink.h"
 #include "client/cli/inspect/space.h"
 #include "client/cli/jobs.h"
 #include "client/cli/kernels.h"
@@ -20,6 +21,7 @@ void AddInspectCommands(hone::cli::Flags& hone) {
   Flags inspect = hone.Command("inspect", "What the compiler makes of a program");
   AddInspectCommand(inspect, "parse", "Print a program from its IR", InspectParse);
   AddInspectCommand(inspect, "replay", "Apply a trace to a program", InspectReplay);
+  AddInspectCommand(inspect, "shrink", "Make a program and a trace that go wrong small", InspectShrink);
   AddInspectCommand(inspect, "space", "Print the design spaces of a program", InspectSpace);
   AddInspectCommand(inspect, "features", "Print what a cost model sees of a program", InspectFeatures);
   AddInspectCommand(inspect, "lower", "Print a program on its way to machine code", InspectLower);

@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "common/ir/testing/random_program.h"
-#include "common/schedule/testing/oracle.h"
+#include "common/schedule/oracle/oracle.h"
+#include "common/schedule/oracle/shrink.h"
 #include "common/schedule/testing/random_step.h"
 #include "common/schedule/testing/rare_step.h"
 #include "common/support/strings.h"
@@ -46,13 +47,13 @@ TEST_P(RareRandomTest, AcceptedCallsKeepTheResults) {
     Prepare(*schedule, random);
     const absl::Status status = RareStep(*schedule, primitive, random);
     if (status.code() == absl::StatusCode::kNotFound) continue;
-    SCOPED_TRACE(StrCat(primitive, " seed ", seed, "\n", testing::Describe(before, *schedule)));
+    SCOPED_TRACE(StrCat(primitive, " seed ", seed, "\n", Describe(before, *schedule)));
     ASSERT_TRUE(status.ok() || !schedule->DescribeError(status).empty());
     schedule->state().VerifyTree();
-    const absl::Status trace = testing::CheckTrace(before, *schedule);
-    ASSERT_TRUE(trace.ok()) << trace;
-    const absl::Status same = testing::CheckResults(before, *schedule, seed);
-    ASSERT_TRUE(same.ok()) << same;
+    const absl::Status trace = CheckTrace(before, *schedule);
+    ASSERT_TRUE(trace.ok()) << trace << "\n" << ShrunkFailure(before, *schedule, seed);
+    const absl::Status same = CheckResults(before, *schedule, seed);
+    ASSERT_TRUE(same.ok()) << same << "\n" << ShrunkFailure(before, *schedule, seed);
     ++(status.ok() ? accepted : refused);
   }
   EXPECT_GE(accepted, wanted) << "refused " << refused;

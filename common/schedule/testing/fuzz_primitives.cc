@@ -9,8 +9,8 @@
 
 #include "common/intrin/intrin.h"
 #include "common/ir/testing/random_program.h"
+#include "common/schedule/oracle/oracle.h"
 #include "common/schedule/testing/any_call.h"
-#include "common/schedule/testing/oracle.h"
 #include "common/schedule/testing/random_step.h"
 #include "common/schedule/testing/rare_step.h"
 #include "common/support/strings.h"
@@ -22,7 +22,7 @@ constexpr size_t kMaxCalls = 24;
 constexpr double kMaxSteps = 20'000;
 
 [[noreturn]] void Fail(const ir::IRModule& before, const Schedule& schedule, const std::string& why) {
-  std::fprintf(stderr, "%s\n%s\n", why.c_str(), testing::Describe(before, schedule).c_str());
+  std::fprintf(stderr, "%s\n%s\n", why.c_str(), Describe(before, schedule).c_str());
   std::abort();
 }
 
@@ -65,13 +65,13 @@ void Run(const uint8_t* data, size_t size) {
       Fail(before, *schedule, StrCat("a refusal changed the program: ", ToStd(status.message())));
     }
   }
-  const absl::Status trace = testing::CheckTrace(before, *schedule);
+  const absl::Status trace = CheckTrace(before, *schedule);
   if (!trace.ok()) Fail(before, *schedule, ToStd(trace.message()).data());
   for (const Instruction& instruction : schedule->trace().instructions()) {
     if (testing::MayChangeResults(instruction.row->name)) return;
   }
   if (testing::RoughSteps(schedule->module()) > kMaxSteps) return;
-  const absl::Status same = testing::CheckResults(before, *schedule, data[3]);
+  const absl::Status same = CheckResults(before, *schedule, data[3]);
   if (!same.ok()) Fail(before, *schedule, std::string(ToStd(same.message())));
 }
 

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "common/schedule/schedule.h"
 
-namespace hone::schedule::testing {
+namespace hone::schedule {
 
 // Runs the program before and after, and once more with every parallel, vectorized and thread-bound loop over data
 // parallel iters running backwards: OK when all compute the same. FailedPrecondition for another result, OutOfRange
@@ -24,4 +24,4 @@ ir::IRModule RunBackwards(const ir::IRModule& program);
 // Program, trace in its Python form, and program after it: what a person needs of a failing case.
 std::string Describe(const ir::IRModule& before, const Schedule& schedule);
 
-}  // namespace hone::schedule::testing
+}  // namespace hone::schedule

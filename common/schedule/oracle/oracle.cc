@@ -1,5 +1,6 @@
-#include "common/schedule/testing/oracle.h"
+#include "common/schedule/oracle/oracle.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
-namespace hone::schedule::testing {
+namespace hone::schedule {
 namespace {
 
 using ir::Expr;
@@ -64,16 +65,27 @@ absl::Status CompareReplay(const ir::IRModule& before, const Schedule& schedule,
 }
 
 // The Python form leaves out quotes and types.
+bool LosesInPython(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kMap:
+    case Value::Kind::kIndexMap:
+    case Value::Kind::kBool:
+      return true;
+    case Value::Kind::kString:
+      return value.text().find_first_of("\"\\\n\r") != std::string_view::npos;
+    case Value::Kind::kList:
+      return std::any_of(value.list().begin(), value.list().end(), [](const Value& v) { return LosesInPython(v); });
+    default:
+      return false;
+  }
+}
+
 bool LosesInPython(const Trace& trace) {
+  const auto loses = [](const Value& value) { return LosesInPython(value); };
   for (const Instruction& instruction : trace.instructions()) {
-    for (const Value& input : instruction.inputs) {
-      if (input.is(Value::Kind::kMap) || input.is(Value::Kind::kIndexMap) || input.is(Value::Kind::kBool)) return true;
-    }
+    if (std::any_of(instruction.inputs.begin(), instruction.inputs.end(), loses)) return true;
     for (const Value& attr : instruction.attrs) {
-      if (attr.is(Value::Kind::kIndexMap) || attr.is(Value::Kind::kString)) {
-        if (!attr.is(Value::Kind::kString) || attr.text().find_first_of("\"\\\n\r") != std::string_view::npos)
-          return true;
-      }
+      if (!attr.is(Value::Kind::kBool) && LosesInPython(attr)) return true;
     }
   }
   return false;
@@ -129,4 +141,4 @@ std::string Describe(const ir::IRModule& before, const Schedule& schedule) {
   return StrCat(out, "\n", script::PrintModule(schedule.module()), "\n");
 }
 
-}  // namespace hone::schedule::testing
+}  // namespace hone::schedule
