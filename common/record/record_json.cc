@@ -1,6 +1,10 @@
 #include "common/record/record_json.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "common/record/json_scan.h"
 #include "common/support/status_macros.h"
@@ -11,6 +15,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// False when `json` is no integer or one that T does not hold: the library would convert it all the same.
+template <typename T>
+bool ReadInteger(const Json& json, T& value) {
+  if (json.is_number_unsigned()) {
+    const auto number = json.get<uint64_t>();
+    value = static_cast<T>(number);
+    return number <= static_cast<uint64_t>(std::numeric_limits<T>::max());
+  }
+  if (!json.is_number_integer()) return false;
+  const auto number = json.get<int64_t>();  // Negative.
+  value = static_cast<T>(number);
+  return std::is_signed_v<T> && number >= static_cast<int64_t>(std::numeric_limits<T>::min());
+}
+
 // Collects the first error while members are read, so that readers need no check after each.
 class Reader {
  public:
@@ -20,11 +38,24 @@ class Reader {
   void Get(const char* name, T& value) {
     auto it = object_.find(name);
     if (it == object_.end() || it->is_null()) return;
-    try {
-      value = it->template get<T>();
-    } catch (const Json::exception&) {
-      Fail(name, "has the wrong type");
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      if (!ReadInteger(*it, value)) Fail(name, "is not an integer of its range");
+    } else {
+      try {
+        value = it->template get<T>();
+      } catch (const Json::exception&) {
+        Fail(name, "has the wrong type");
+      }
     }
+  }
+  void Get(const char* name, std::vector<int64_t>& values) {
+    auto it = object_.find(name);
+    if (it == object_.end() || it->is_null()) return;
+    std::vector<int64_t> read(it->size());
+    bool fits = it->is_array();
+    for (size_t i = 0; fits && i < read.size(); ++i) fits = ReadInteger((*it)[i], read[i]);
+    if (!fits) return Fail(name, "is not a list of integers");
+    values = std::move(read);
   }
   void Get(const char* name, Digest& digest) {
     std::string hex;

@@ -1,15 +1,16 @@
 // Each primitive that moves blocks or data, on random programs after random other steps, checked by running the program
-// before and after. HONE_RANDOM_CASES sets how many accepted calls each gets (200 in the long form).
+// before and after. HONE_RANDOM_CASES sets how many accepted calls each gets: 12, in the long form 200.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdio>
 
 #include "common/interp/interpreter.h"
 #include "common/ir/testing/random_program.h"
+#include "common/schedule/oracle/shrink.h"
 #include "common/schedule/testing/random_step.h"
-#include "common/schedule/trace_python.h"
 #include "common/script/printer.h"
 #include "common/support/strings.h"
+#include "common/support/testing/long_form.h"
 
 namespace hone::schedule {
 namespace {
@@ -18,15 +19,15 @@ using testing::NameOf;
 using testing::RandomStep;
 using testing::Step;
 
-int WantedCases() {
-  const char* text = std::getenv("HONE_RANDOM_CASES");
-  return text != nullptr ? std::atoi(text) : 12;
-}
+int WantedCases() { return hone::testing::CaseCount("HONE_RANDOM_CASES", 12, 200); }
 
-std::string Describe(const ir::IRModule& before, const Schedule& schedule) {
-  std::string out = script::PrintModule(before);
-  for (const std::string& line : TraceAsPython(schedule.trace(), false)) StrAppend(&out, line, "\n");
-  return out + script::PrintModule(schedule.module());
+// Of the accepted cases, how many of a hundred may go wrong where the peer's behaviour, which the recorded corpus
+// fixes, is itself wrong; in few cases one or two more. Measured over 200 cases each: read_at and write_at copy under a
+// guard's loop without the guard in 24, rfactor and reindex_cache_read in 13, others (after one of these as a
+// preparation) in 5.
+int MaxExcludedPercent(Step step) {
+  if (step == Step::kReadAt || step == Step::kWriteAt) return 30;
+  return step == Step::kRFactor || step == Step::kReindexCacheRead ? 18 : 8;
 }
 
 // Some of the peer's primitives, kept as they are, copy (or write back) without the condition that guards the accesses
@@ -42,12 +43,23 @@ bool CopiesWithoutGuard(const Schedule& schedule) {
   return false;
 }
 
+// The peer's reindex of what an update writes: its copy starts from nothing instead of what the init stored.
+bool ReindexesAnUpdate(const Schedule& schedule) {
+  bool decomposed = false;
+  for (const Instruction& instruction : schedule.trace().instructions()) {
+    decomposed = decomposed || instruction.row->name == "DecomposeReduction";
+    if (decomposed && instruction.row->name == "ReIndex") return true;
+  }
+  return false;
+}
+
 class MoveRandomTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(MoveRandomTest, AcceptedCallsKeepTheResults) {
   const Step step = static_cast<Step>(GetParam());
   int accepted = 0;
   int refused = 0;
+  int excluded = 0;
   for (uint64_t seed = 0; accepted < WantedCases() && seed < 40000; ++seed) {
     CounterRandom random({0x30e5, static_cast<uint64_t>(GetParam()), seed});
     ir::testing::RandomProgramOptions options;
@@ -76,13 +88,18 @@ TEST_P(MoveRandomTest, AcceptedCallsKeepTheResults) {
     const absl::Status same = interp::ExpectSameResults(before, schedule->module(), seed);
     // Out of bounds, or a part of the intermediate buffer that a guarded rf block never stored.
     const bool guarded = script::PrintModule(schedule->module()).find("T.where") != std::string::npos;
-    if ((same.code() == absl::StatusCode::kOutOfRange || (guarded && !same.ok())) && CopiesWithoutGuard(*schedule)) {
+    const bool unguarded = same.code() == absl::StatusCode::kOutOfRange || (guarded && !same.ok());
+    if (!same.ok() && ((unguarded && CopiesWithoutGuard(*schedule)) || ReindexesAnUpdate(*schedule))) {
+      ++excluded;
       continue;
     }
     ++accepted;
-    ASSERT_TRUE(same.ok()) << where << ": " << ToStd(same.message()) << "\n" << Describe(before, *schedule);
+    ASSERT_TRUE(same.ok()) << where << ": " << ToStd(same.message()) << "\n" << ShrunkFailure(before, *schedule, seed);
   }
   EXPECT_GE(accepted, WantedCases()) << NameOf(step) << ": refused " << refused;
+  std::printf("%s: %d right, %d refused, %d wrong as the peer is\n", std::string(NameOf(step)).c_str(), accepted,
+              refused, excluded);
+  EXPECT_LE((excluded - 2) * 100, (accepted + excluded) * MaxExcludedPercent(step)) << NameOf(step);
 }
 
 INSTANTIATE_TEST_SUITE_P(Steps, MoveRandomTest, ::testing::Range(0, testing::kStepCount),
