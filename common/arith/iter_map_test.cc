@@ -182,6 +182,23 @@ TEST_F(IterMapTest, SubspaceDivisionSplitsATiledIndex) {
   EXPECT_FALSE(SubspaceDivide({i0 * 8 + i1}, iters_, {i0}, ir::BoolImm(true), IterMapLevel::kSurjective, analyzer_).ok);
 }
 
+// A loop that runs once adds nothing to an extent, but belongs to the side of its variable.
+TEST_F(IterMapTest, SubspaceDivisionLeavesUnitLoopsOnTheirSide) {
+  const Var outer = Iter("outer", 16);
+  const Var unit = Iter("unit", 1);
+  const Var inner = Iter("inner", 6);
+  for (const std::vector<Expr>& indices : {std::vector<Expr>{outer + unit, inner}, {unit * 16 + outer, inner}}) {
+    const Expr predicate = ir::LT(indices[0], Int32(6));
+    const SubspaceDivision division =
+        SubspaceDivide(indices, iters_, {inner}, predicate, IterMapLevel::kSurjective, analyzer_);
+    ASSERT_TRUE(division.ok) << testing::Text(indices[0]);
+    EXPECT_EQ(*ir::ConstInt(division.indices[0].outer_extent), 6);
+    EXPECT_EQ(*ir::ConstInt(division.indices[0].inner_extent), 1);
+    EXPECT_FALSE(ir::IsTrue(division.outer_predicate));
+    EXPECT_TRUE(ir::IsTrue(division.inner_predicate));
+  }
+}
+
 // ---- random maps, checked at every point
 
 class RandomIterMapTest : public IterMapTest, public ::testing::WithParamInterface<int> {

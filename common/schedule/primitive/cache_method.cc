@@ -47,7 +47,7 @@ absl::StatusOr<BlockRv> ApplyCache(Schedule& schedule, const InstructionRow& row
 void CachePython(std::string_view index_name, const PythonWriter& writer, absl::Span<const std::string> inputs,
                  absl::Span<const Value> attrs, PythonArgs& out) {
   out.emplace_back("block", inputs[0]);
-  out.emplace_back(std::string(index_name), writer.Attr(attrs[0]));
+  out.emplace_back(index_name, writer.Attr(attrs[0]));
   out.emplace_back("storage_scope", writer.Attr(attrs[1]));
   if (inputs[1] != "[]") out.emplace_back("consumer_blocks", inputs[1]);
 }

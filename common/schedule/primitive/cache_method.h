@@ -36,7 +36,7 @@ using CacheFunction = absl::StatusOr<SrefId> (*)(ScheduleState&, SrefId, int, st
 absl::StatusOr<BlockRv> ApplyCache(Schedule& schedule, const InstructionRow& row, CacheFunction function, BlockRv block,
                                    int buffer_index, std::string_view storage_scope,
                                    absl::Span<const BlockRv> consumer_blocks);
-// The arguments of the Python form; consumers appear only when there are some.
+// The arguments of the Python form; consumers appear only when there are some. `index_name` is a literal.
 void CachePython(std::string_view index_name, const PythonWriter& writer, absl::Span<const std::string> inputs,
                  absl::Span<const Value> attrs, PythonArgs& out);
 
