@@ -235,8 +235,8 @@ bool LinearContext::SplitOffLow(const Linear& x, int64_t divisor, Linear& high, 
       if (size > scale && size < limit && divisor % size == 0) scale = size;
     }
     if (scale == 1) return false;
-    high = {};
-    low = {};
+    high.terms.clear();
+    low.terms.clear();
     for (const Linear::Term& term : x.terms) {
       if (term.coef % scale == 0) {
         high.terms.push_back({term.atom, term.coef / scale});
