@@ -30,6 +30,7 @@
 #include "nlohmann/json.hpp"
 #include "worker/runner/built_reference.h"
 #include "worker/runner/c_builder.h"
+#include "worker/runner/executor.h"
 #include "worker/runner/local_runner.h"
 #include "worker/runner/statistics.h"
 

@@ -20,7 +20,6 @@
 #include "server/tuning/local_farm.h"
 #include "server/tuning/search_process.h"
 #include "server/wire/jobs_wire.h"
-#include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
 
@@ -92,7 +91,9 @@ absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& opti
                                   const std::atomic<bool>& interrupted) {
   // Both fork, so they come before anything that has threads.
   SearchProcess search(OpenPausedWhileTiming);
-  HONE_ASSIGN_OR_RETURN(std::unique_ptr<LocalMeasure> measure, LocalMeasure::Create({}));
+  LocalMeasureOptions measure_options;
+  measure_options.target_json = job.tasks[0].target_json;
+  HONE_ASSIGN_OR_RETURN(std::unique_ptr<LocalMeasure> measure, LocalMeasure::Create(measure_options));
   JsonDatabaseOptions database_options;
   database_options.equality = job.equality;
   database_options.codec = script::GraphCodec();
@@ -102,7 +103,8 @@ absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& opti
   JobProgress progress(stderr);
   LocalFarmOptions farm_options;
   farm_options.build_threads = measure->build_workers();
-  farm_options.revisions.codegen = codegen::CodegenRevision();
+  farm_options.run_threads = measure->run_slots();
+  farm_options.revisions.codegen = measure->codegen_revision();
   farm_options.device.json = measure->runner().DeviceFingerprintJson();
   farm_options.device.device_class = DeviceClassOf(farm_options.device.json);
   LocalFarm farm(*database, search, measure->builder(), measure->runner(), farm_options,

@@ -12,13 +12,16 @@
 #include "common/support/strings.h"
 #include "common/target/host.h"
 #include "common/target/target.h"
+#include "worker/local/gpu_target.h"
 
 namespace hone::cli {
 namespace {
 
 absl::StatusOr<Target> TargetFromArgument(const std::string& text, bool embedded) {
   HONE_ASSIGN_OR_RETURN(Target target, Target::Parse(text));
-  return embedded ? target.FilledFrom(DetectHost()) : target;
+  if (!embedded) return target;
+  HONE_ASSIGN_OR_RETURN(target, CompleteGpuTarget(target));
+  return target.FilledFrom(DetectHost());
 }
 
 absl::StatusOr<std::vector<double>> WeightsFromArgument(const std::vector<std::string>& texts, size_t tasks) {
@@ -119,6 +122,7 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   job.search_threads = static_cast<int>(arguments.num_tuning_cores > 0 ? arguments.num_tuning_cores : cores);
   HONE_ASSIGN_OR_RETURN(Target target, TargetFromArgument(arguments.target, embedded));
+  if (target.kind() == "cuda") job.policy = GpuMeasurementPolicy();
   HONE_ASSIGN_OR_RETURN(std::vector<double> weights, WeightsFromArgument(arguments.weights, arguments.files.size()));
   for (size_t i = 0; i < arguments.files.size(); ++i) {
     TaskDefinition task;

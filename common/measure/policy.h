@@ -25,4 +25,13 @@ struct MeasurementPolicy {
   uint64_t input_seed = 1;                     // Chooses the input set.
 };
 
+// For GPU kernels, where the caller has no wishes of his own: a cold L2 before every call, medians of a few calls.
+inline MeasurementPolicy GpuMeasurementPolicy() {
+  MeasurementPolicy policy;
+  policy.flush_cache = true;
+  policy.number = 5;
+  policy.max_repeat = 10;
+  return policy;
+}
+
 }  // namespace hone

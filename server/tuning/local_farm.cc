@@ -112,7 +112,7 @@ class LocalFarm::Impl {
     WorkerInfo info;
     info.name = options_.worker_name;
     // One build ahead of the threads and one run ahead, so that no stage waits for the core.
-    info.slots = {1, options_.build_threads + 1, 2};
+    info.slots = {1, options_.build_threads + 1, options_.run_threads + 1};
     info.device = options_.device;
     if (info.device.json.empty()) info.device.json = runner_.DeviceFingerprintJson();
     info.revisions = options_.revisions;
@@ -136,7 +136,7 @@ class LocalFarm::Impl {
     };
     threads_.emplace_back([this, serve] { serve(searches_); });
     for (int i = 0; i < options_.build_threads; ++i) threads_.emplace_back([this, serve] { serve(builds_); });
-    threads_.emplace_back([this, serve] { serve(runs_); });
+    for (int i = 0; i < options_.run_threads; ++i) threads_.emplace_back([this, serve] { serve(runs_); });
   }
 
   void StopThreads() {

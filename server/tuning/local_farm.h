@@ -30,6 +30,7 @@ struct TuningEvent {
 
 struct LocalFarmOptions {
   int build_threads = 2;
+  int run_threads = 1;  // Kernels measured at once: one a device of the runner.
   Revisions revisions;
   DeviceFingerprint device;  // json empty: the runner's DeviceFingerprintJson.
   std::string worker_name = "local";

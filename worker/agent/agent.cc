@@ -237,7 +237,7 @@ class Agent::Impl {
     *r.mutable_revisions() = ToProto(options_.revisions);
     r.set_target_json(options_.target_json);
     r.set_build_slots(options_.build_threads + 1);  // One ahead, so that no thread waits for the server.
-    r.set_run_slots(2);
+    r.set_run_slots(options_.run_threads + 1);
     r.set_incarnation(incarnation_);
     r.set_seen_leader_epoch(seen_epoch_);
     r.set_synthetic(options_.synthetic);
@@ -360,7 +360,9 @@ class Agent::Impl {
   // --- The work.
   void StartThreads() {
     if (roles_.search != nullptr) threads_.emplace_back([this] { ServeStage(kSearch); });
-    if (roles_.runner != nullptr) threads_.emplace_back([this] { ServeStage(kRun); });
+    for (int i = 0; roles_.runner != nullptr && i < options_.run_threads; ++i) {
+      threads_.emplace_back([this] { ServeStage(kRun); });
+    }
     if (roles_.builder == nullptr) return;
     for (int i = 0; i < options_.build_threads; ++i) threads_.emplace_back([this] { ServeStage(kBuild); });
   }

@@ -28,6 +28,7 @@ struct AgentOptions {
   DeviceFingerprint device;  // Of the run role.
   Revisions revisions;
   int build_threads = 1;
+  int run_threads = 1;     // Kernels measured at once: one a device.
   bool synthetic = false;  // Its results are made up (tests).
   absl::Duration max_backoff = absl::Seconds(5);
   // Give up when no server was reached for that long; infinite for a daemon.

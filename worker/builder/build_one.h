@@ -14,5 +14,7 @@ absl::StatusOr<Artifact> BuildOne(const BuildRequest& request, const ArtifactPro
 
 // Loads and initialises what every build needs, so that children are forked ready.
 void WarmUpCompiler();
+// The same for targets of kind cuda: maps NVRTC, where there is one.
+void WarmUpCudaCompiler();
 
 }  // namespace hone::builder

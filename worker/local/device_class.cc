@@ -7,8 +7,22 @@
 
 namespace hone {
 
+namespace {
+
+// "gpu/NVIDIA-H200/132sm".
+std::string GpuClass(const nlohmann::json& gpu) {
+  std::string name = gpu.value("name", "?");
+  for (char& c : name) {
+    if (c == ' ' || c == '/') c = '-';
+  }
+  return StrCat("gpu/", name, "/", gpu.value("multiprocessors", 0), "sm");
+}
+
+}  // namespace
+
 std::string DeviceClassOf(const std::string& fingerprint_json) {
   nlohmann::json json = nlohmann::json::parse(fingerprint_json, nullptr, false);
+  if (json.is_object() && json.contains("gpu") && json["gpu"].is_object()) return GpuClass(json["gpu"]);
   if (!json.is_object() || !json.contains("cpu")) return "cpu/" + Sha256(fingerprint_json).Hex().substr(0, 12);
   const nlohmann::json& cpu = json["cpu"];
   auto text = [&](const char* name) {

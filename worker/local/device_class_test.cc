@@ -11,6 +11,11 @@ TEST(DeviceClassTest, NamesTheCpuModelAndTheCores) {
       "cpu/AuthenticAMD/25/17/2c");
 }
 
+TEST(DeviceClassTest, NamesTheGpuAndItsMultiprocessors) {
+  EXPECT_EQ(DeviceClassOf(R"({"device": "gpu", "gpu": {"name": "NVIDIA H200", "multiprocessors": 132}})"),
+            "gpu/NVIDIA-H200/132sm");
+}
+
 TEST(DeviceClassTest, UnknownTextsAreClassesOfTheirOwn) {
   EXPECT_EQ(DeviceClassOf("x"), DeviceClassOf("x"));
   EXPECT_NE(DeviceClassOf("x"), DeviceClassOf("y"));

@@ -4,21 +4,35 @@
 
 #include "common/support/status_macros.h"
 #include "common/target/host.h"
+#include "common/target/target.h"
 #include "worker/builder/build_one.h"
 #include "worker/builder/local_builder.h"
+#include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
+#include "worker/local/gpu_measure.h"
 #include "worker/local/interpreter_oracle.h"
 #include "worker/runner/built_reference.h"
+#include "worker/runner/executor.h"
 #include "worker/runner/local_runner.h"
 
 namespace hone {
 namespace {
 
+bool IsForGpu(const LocalMeasureOptions& options) {
+  if (options.target_json.empty()) return false;
+  const absl::StatusOr<Target> target = Target::Parse(options.target_json);
+  return target.ok() && target->kind() == "cuda";
+}
+
 absl::StatusOr<std::unique_ptr<builder::LocalBuilder>> MakeBuilder(const LocalMeasureOptions& options) {
   builder::LocalBuilderOptions builder_options;
   builder_options.workers = options.build_workers > 0 ? options.build_workers : UsablePhysicalCores();
   builder_options.cpus = options.build_cpus;
-  return builder::LocalBuilder::Create(builder::BuildOne, builder::WarmUpCompiler, builder_options);
+  // A GPU keeps its own time: compilers need not wait for it.
+  const bool gpu = IsForGpu(options);
+  builder_options.pause_while_timing = !gpu;
+  return builder::LocalBuilder::Create(builder::BuildOne, gpu ? builder::WarmUpCudaCompiler : builder::WarmUpCompiler,
+                                       builder_options);
 }
 
 absl::StatusOr<std::unique_ptr<runner::LocalRunner>> MakeRunner(const LocalMeasureOptions& options,
@@ -43,7 +57,9 @@ absl::StatusOr<std::unique_ptr<runner::LocalRunner>> MakeRunner(const LocalMeasu
 
 struct LocalMeasure::Parts {
   std::shared_ptr<builder::LocalBuilder> builder;
-  std::unique_ptr<runner::LocalRunner> runner;
+  std::unique_ptr<runner::LocalRunner> cpu;  // Exactly one of cpu and gpu.runner.
+  GpuMeasure gpu;
+  std::vector<int> no_cpus;
 };
 
 LocalMeasure::LocalMeasure(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -52,15 +68,31 @@ LocalMeasure::~LocalMeasure() = default;
 absl::StatusOr<std::unique_ptr<LocalMeasure>> LocalMeasure::Create(LocalMeasureOptions options) {
   auto parts = std::make_unique<Parts>();
   HONE_ASSIGN_OR_RETURN(parts->builder, MakeBuilder(options));
-  HONE_ASSIGN_OR_RETURN(parts->runner, MakeRunner(options, parts->builder));
+  if (IsForGpu(options)) {
+    HONE_ASSIGN_OR_RETURN(parts->gpu,
+                          MakeGpuMeasure(parts->builder, options.reference_folder, options.check_with_interpreter));
+  } else {
+    HONE_ASSIGN_OR_RETURN(parts->cpu, MakeRunner(options, parts->builder));
+  }
   return std::unique_ptr<LocalMeasure>(new LocalMeasure(std::move(parts)));
 }
 
 Builder& LocalMeasure::builder() { return *parts_->builder; }
-Runner& LocalMeasure::runner() { return *parts_->runner; }
+Runner& LocalMeasure::runner() {
+  if (parts_->cpu != nullptr) return *parts_->cpu;
+  return *parts_->gpu.runner;
+}
 int LocalMeasure::build_workers() const { return parts_->builder->pool().workers(); }
-const std::vector<int>& LocalMeasure::measure_cpus() const { return parts_->runner->measure_cpus(); }
-std::string LocalMeasure::sandbox_layers() { return parts_->runner->SandboxLayers(); }
+const std::vector<int>& LocalMeasure::measure_cpus() const {
+  return parts_->cpu != nullptr ? parts_->cpu->measure_cpus() : parts_->no_cpus;
+}
+int LocalMeasure::run_slots() const { return parts_->cpu != nullptr ? 1 : parts_->gpu.slots; }
+std::string LocalMeasure::codegen_revision() const {
+  return parts_->cpu != nullptr ? codegen::CodegenRevision() : codegen::CudaCodegenRevision();
+}
+std::string LocalMeasure::sandbox_layers() {
+  return parts_->cpu != nullptr ? parts_->cpu->SandboxLayers() : parts_->gpu.sandbox_layers;
+}
 
 absl::StatusOr<std::unique_ptr<Builder>> CreateLocalBuilder(const LocalMeasureOptions& options) {
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<builder::LocalBuilder> builder, MakeBuilder(options));

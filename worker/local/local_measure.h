@@ -13,16 +13,17 @@
 namespace hone {
 
 struct LocalMeasureOptions {
-  int build_workers = 0;               // Compile processes; 0 = one a physical core.
-  std::vector<int> build_cpus;         // Where they run; empty = everywhere (paused while a kernel is timed).
-  std::vector<int> measure_cpus;       // Kernels get one thread on each; empty = one CPU of each physical core.
-  std::string reference_folder;        // Keeps reference outputs between processes; empty = in memory only.
+  std::string target_json;        // Decides the device: a GPU for kind cuda, otherwise CPUs. Empty = this machine's.
+  int build_workers = 0;          // Compile processes; 0 = one a physical core.
+  std::vector<int> build_cpus;    // Where they run; empty = everywhere (paused while a kernel is timed).
+  std::vector<int> measure_cpus;  // Kernels get one thread on each; empty = one CPU of each physical core.
+  std::string reference_folder;   // Keeps reference outputs between processes; empty = in memory only.
   bool check_with_interpreter = true;  // Small workloads' references are held against the reference interpreter.
 };
 
 class LocalMeasure {
  public:
-  // Forks: call it before threads exist.
+  // Forks: call it before threads exist. Unavailable when the target needs a GPU and there is none.
   static absl::StatusOr<std::unique_ptr<LocalMeasure>> Create(LocalMeasureOptions options);
   ~LocalMeasure();
 
@@ -30,6 +31,10 @@ class LocalMeasure {
   Runner& runner();
   int build_workers() const;
   const std::vector<int>& measure_cpus() const;
+  // Kernels that may be measured at once: one a GPU, one for all CPUs together.
+  int run_slots() const;
+  // Of the code generator for the target.
+  std::string codegen_revision() const;
   // "userns,netns,...", for a log line.
   std::string sandbox_layers();
 

@@ -141,6 +141,7 @@ int Serve(const Flags& flags) {
   options.device = (*roles)->device();
   options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), "0.1"};
   options.build_threads = (*roles)->build_threads();
+  options.run_threads = (*roles)->run_threads();
   options.synthetic = role_flags->synthetic_run.has_value();
   if (flags.patience_secs > 0) options.patience = absl::Seconds(flags.patience_secs);
   Agent agent(*channel, options, (*roles)->roles());

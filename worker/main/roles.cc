@@ -13,8 +13,10 @@
 #include "server/search/search_service.h"
 #include "server/tuning/search_process.h"
 #include "worker/agent/synthetic.h"
+#include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/local/device_class.h"
+#include "worker/local/gpu_target.h"
 #include "worker/local/local_measure.h"
 #include "worker/main/canary.h"
 
@@ -39,10 +41,15 @@ class LocalRoles final : public RoleSet {
       set->target_ = DetectHost().ToJson();
     } else {
       HONE_ASSIGN_OR_RETURN(Target target, Target::Parse(flags.target));
+      if (flags.run) {
+        HONE_ASSIGN_OR_RETURN(target, CompleteGpuTarget(target));
+      }
+      set->gpu_ = target.kind() == "cuda";
       set->target_ = target.ToJson();
     }
     if (flags.search) set->search_ = std::make_unique<SearchProcess>(OpenPausedWhileTiming);
     LocalMeasureOptions options;
+    options.target_json = set->target_;
     options.build_workers = flags.build_threads;
     options.measure_cpus = flags.measure_cpus;
     set->build_threads_ = flags.build_threads > 0 ? flags.build_threads : UsablePhysicalCores();
@@ -65,12 +72,16 @@ class LocalRoles final : public RoleSet {
     return roles;
   }
   int build_threads() const override { return build_threads_; }
+  int run_threads() const override { return measure_ != nullptr ? measure_->run_slots() : 1; }
   std::string target_json() const override { return target_; }
   DeviceFingerprint device() const override { return device_; }
-  std::string codegen_revision() const override { return codegen::CodegenRevision(); }
+  std::string codegen_revision() const override {
+    return gpu_ ? codegen::CudaCodegenRevision() : codegen::CodegenRevision();
+  }
 
  private:
   std::string target_;
+  bool gpu_ = false;
   DeviceFingerprint device_;
   int build_threads_ = 1;
   std::unique_ptr<SearchProcess> search_;
@@ -90,6 +101,7 @@ class SyntheticRoles final : public RoleSet {
     return roles;
   }
   int build_threads() const override { return std::max(1, flags_.build_threads); }
+  int run_threads() const override { return 1; }
   std::string target_json() const override { return ""; }
   DeviceFingerprint device() const override { return {"synthetic", runner_.DeviceFingerprintJson()}; }
   std::string codegen_revision() const override { return "synthetic"; }

@@ -26,6 +26,7 @@ class RoleSet {
   virtual ~RoleSet() = default;
   virtual AgentRoles roles() = 0;
   virtual int build_threads() const = 0;
+  virtual int run_threads() const = 0;  // Devices.
   virtual std::string target_json() const = 0;
   virtual DeviceFingerprint device() const = 0;
   virtual std::string codegen_revision() const = 0;

@@ -32,7 +32,7 @@ void PoisonOutputs(const std::vector<ArgRole>& roles, std::vector<std::string>* 
 }  // namespace
 
 BuiltReferenceProvider::BuiltReferenceProvider(std::shared_ptr<Builder> builder,
-                                               std::shared_ptr<SandboxExecutor> executor, Oracle oracle,
+                                               std::shared_ptr<KernelExecutor> executor, Oracle oracle,
                                                absl::Duration timeout)
     : builder_(std::move(builder)), executor_(std::move(executor)), oracle_(std::move(oracle)), timeout_(timeout) {}
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/measure/builder.h"
-#include "worker/runner/executor.h"
+#include "worker/runner/kernel_executor.h"
 #include "worker/runner/reference.h"
 
 namespace hone::runner {
@@ -26,7 +26,7 @@ using Oracle = std::function<absl::StatusOr<std::vector<std::string>>(
 class BuiltReferenceProvider final : public ReferenceProvider {
  public:
   // `oracle` may be null. `timeout` is that of one run.
-  BuiltReferenceProvider(std::shared_ptr<Builder> builder, std::shared_ptr<SandboxExecutor> executor, Oracle oracle,
+  BuiltReferenceProvider(std::shared_ptr<Builder> builder, std::shared_ptr<KernelExecutor> executor, Oracle oracle,
                          absl::Duration timeout = absl::Minutes(5));
 
   absl::StatusOr<std::shared_ptr<const Reference>> Get(const ReferenceKey& key) override;
@@ -45,7 +45,7 @@ class BuiltReferenceProvider final : public ReferenceProvider {
                           const std::vector<std::string>& contents, const std::vector<std::string>& results);
 
   const std::shared_ptr<Builder> builder_;
-  const std::shared_ptr<SandboxExecutor> executor_;
+  const std::shared_ptr<KernelExecutor> executor_;
   const Oracle oracle_;
   const absl::Duration timeout_;
   absl::Mutex mutex_;  // Held while a reference is computed: two runners never compute the same one.

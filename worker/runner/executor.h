@@ -12,20 +12,19 @@
 #include "absl/time/time.h"
 #include "common/measure/builder.h"
 #include "worker/runner/candidate_process.h"
+#include "worker/runner/kernel_executor.h"
 #include "worker/runner/zygote.h"
 
 namespace hone::runner {
 
 // Thread-safe; one kernel at a time. Starts its zygote at the first use.
-class SandboxExecutor {
+class SandboxExecutor final : public KernelExecutor {
  public:
   // Runs on `cpus`, one thread each.
   explicit SandboxExecutor(std::vector<int> cpus) : cpus_(std::move(cpus)) {}
 
-  // Calls `artifact` once on a copy of `contents` (one string a parameter, of its size) and returns what it left there.
-  // Internal with the failure's text when the kernel fails, DeadlineExceeded when it does not end within `timeout`.
   absl::StatusOr<std::vector<std::string>> Execute(const Artifact& artifact, const std::vector<std::string>& contents,
-                                                   absl::Duration timeout);
+                                                   absl::Duration timeout) override;
 
  private:
   std::optional<Failure> OpenAndCheck(const CandidateOptions& options, std::unique_ptr<CandidateProcess>* candidate)

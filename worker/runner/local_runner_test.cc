@@ -12,6 +12,7 @@
 #include "common/support/strings.h"
 #include "worker/runner/built_reference.h"
 #include "worker/runner/c_builder.h"
+#include "worker/runner/executor.h"
 
 namespace hone::runner {
 namespace {

@@ -9,6 +9,7 @@
 #include "common/support/status_matchers.h"
 #include "worker/runner/built_reference.h"
 #include "worker/runner/c_builder.h"
+#include "worker/runner/executor.h"
 #include "worker/runner/local_runner.h"
 
 namespace hone::runner {

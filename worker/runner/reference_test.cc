@@ -7,6 +7,7 @@
 #include "common/support/status_matchers.h"
 #include "worker/runner/built_reference.h"
 #include "worker/runner/c_builder.h"
+#include "worker/runner/executor.h"
 
 namespace hone::runner {
 namespace {

@@ -8,6 +8,7 @@
 #include "common/script/printer.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
 
 namespace hone::cli {
@@ -38,14 +39,18 @@ absl::StatusOr<InspectAnswer> DumpAfter(const ir::IRModule& module, const Target
 
 absl::StatusOr<InspectAnswer> InspectLower(const InspectCase& question) {
   const std::string emit = question.emit.empty() ? "tir" : question.emit;
-  if (emit != "tir" && emit != "llvm-ir" && emit != "asm") {
-    return absl::UnimplementedError(StrCat("emit \"", emit, "\" is none of tir, llvm-ir, asm"));
+  if (emit != "tir" && emit != "llvm-ir" && emit != "asm" && emit != "cuda") {
+    return absl::UnimplementedError(StrCat("emit \"", emit, "\" is none of tir, llvm-ir, asm, cuda"));
   }
   HONE_ASSIGN_OR_RETURN(Target target, TargetOf(question));
   HONE_ASSIGN_OR_RETURN(schedule::Schedule schedule, ScheduleProgram(question));
   if (!question.dump_after.empty()) return DumpAfter(schedule.module(), target, question.dump_after);
   HONE_ASSIGN_OR_RETURN(ir::IRModule lowered, lower::Lower(schedule.module(), target));
   if (emit == "tir") return InspectAnswer().Text("text", script::PrintModule(lowered));
+  if (emit == "cuda") {
+    HONE_ASSIGN_OR_RETURN(codegen::CudaSource source, codegen::EmitCuda(lowered, target));
+    return InspectAnswer().Text("text", source.text);
+  }
   codegen::CompileOptions options;
   options.object = false;
   options.llvm_ir = emit == "llvm-ir";

@@ -22,6 +22,12 @@ std::string VerdictName(Verdict verdict) {
   return "?";
 }
 
+LocalMeasureOptions OptionsFor(const Target& target) {
+  LocalMeasureOptions options;
+  options.target_json = target.ToJson();
+  return options;
+}
+
 std::string NumberList(const std::vector<double>& numbers) {
   std::string text = "[";
   for (size_t i = 0; i < numbers.size(); ++i) StrAppend(&text, i > 0 ? ", " : "", numbers[i]);
@@ -34,10 +40,10 @@ absl::StatusOr<InspectAnswer> InspectMeasure(const InspectCase& question) {
   HONE_ASSIGN_OR_RETURN(Target target, TargetOf(question));
   // One for the process: it keeps compile children and reference outputs.
   static absl::StatusOr<std::unique_ptr<LocalMeasure>>& measure =
-      *new absl::StatusOr<std::unique_ptr<LocalMeasure>>(LocalMeasure::Create({}));
+      *new absl::StatusOr<std::unique_ptr<LocalMeasure>>(LocalMeasure::Create(OptionsFor(target)));
   HONE_RETURN_IF_ERROR(measure.status());
-  const RunResult run =
-      BuildAndRun(**measure, question.module, question.trace_json, target.ToJson(), MeasurementPolicy());
+  const RunResult run = BuildAndRun(**measure, question.module, question.trace_json, target.ToJson(),
+                                    target.kind() == "cuda" ? GpuMeasurementPolicy() : MeasurementPolicy());
   if (run.failure.has_value()) {
     return absl::FailedPreconditionError(StrCat(FailureKindName(run.failure->kind), ": ", run.failure->message));
   }
