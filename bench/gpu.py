@@ -24,8 +24,6 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
 HEADER = "from tvm.script import tir as T\n@T.prim_func\n"
 
 
@@ -261,14 +259,19 @@ class Bench:
         return done.stdout, done.stderr, time.time() - begun
 
     def correctness(self):
-        folder = self.a.workloads
+        folder = self.a.workloads or os.path.join(self.a.dir, "workloads")
+        if not self.a.workloads:
+            os.makedirs(folder, exist_ok=True)
+            subprocess.run([os.path.join(os.path.dirname(os.path.abspath(self.a.hone)), "print_workloads"), folder],
+                           check=True)
         files = sorted(os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".py"))
         for kind in ("cuda", "cuda-tensorcore"):
-            mine = [f for f in files if os.path.basename(f).startswith(kind + "-") or "-" not in os.path.basename(f)]
+            # float32 has no tensor cores: the rules of plain cuda are what is left. float16 has them.
+            mine = [f for f in files if os.path.basename(f).startswith("f32-" if kind == "cuda" else "f16-")]
             work = os.path.join(self.a.dir, "correctness-" + kind)
             per = 30
             out, err, wall = self.hone(["tune", *mine, "--target", self.a.target, "--strategy", "replay-trace",
-                                        "--cost-model", "none", "--scheduler", "round-robin", "--space", self.space(kind),
+                                        "--cost-model", "none", "--scheduler", "round-robin",
                                         "--max-trials", str(per * len(mine)), "--max-trials-per-task", str(per),
                                         "--trials-per-iter", str(per), "--work-dir", work, "--json"], self.a.seconds / 2)
             try:
@@ -279,10 +282,6 @@ class Bench:
             self.save("correctness-" + kind, trials=report["trials"], failures=report["failures"], wall=wall,
                       time=report["time"],
                       tasks={t["name"]: [t["trials"], t["failed"], t["best"], t["error"]] for t in report["tasks"]})
-
-    @staticmethod
-    def space(kind):
-        return "post-order-apply" if kind == "cuda-tensorcore" else "post-order-apply:cuda"
 
     def table(self):
         print(f"{'row':18} {'hone':>10} {'library':>10} {'rate':>16} {'share':>18} {'trials':>7} {'failed':>6} {'a minute':>8}  bar")
@@ -324,7 +323,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=420)
     parser.add_argument("--trials", type=int, default=512)
     parser.add_argument("--round", type=int, default=64)
-    parser.add_argument("--workloads", default=os.path.join(HERE, "gpu_workloads"))
+    parser.add_argument("--workloads", default="", help="folder of f32-*.py and f16-*.py")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     if arguments.list:
