@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/synchronization/mutex.h"
 #include "common/support/log.h"
 #include "common/support/program_flags.h"
 #include "common/support/status_macros.h"
@@ -154,6 +155,8 @@ int Serve(const Flags& flags) {
 }  // namespace hone
 
 int main(int argc, char** argv) {
+  // Debian's build of Abseil looks for lock cycles at every lock, gRPC's included.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   hone::Flags flags;
   CLI::App app("A worker of Hone: searches, builds or measures for a hone-server.", "hone-worker");
   hone::Declare(app, flags);
