@@ -68,7 +68,8 @@ class LocalRoles final : public RoleSet {
 
   AgentRoles roles() override {
     AgentRoles roles{build_, run_, search_.get(), nullptr};
-    if (run_ != nullptr) roles.canary = [this] { return TimeCanary(*measure_, target_); };
+    // The canary is an unscheduled kernel, which no GPU runs.
+    if (run_ != nullptr && !gpu_) roles.canary = [this] { return TimeCanary(*measure_, target_); };
     return roles;
   }
   int build_threads() const override { return build_threads_; }
