@@ -128,6 +128,7 @@ Speed MeasureCandidates(const Space& space, double seconds) {
   CounterRandom random({2026});
   std::vector<std::shared_ptr<const Individual>> pool;
   absl::flat_hash_set<uint64_t> seen;
+  absl::flat_hash_set<uint64_t> tried;
   for (int i = 0; i < 4000 && pool.size() < 256; ++i) {
     auto one = space.factory->Make(space.spaces[random.Below(space.spaces.size())],
                                    static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/true);
@@ -145,12 +146,17 @@ Speed MeasureCandidates(const Space& space, double seconds) {
     const auto changed = mutator->Apply(pool[parent]->trace, random);
     Rejection why = Rejection::kNone;
     std::shared_ptr<const Individual> child;
-    if (changed.has_value()) {
+    const bool known = changed.has_value() && !tried.insert(ReplayKey(*changed)).second;
+    if (changed.has_value() && !known) {
       child = space.factory->Make(*changed, static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/false, &why);
     }
     out.seconds += CpuSeconds() - start;
     if (!changed.has_value()) {
       ++out.unchanged;
+      continue;
+    }
+    if (known) {
+      ++out.duplicates;
       continue;
     }
     if (n % 100 == 0) {

@@ -3,6 +3,7 @@
 #include "common/ir/structural_hash.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "server/cost_model/feature/direct/direct_features.h"
 #include "server/cost_model/feature/extract.h"
 
 namespace hone {
@@ -11,12 +12,61 @@ using schedule::Schedule;
 using schedule::Trace;
 using schedule::Value;
 
+namespace {
+
+void Mix(uint64_t& h, uint64_t x) {
+  h = (h ^ x) * 0x9E3779B97F4A7C15ull;
+  h ^= h >> 32;
+}
+
+void Mix(uint64_t& h, const Value& value) {
+  Mix(h, static_cast<uint64_t>(value.kind()));
+  switch (value.kind()) {
+    case Value::Kind::kInt:
+      return Mix(h, static_cast<uint64_t>(value.integer()));
+    case Value::Kind::kRv:
+      return Mix(h, static_cast<uint64_t>(value.rv().id));
+    case Value::Kind::kList:
+      for (const Value& item : value.list()) Mix(h, item);
+      return;
+    case Value::Kind::kNone:
+    case Value::Kind::kFloat:
+    case Value::Kind::kBool:
+    case Value::Kind::kString:
+    case Value::Kind::kMap:
+    case Value::Kind::kExpr:
+    case Value::Kind::kIndexMap:
+      return;  // The same in all traces of a space.
+  }
+}
+
+}  // namespace
+
+uint64_t ReplayKey(const Trace& trace) {
+  uint64_t h = 0x243F6A8885A308D3ull;
+  for (const schedule::Instruction& instruction : trace.instructions()) {
+    Mix(h, reinterpret_cast<uintptr_t>(instruction.row));
+    for (const Value& input : instruction.inputs) Mix(h, input);
+    Mix(h, instruction.decision);
+  }
+  return h;
+}
+
 CandidateFactory::CandidateFactory(Schedule start, const Target& target, const SpaceGenerator& space,
                                    bool with_features)
     : start_(std::move(start)), is_gpu_(target.HasKey("gpu")), space_(space), with_features_(with_features) {}
 
 std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int64_t seed, bool resample,
                                                          Rejection* why) const {
+  return MakeBy(/*full_path=*/false, trace, seed, resample, why);
+}
+
+std::shared_ptr<const Individual> CandidateFactory::MakeByFullPath(const Trace& trace) const {
+  return MakeBy(/*full_path=*/true, trace, /*seed=*/1, /*resample=*/false, nullptr);
+}
+
+std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const Trace& trace, int64_t seed,
+                                                           bool resample, Rejection* why) const {
   Rejection ignored;
   Rejection& reason = why != nullptr ? *why : ignored;
   reason = Rejection::kSchedule;
@@ -33,7 +83,8 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   out->hash = ir::StructuralHash(module);
   if (with_features_) {
     reason = Rejection::kFeatures;
-    absl::StatusOr<FeatureMatrix> features = ExtractFeatures(module, is_gpu_);
+    absl::StatusOr<FeatureMatrix> features =
+        full_path ? ExtractFeatures(module, is_gpu_) : ExtractFeaturesFast(module, is_gpu_);
     if (!features.ok()) return nullptr;
     out->features = *std::move(features);
   }
@@ -41,10 +92,6 @@ std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int
   out->trace = trace.WithDecisionsOf(sch.trace());
   reason = Rejection::kNone;
   return out;
-}
-
-std::shared_ptr<const Individual> CandidateFactory::MakeByFullPath(const Trace& trace) const {
-  return Make(trace, /*seed=*/1, /*resample=*/false);
 }
 
 absl::StatusOr<Trace> CandidateFactory::FinalTrace(const Trace& trace) const {

@@ -24,6 +24,10 @@ struct Individual {
   FeatureMatrix features;  // Empty when not asked for.
 };
 
+// Equal for traces of one search that replay alike: the same instructions with the same arguments and decisions. Finds
+// duplicates before any work is spent on them. Means nothing outside of the process.
+uint64_t ReplayKey(const schedule::Trace& trace);
+
 // Why a trace gave no candidate; counted for the log.
 enum class Rejection { kNone, kSchedule, kPostproc, kFeatures };
 
@@ -50,6 +54,9 @@ class CandidateFactory {
   absl::StatusOr<schedule::Schedule> FinalSchedule(const schedule::Trace& trace) const;
 
  private:
+  std::shared_ptr<const Individual> MakeBy(bool full_path, const schedule::Trace& trace, int64_t seed, bool resample,
+                                           Rejection* why) const;
+
   const schedule::Schedule start_;
   bool is_gpu_;
   const SpaceGenerator& space_;

@@ -78,7 +78,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::SampleFresh(const RoundIn
 EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const RoundInput& input,
                                                                       const Population& population,
                                                                       const std::vector<double>& scores, int generation,
-                                                                      int& rejected) const {
+                                                                      Made& made, int& rejected) const {
   const WeightedSampler parents(scores);
   std::vector<double> masses = {1 - params_.genetic_mutate_prob};
   double total = 0;
@@ -92,6 +92,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const Roun
   struct Proposal {
     int parent = 0;
     bool keep = false;  // The parent unchanged, if no earlier slot has it.
+    uint64_t key = 0;   // Of the changed trace, when there is one.
     IndividualPtr child;
   };
   Population next(n);
@@ -114,11 +115,16 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const Roun
         return;
       }
       const auto changed = (*input.mutators)[mutator - 1].mutator->Apply(population[proposal.parent]->trace, random);
-      if (changed.has_value()) proposal.child = input.factory->Make(*changed, ScheduleSeed(random), /*resample=*/false);
+      if (!changed.has_value()) return;
+      proposal.key = ReplayKey(*changed);
+      const auto known = made.find(proposal.key);  // Only attempts before this one are in it: threads decide nothing.
+      proposal.child =
+          known != made.end() ? known->second : input.factory->Make(*changed, ScheduleSeed(random), /*resample=*/false);
     });
     std::vector<int> still_open;
     for (int slot : open) {  // In slot order, so that threads do not decide who keeps a parent.
       Proposal& proposal = proposals[slot];
+      if (proposal.key != 0) proposal.child = made.emplace(proposal.key, std::move(proposal.child)).first->second;
       if (proposal.child != nullptr) {
         next[slot] = std::move(proposal.child);
       } else if (proposal.keep && !kept[proposal.parent]) {
@@ -142,6 +148,8 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::Evolve(const RoundInput& 
   BestList best(input.num_candidates);
   Population pool;  // What the indices of `best` mean.
   int rejected = 0;
+  Made made;
+  for (const IndividualPtr& one : population) made.emplace(ReplayKey(one->trace), one);
   for (int generation = 0;; ++generation) {
     const std::vector<double> scores = Score(input, population, generation);
     for (size_t i = 0; i < population.size(); ++i) {
@@ -150,7 +158,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::Evolve(const RoundInput& 
       pool.push_back(population[i]);
     }
     if (generation == params_.genetic_num_iters) break;
-    population = NextGeneration(input, population, scores, generation, rejected);
+    population = NextGeneration(input, population, scores, generation, made, rejected);
   }
   Population out;
   for (const BestList::Item& item : best.Sorted()) {

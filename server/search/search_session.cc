@@ -157,6 +157,7 @@ class Session final : public SearchSession {
       }
       std::vector<FeatureMatrix> features;
       std::vector<double> costs;
+      std::vector<double> predicted;
       for (size_t slot = 0; slot < rounds_[learned_].size(); ++slot) {
         const SearchResult& result = results[learned_][slot];
         const double cost = result.failure.has_value() ? kFailedCost : result.median_secs;
@@ -168,11 +169,12 @@ class Session final : public SearchSession {
         if (ran) {
           features.push_back(rounds_[learned_][slot]->features);
           costs.push_back(cost);
+          if (slot < scores_[learned_].size()) predicted.push_back(scores_[learned_][slot]);
         }
       }
       if (cost_model_ == nullptr || costs.empty()) continue;
-      if (scores_[learned_].size() == costs.size() && costs.size() > 1) {
-        const RankQuality q = MeasureRanking(scores_[learned_], costs);
+      if (predicted.size() == costs.size() && costs.size() > 1) {
+        const RankQuality q = MeasureRanking(predicted, costs);
         StrAppend(&log, "model on round ", learned_, ": rank correlation ", q.spearman, ", top-1 ", q.top_1, ", top-8 ",
                   q.top_8, "\n");
       }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/support/random.h"
 #include "common/support/status_matchers.h"
 #include "server/search/search_service.h"
 
@@ -79,6 +80,43 @@ TEST(SearchSessionTest, SameSeedSameCandidatesOnAnyNumberOfThreads) {
   EXPECT_EQ(RunAll(spec), one);
   spec.seed = 8;
   EXPECT_NE(RunAll(spec), one);
+}
+
+// A resume opens a session anew and brings it to its round with the results recorded so far (search_runner.h).
+TEST(SearchSessionTest, ResumedAtAnyRoundProposesTheSame) {
+  SearchTaskSpec spec = Spec();
+  spec.cost_model = "xgb";
+  spec.max_trials = 88;
+  spec.trials_per_round = 4;
+  auto session = OpenSearchSession(spec);
+  ASSERT_OK(session);
+  std::vector<std::vector<std::string>> rounds;
+  std::vector<std::vector<SearchResult>> results;
+  const auto texts_of = [](const SearchRound& round) {
+    std::vector<std::string> out;
+    for (const SearchCandidate& c : round.candidates) out.push_back(c.skeleton_id.Hex() + c.decisions_json);
+    return out;
+  };
+  for (int round = 0; round < 22; ++round) {
+    ASSERT_OK_AND_ASSIGN(const SearchRound next, (*session)->NextRound(round, results));
+    if (next.candidates.empty()) break;
+    rounds.push_back(texts_of(next));
+    results.emplace_back();
+    for (const SearchCandidate& candidate : next.candidates) results.back().push_back(ResultOf(candidate));
+  }
+  ASSERT_GE(rounds.size(), 20u);
+  CounterRandom random({3});
+  for (int point = 0; point < 20; ++point) {
+    const int at = static_cast<int>(random.Below(rounds.size()));
+    spec.num_threads = point % 2 == 0 ? 1 : 8;
+    auto resumed = OpenSearchSession(spec);
+    ASSERT_OK(resumed);
+    for (int round = 0; round <= at; ++round) {
+      const auto known = absl::MakeConstSpan(results).subspan(0, std::max(round - 1, 0));
+      ASSERT_OK_AND_ASSIGN(const SearchRound next, (*resumed)->NextRound(round, known));
+      ASSERT_EQ(texts_of(next), rounds[round]) << "resumed at round " << at << ", round " << round;
+    }
+  }
 }
 
 TEST(SearchSessionTest, LearnsFromFeaturesWithoutLosingDeterminism) {

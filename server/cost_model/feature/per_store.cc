@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/ir/visitor.h"
 #include "server/cost_model/feature/interval.h"
+#include "server/cost_model/feature/operation_counts.h"
 
 namespace hone {
 namespace {
@@ -67,60 +68,12 @@ struct LoopNest {
 // ---- group 1
 
 struct ArithOps {
-  std::array<int64_t, 16> count{};  // By the index of the feature.
+  OperationCounts count{};
 
   explicit ArithOps(const BufferStoreNode* store, int64_t prod) {
-    PostOrderVisitExprs(store->value, [&](Expr e) { Count(e, prod); });
+    PostOrderVisitExprs(store->value, [&](Expr e) { CountOperation(e, prod, count); });
   }
   int64_t Floats() const { return count[0] + count[1] + count[2] + count[3] + count[4] + count[5] + count[6]; }
-
- private:
-  void Count(Expr e, int64_t prod) {
-    const bool is_float = e.dtype().is_float();
-    const int base = is_float ? 0 : 7;
-    switch (e.kind()) {
-      case ExprKind::kAdd:
-      case ExprKind::kSub:
-        count[base + 1] += prod;
-        break;
-      case ExprKind::kMul:
-        count[base + 2] += prod;
-        break;
-      case ExprKind::kDiv:
-      case ExprKind::kMod:
-      case ExprKind::kFloorDiv:
-      case ExprKind::kFloorMod:
-        count[base + 3] += prod;
-        break;
-      case ExprKind::kMin:
-      case ExprKind::kMax:
-      case ExprKind::kEQ:
-      case ExprKind::kNE:
-      case ExprKind::kLT:
-      case ExprKind::kLE:
-      case ExprKind::kGT:
-      case ExprKind::kGE:
-        count[base + 4] += prod;
-        break;
-      case ExprKind::kAnd:
-      case ExprKind::kOr:
-      case ExprKind::kNot:
-        count[14] += prod;
-        break;
-      case ExprKind::kSelect:
-        count[15] += prod;
-        break;
-      case ExprKind::kCall: {
-        const auto* call = e.as<CallNode>();
-        const CallEffect effect = call->function != nullptr ? CallEffect::kUpdateState : InfoOf(call->op).effect;
-        const bool math = effect == CallEffect::kPure || effect == CallEffect::kExprAnnotation;
-        count[base + (math ? 5 : 6)] += prod;
-        break;
-      }
-      default:
-        break;
-    }
-  }
 };
 
 void ExportAnnotated(const std::vector<const ForNode*>& loops, double* out) {

@@ -47,11 +47,7 @@ bool IsPlainIndex(Expr e) {
 
 class Pass final : public StmtExprMutator {
  public:
-  Expr MutateExpr(Expr e) override {
-    if (!e) return e;
-    const Expr simple = analyzer_.Simplify(e);
-    return IsPlainIndex(simple) ? simple : ReciprocalMutator().MutateExpr(simple);
-  }
+  Expr MutateExpr(Expr e) override { return e ? SimplifyOne(analyzer_, e) : e; }
 
  private:
   using StmtExprMutator::Mutate;
@@ -107,6 +103,12 @@ class Pass final : public StmtExprMutator {
 };
 
 }  // namespace
+
+Expr SimplifyOne(arith::Analyzer& analyzer, Expr e) {
+  const arith::PlainDivisionScope plain_division;
+  const Expr simple = analyzer.Simplify(e);
+  return IsPlainIndex(simple) ? simple : ReciprocalMutator().MutateExpr(simple);
+}
 
 PrimFunc SimplifyPass(PrimFunc func) {
   Pass pass;

@@ -71,8 +71,11 @@ struct Site {
 absl::Status MutateParallel::Initialize(const SpaceContext& context, const ir::IRModule& workload) {
   HONE_ASSIGN_OR_RETURN(const int64_t cores, space::NumCores(context.target, name()));
   max_parallel_extent_ = cores * max_jobs_per_core_;
-  workload_ = workload;
-  intrinsics_ = context.intrinsics;
+  schedule::ScheduleOptions options;
+  options.seed = 1;
+  options.intrinsics = context.intrinsics;
+  HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
+  start_ = std::make_shared<const Schedule>(std::move(start));
   return absl::OkStatus();
 }
 
@@ -88,17 +91,14 @@ std::optional<Trace> MutateParallel::Apply(const Trace& trace, CounterRandom& ra
   }
   if (sites.empty()) return std::nullopt;
   const Site site = sites[random.Below(sites.size())];
-  schedule::ScheduleOptions options;
-  options.seed = 1;
-  options.intrinsics = intrinsics_;
-  absl::StatusOr<Schedule> replay = Schedule::Create(workload_, options);
-  if (!replay.ok() || !trace.ApplyTo(*replay, /*remove_postproc=*/true).ok()) return std::nullopt;
+  Schedule replay = start_->CopyWithSeed(1);
+  if (!trace.ApplyTo(replay, /*remove_postproc=*/true).ok()) return std::nullopt;
   const Instruction& get_block = insts[site.get_block];
-  const absl::StatusOr<schedule::BlockRv> root = replay->GetBlock(get_block.attrs[0].text(), get_block.attrs[1].text());
+  const absl::StatusOr<schedule::BlockRv> root = replay.GetBlock(get_block.attrs[0].text(), get_block.attrs[1].text());
   if (!root.ok()) return std::nullopt;
-  const auto root_sref = replay->SrefOf(*root);
+  const auto root_sref = replay.SrefOf(*root);
   if (!root_sref.ok()) return std::nullopt;
-  const auto products = PrefixProducts(replay->state(), *root_sref, max_parallel_extent_);
+  const auto products = PrefixProducts(replay.state(), *root_sref, max_parallel_extent_);
   std::map<std::vector<int>, int64_t> plans;  // Ordered: the draw does not depend on hashing.
   std::vector<int64_t> limits;
   for (const auto& prefix : products) {

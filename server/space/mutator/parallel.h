@@ -1,6 +1,8 @@
 // Changes how many outer loops are fused into the parallel one, by another limit of parallel work.
 #pragma once
 
+#include <memory>
+
 #include "server/space/mutator.h"
 
 namespace hone {
@@ -17,8 +19,7 @@ class MutateParallel final : public Mutator {
  private:
   int max_jobs_per_core_;
   int64_t max_parallel_extent_ = -1;
-  ir::IRModule workload_;
-  schedule::TensorIntrinTable intrinsics_ = nullptr;
+  std::shared_ptr<const schedule::Schedule> start_;  // Of the workload; nothing was done to it.
 };
 
 }  // namespace hone
