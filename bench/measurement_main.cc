@@ -1,8 +1,9 @@
 // How far the figures of the runner can be believed.
-//   measurement [--seconds S] [--json FILE]
-// Cases:
+//   measurement [--short | --long | --seconds S] [--json FILE]
+// --short takes about two minutes, --long is the full form: 10 minutes a case of repeatability. Progress goes to
+// stderr, results to stdout; the JSON file is written anew after every case. Cases:
 //   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
-//   repeatability  one kernel measured again and again over S seconds (default 30; the full form is 600) on CPU 0,
+//   repeatability  one kernel measured again and again over S seconds (default 30) on CPU 0,
 //   while
 //                  another CPU does nothing, multiply-adds, or a streaming copy: (p90 - p10) / median of the reported
 //                  medians, for a compute-bound, an L3-resident and a DRAM-bound kernel
@@ -186,6 +187,10 @@ nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind
     const RunResult result = bench.Run();
     medians.push_back(result.median);
     disturbed += result.disturbance.disturbed ? 1 : 0;
+    if ((i + 1) % 10 == 0) {
+      std::fprintf(stderr, "  %s beside %s: %d of %d measurements\n", kernel.name.c_str(), noise_kind.c_str(), i + 1,
+                   kMeasurements);
+    }
     absl::SleepFor(absl::Seconds(seconds / kMeasurements) - (absl::Now() - start));
   }
   const double spread = (runner::Quantile(medians, 0.9) - runner::Quantile(medians, 0.1)) / runner::Median(medians);
@@ -236,6 +241,7 @@ nlohmann::json Aftermath() {
     bench.Run(request);
     bench.expect_success = true;
     after.push_back(bench.Run().median);
+    if ((i + 1) % 5 == 0) std::fprintf(stderr, "  aftermath: %d of 20 bad kernels\n", i + 1);
   }
   const double change = runner::Median(after) / runner::Median(before) - 1;
   std::printf("aftermath      median changes by %+.2f %% after bad kernels\n", change * 100);
@@ -245,21 +251,33 @@ nlohmann::json Aftermath() {
 int Main(int argc, char** argv) {
   double seconds = 30;
   std::string json_path;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
-    if (std::strcmp(argv[i], "--json") == 0) json_path = argv[i + 1];
+  for (int i = 1; i < argc; ++i) {
+    const bool more = i + 1 < argc;
+    if (std::strcmp(argv[i], "--short") == 0) seconds = 3;
+    if (std::strcmp(argv[i], "--long") == 0) seconds = 600;
+    if (std::strcmp(argv[i], "--seconds") == 0 && more) seconds = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--json") == 0 && more) json_path = argv[i + 1];
   }
   SetLogLevel(LogLevel::kWarning);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   nlohmann::json results;
+  const auto save = [&] {
+    if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
+  };
   results["overhead"] = Overhead();
+  save();
   for (const Kernel& kernel : {MakeCompute(), MakeSum("l3", 2 << 20), MakeSum("dram", 48 << 20)}) {
     for (const char* noise : {"quiet", "fma", "copy"}) {
       results["repeatability"].push_back(Repeatability(kernel, noise, kernel.name == "dram" ? seconds / 3 : seconds));
+      save();
     }
   }
-  for (const char* noise : {"quiet", "copy"}) results["ranking"].push_back(Ranking(noise));
+  for (const char* noise : {"quiet", "copy"}) {
+    results["ranking"].push_back(Ranking(noise));
+    save();
+  }
   results["aftermath"] = Aftermath();
-  if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
+  save();
   return 0;
 }
 

@@ -53,6 +53,7 @@ std::vector<KernelParameter> ParametersOf(const ir::PrimFuncNode* function) {
     }
     out.push_back(std::move(parameter));
   }
+  for (ir::Var var : codegen::ShapeVarsOf(function)) out.push_back({std::string(var.name()), "int64", "", false});
   return out;
 }
 

@@ -44,11 +44,13 @@ class FunctionEmitter {
   void EmitLoop(const ir::ForNode* node, Value* begin, Value* end, bool surely_runs);
   void EmitIf(const ir::IfThenElseNode* node);
   void EmitWhile(const ir::WhileNode* node);
+  void EmitNonTemporal(const ir::AttrStmtNode* node);
   void EmitAssert(const ir::AssertStmtNode* node);
   void EmitAllocate(const ir::AllocateNode* node);
   void EmitDynamicAllocate(const ir::AllocateNode* node, Memory memory);
   void EmitAllocateConst(const ir::AllocateConstNode* node);
   void EmitEvaluate(ir::Expr value);
+  void EmitShapeVars(ir::PrimFunc func, Value* buffers);
   void ReturnError();
   void Finish();
   llvm::AllocaInst* EntryAlloca(llvm::Type* type, std::string_view name);
@@ -161,6 +163,7 @@ class FunctionEmitter {
   Value* error_flag_ = nullptr;             // In a task: where the kernel looks for errors.
   std::vector<llvm::AllocaInst*> to_free_;  // Slots of heap memory.
   int64_t stack_bytes_ = 0;
+  int64_t shape_vars_ = 0;  // Read so far.
   lower::LinearContext context_;
   std::vector<Scope> scopes_;
   struct Bound {
@@ -170,6 +173,7 @@ class FunctionEmitter {
   absl::flat_hash_map<const ir::VarNode*, Bound> vars_;
   absl::flat_hash_map<const ir::VarNode*, Memory> memory_;
   bool in_parallel_ = false;
+  bool non_temporal_ = false;
 };
 
 }  // namespace hone::codegen

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/ir/module.h"
@@ -36,6 +37,9 @@ struct CompiledKernel {
 // Thread-safe.
 absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Target& target,
                                           const CompileOptions& options = {});
+
+// Variables in the shapes of the function's buffers that are no parameters themselves, in the order of appearance.
+std::vector<ir::Var> ShapeVarsOf(ir::PrimFunc func);
 
 // Part of the key under which artifacts are cached: changes with every change of the code that is generated.
 std::string CodegenRevision();

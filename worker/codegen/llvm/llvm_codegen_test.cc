@@ -113,6 +113,76 @@ def main(A: T.Buffer((8, 256), "float32"), B: T.Buffer((256, 32), "float32"), C:
   EXPECT_EQ(count, 16);
 }
 
+TEST(LlvmCodegenTest, SymbolicShapesAreReadBehindTheParameters) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(a: T.handle, b: T.handle, c: T.handle):
+    n = T.int32()
+    m = T.int32()
+    A = T.match_buffer(a, (n, m), "float32")
+    B = T.match_buffer(b, (m,), "float32")
+    C = T.match_buffer(c, (n,), "float32")
+    D = T.alloc_buffer((n, m))
+    for i, j in T.grid(n, m):
+        with T.block("d"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            T.reads(A[vi, vj], B[vj])
+            T.writes(D[vi, vj])
+            D[vi, vj] = A[vi, vj] * B[vj]
+    for i in T.parallel(n):
+        for j in range(m):
+            with T.block("c"):
+                vi, vj = T.axis.remap("SR", [i, j])
+                T.reads(D[vi, vj])
+                T.writes(C[vi])
+                with T.init():
+                    C[vi] = T.float32(0)
+                C[vi] = C[vi] + D[vi, vj]
+)";
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScript));
+  for (const Target& target : RunnableTargets()) {
+    ASSERT_OK_AND_ASSIGN(const CompiledFunction function, CompiledFunction::Make(module, target));
+    for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{{5, 7}, {1, 33}, {16, 1}}) {
+      std::vector<float> a(static_cast<size_t>(rows * columns)), b(static_cast<size_t>(columns)),
+          c(static_cast<size_t>(rows) + 1, -1.0f);
+      for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 13);
+      for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 5);
+      int64_t n = rows, m = columns;
+      void* buffers[] = {a.data(), b.data(), c.data(), &n, &m};
+      ASSERT_EQ(function.Call(buffers), 0);
+      for (int64_t i = 0; i < rows; ++i) {
+        float sum = 0;
+        for (int64_t j = 0; j < columns; ++j)
+          sum += a[static_cast<size_t>(i * columns + j)] * b[static_cast<size_t>(j)];
+        EXPECT_EQ(c[static_cast<size_t>(i)], sum) << target.ToString() << " " << rows << " x " << columns;
+      }
+      EXPECT_EQ(c[static_cast<size_t>(rows)], -1.0f);
+    }
+  }
+}
+
+TEST(LlvmCodegenTest, StoresThatAreToldSoGoPastTheCaches) {
+  constexpr char kScript[] = R"(
+@T.prim_func
+def main(A: T.Buffer((64, 64), "float32"), B: T.Buffer((64, 64), "float32")):
+    for i in T.parallel(64, annotations={"pragma_non_temporal": 1}):
+        for j in T.vectorized(64):
+            with T.block("b"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(A[vi, vj])
+                T.writes(B[vi, vj])
+                B[vi, vj] = A[vi, vj] + T.float32(1)
+)";
+  CompileOptions options;
+  options.llvm_ir = true;
+  const Target target = RunnableTargets().back();
+  ASSERT_OK_AND_ASSIGN(const CompiledKernel kernel, Compile(kScript, target, options));
+  EXPECT_NE(kernel.llvm_ir.find("!nontemporal"), std::string::npos);
+  EXPECT_NE(kernel.llvm_ir.find("sfence"), std::string::npos);
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScript));
+  EXPECT_OK(ExpectCompiledAgrees(module, target, 1));
+}
+
 TEST(LlvmCodegenTest, AnOperationWithoutCodeIsNamed) {
   constexpr char kScript[] = R"(
 @T.prim_func

@@ -111,6 +111,11 @@ llvm::Value* FunctionEmitter::EmitAtom(int id) {
       return it->second.value;
     }
     case LinearContext::AtomKind::kOpaque: {
+      // Index arithmetic that is not linear, as n * m of symbolic shapes.
+      if (const auto* binary = atom.expr.as<ir::BinaryNode>(); binary != nullptr && IsPureIndex(atom.expr)) {
+        Value* a = EmitIndex(binary->a);
+        return EmitArithmetic(binary->kind, ir::kInt64, a, EmitIndex(binary->b), /*non_negative=*/false);
+      }
       Value* value = EmitExpr(atom.expr);
       if (value->getType()->isIntegerTy(64)) return value;
       return atom.expr.dtype().is_uint() ? builder_.CreateZExt(value, builder_.getInt64Ty())
@@ -383,6 +388,10 @@ void FunctionEmitter::EmitVectorStore(const ir::BufferStoreNode* node, Value* va
                                    ? static_cast<llvm::Instruction*>(builder_.CreateAlignedStore(value, pointer, align))
                                    : builder_.CreateMaskedStore(value, pointer, align, mask);
     Tag(store, node->buffer);
+    if (non_temporal_ && mask == nullptr) {
+      llvm::Metadata* one = llvm::ConstantAsMetadata::get(builder_.getInt32(1));
+      store->setMetadata(llvm::LLVMContext::MD_nontemporal, llvm::MDNode::get(state_.context, {one}));
+    }
     return;
   }
   if (stride != nullptr && mask == nullptr && ramp->base.dtype().is_index()) {

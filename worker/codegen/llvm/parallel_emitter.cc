@@ -3,6 +3,7 @@
 #include "common/ir/visitor.h"
 #include "common/support/strings.h"
 #include "llvm/IR/Constants.h"
+#include "llvm/IR/IntrinsicsX86.h"
 #include "worker/codegen/llvm/function_emitter.h"
 
 namespace hone::codegen {
@@ -94,6 +95,7 @@ void FunctionEmitter::EmitParallel(const ir::ForNode* node) {
   task->setLinkage(llvm::GlobalValue::InternalLinkage);
   FunctionEmitter emitter(state_, task);
   emitter.in_parallel_ = true;
+  emitter.non_temporal_ = non_temporal_;
   for (ir::Var var : captured) {
     if (auto it = memory_.find(var.get()); it != memory_.end()) {
       Memory memory = it->second;
@@ -154,6 +156,7 @@ void FunctionEmitter::EmitTask(const ir::ForNode* node, const std::vector<ir::Va
   Value* begin = bounded(builder_.CreateMul(thread, step));
   Value* end = bounded(builder_.CreateMul(builder_.CreateAdd(thread, builder_.getInt64(1)), step));
   EmitLoop(node, begin, end, /*surely_runs=*/false);
+  if (non_temporal_) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {});
   Finish();
 }
 

@@ -5,7 +5,9 @@
 #include "common/support/strings.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Intrinsics.h"
+#include "llvm/IR/IntrinsicsX86.h"
 #include "worker/codegen/llvm/function_emitter.h"
+#include "worker/codegen/llvm/llvm_codegen.h"
 
 namespace hone::codegen {
 
@@ -112,9 +114,23 @@ void FunctionEmitter::EmitKernel(ir::PrimFunc func) {
     if (param.dtype().is_index()) value = builder_.CreateSExt(value, builder_.getInt64Ty());
     vars_[param.get()] = {value, 0};
   }
+  EmitShapeVars(func, buffers);
   builder_.SetInsertPoint(entry_end_->getSuccessor(0));
   EmitStmt(func->body);
   Finish();
+}
+
+// Shapes of parameters that are not constant: each variable in them that is no parameter itself is read from one more
+// pointer behind the parameters', to an int64, in the order of appearance.
+void FunctionEmitter::EmitShapeVars(ir::PrimFunc func, Value* buffers) {
+  for (ir::Var var : ShapeVarsOf(func)) {
+    const size_t place = func->params.size() + static_cast<size_t>(shape_vars_++);
+    Value* slot = builder_.CreateConstInBoundsGEP1_64(builder_.getPtrTy(), buffers, place);
+    llvm::LoadInst* pointer = builder_.CreateLoad(builder_.getPtrTy(), slot, Ref(var.name()));
+    pointer->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(state_.context, {}));
+    vars_[var.get()] = {builder_.CreateLoad(builder_.getInt64Ty(), pointer), 0};
+    context_.Bind(var, {0, var.dtype().bits == 32 ? (int64_t{1} << 31) - 1 : lower::Bounds::kUnbounded});
+  }
 }
 
 void FunctionEmitter::Finish() {
@@ -177,6 +193,7 @@ void FunctionEmitter::EmitStmt(ir::Stmt stmt) {
       if (attr->attr_key == "thread_extent" || attr->attr_key == "virtual_thread") {
         return state_.Fail(StrCat("attribute \"", attr->attr_key, "\" has no meaning on a CPU"));
       }
+      if (attr->attr_key == "pragma_non_temporal") return EmitNonTemporal(attr);
       return EmitStmt(attr->body);
     }
     case ir::StmtKind::kAssertStmt:
@@ -190,6 +207,15 @@ void FunctionEmitter::EmitStmt(ir::Stmt stmt) {
     case ir::StmtKind::kBufferRealize:
       return state_.Fail("a block reached code generation: the function is not lowered");
   }
+}
+
+// Vector stores below go past the caches, for results that are larger than these and not read again soon. They are not
+// ordered with other stores: a fence follows.
+void FunctionEmitter::EmitNonTemporal(const ir::AttrStmtNode* node) {
+  const bool outer = std::exchange(non_temporal_, true);
+  EmitStmt(node->body);
+  non_temporal_ = outer;
+  if (!outer) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {});
 }
 
 void FunctionEmitter::EmitFor(const ir::ForNode* node) {
