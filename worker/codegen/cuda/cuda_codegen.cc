@@ -13,6 +13,29 @@
 namespace hone::codegen {
 namespace {
 
+// Shared memory that one block may ask for ("CUDA Programming Guide", technical specifications per compute capability).
+uint32_t SharedLimit(int sm) {
+  if (sm >= 90) return 227 * 1024;
+  if (sm == 80 || sm == 87) return 163 * 1024;
+  if (sm >= 86) return 99 * 1024;
+  return sm >= 75 ? 64 * 1024 : 48 * 1024;
+}
+
+// A launch that no device of the architecture can do fails here and not on the device.
+absl::Status CheckLaunch(const KernelLaunch& launch, int sm) {
+  if (launch.dynamic_shared_bytes > SharedLimit(sm)) {
+    return absl::FailedPreconditionError(StrCat("a block wants ", launch.dynamic_shared_bytes,
+                                                " bytes of shared memory, and sm_", sm, " has ", SharedLimit(sm)));
+  }
+  const uint64_t threads = uint64_t{launch.block[0]} * launch.block[1] * launch.block[2];
+  if (threads > 1024 || launch.grid[1] > 65535 || launch.grid[2] > 65535) {
+    return absl::FailedPreconditionError(StrCat("a launch of ", threads, " threads a block on a grid of ",
+                                                launch.grid[0], " x ", launch.grid[1], " x ", launch.grid[2],
+                                                ", expected at most 1024 threads and 65535 in y and z"));
+  }
+  return absl::OkStatus();
+}
+
 // Walks over the part of the program that runs on the host and finds what it launches.
 class ProgramEmitter {
  public:
@@ -92,6 +115,7 @@ class ProgramEmitter {
     const std::string name = StrCat(name_, "_kernel", number == 0 ? std::string() : StrCat("_", number));
     KernelEmitter emitter(prelude_, globals_, name, sm_);
     HONE_RETURN_IF_ERROR(emitter.Emit(stmt, outer_, lets_));
+    HONE_RETURN_IF_ERROR(CheckLaunch(emitter.launch(), sm_));
     StrAppend(&kernels_, number == 0 ? "" : "\n", emitter.text());
     plan_.kernels.push_back(emitter.launch());
     return absl::OkStatus();

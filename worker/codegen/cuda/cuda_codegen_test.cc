@@ -247,6 +247,28 @@ def main(A: T.Buffer((32,), "float32")):
                 absl::StatusCode::kFailedPrecondition, "not bound to threads");
 }
 
+TEST(CudaCodegenTest, ALaunchThatNoDeviceCanDoIsRefused) {
+  EXPECT_STATUS(Emit(R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((2048,), "float32")):
+    tx = T.launch_thread("threadIdx.x", 2048)
+    A[tx] = T.float32(0)
+)"),
+                absl::StatusCode::kFailedPrecondition, "2048 threads");
+  EXPECT_STATUS(Emit(R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((128,), "float32")):
+    tx = T.launch_thread("threadIdx.x", 128)
+    s = T.allocate([65536], "float32", "shared")
+    s_1 = T.Buffer((65536,), data=s, scope="shared")
+    s_1[tx] = T.float32(0)
+    A[tx] = s_1[tx]
+)"),
+                absl::StatusCode::kFailedPrecondition, "262144 bytes of shared memory");
+}
+
 TEST(CudaCodegenTest, AnArchitectureIsNeeded) {
   EXPECT_STATUS(CudaArchOf(Target::Parse("llvm").value()), absl::StatusCode::kInvalidArgument, "expected cuda");
 }
