@@ -1,6 +1,6 @@
-"""Counts test cases of one `bazel test` and prints "N passed, N failed" as its last line.
+"""Counts test cases of one or several `bazel test` and prints "N passed, N failed" as its last line.
 
-usage: count_tests.py BUILD_EVENTS.json     (as --build_event_json_file wrote it)
+usage: count_tests.py BUILD_EVENTS.json...     (as --build_event_json_file wrote them)
 
 A GoogleTest binary counts its cases, a script counts one. A target that could not be built, crashed or timed out counts
 one failure on top of the cases it reported. Exits 1 when anything failed.
@@ -48,8 +48,9 @@ def count_cases(uri):
     return passed, failed, skipped
 
 
-def main():
-    shards, overall = read_results(sys.argv[1])
+def count_run(path):
+    """(passed, failed names, skipped, whether there was any test) of one `bazel test`."""
+    shards, overall = read_results(path)
     passed, failed, skipped = 0, [], 0
     for label, status in sorted(overall.items()):
         names = []
@@ -62,12 +63,21 @@ def main():
         if status not in ("PASSED", "FLAKY") and not names:
             names.append(f"({status})")
         failed += [f"{label} {name}" for name in names]
+    return passed, failed, skipped, bool(overall)
+
+
+def main():
+    passed, failed, skipped, any_test = 0, [], 0, True
+    for path in sys.argv[1:]:
+        run_passed, run_failed, run_skipped, run_any = count_run(path)
+        passed, failed, skipped = passed + run_passed, failed + run_failed, skipped + run_skipped
+        any_test = any_test and run_any
     for name in failed:
         print("FAILED:", name)
     if skipped:
         print(f"{skipped} skipped")
     print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed or not overall else 0
+    return 1 if failed or not any_test else 0
 
 
 if __name__ == "__main__":

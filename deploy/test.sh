@@ -1,27 +1,39 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything, runs every test, and closes with the line "N passed, N failed".
 # usage: deploy/test.sh [--long] [TARGET...]
-#   --long   the long forms of the tests too (more seeds, larger programs; at most 60 minutes)
+#   --long        the long forms of the tests too (more seeds, larger programs; at most 60 minutes)
+#   --sanitizers  also what parses texts and changes programs under ASan and UBSan, with a few seconds of every fuzz
+#                 target; with --long ten minutes of each, and common/ under ThreadSanitizer
 # Exit status: 0 when everything was built and no test failed, 1 otherwise, 2 for usage or missing packages.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 long=0
+sanitizers=0
 targets=()
 for argument in "$@"; do
   case "$argument" in
     --long) long=1 ;;
-    -h | --help) sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    -*) die "deploy/test.sh: unknown option $argument (known: --long)" 2 ;;
+    --sanitizers) sanitizers=1 ;;
+    -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -*) die "deploy/test.sh: unknown option $argument (known: --long, --sanitizers)" 2 ;;
     *) targets+=("$argument") ;;
   esac
 done
 [ ${#targets[@]} -gt 0 ] || targets=(//...)
 
+# For --sanitizers: chosen for what they reach in little time.
+sanitized=(
+  //common/arith:analyzer_test //common/arith:iter_map_test //common/arith:region_test
+  //common/ir:ir_test //common/ir:equality_test
+  //common/record/... //common/script/... //common/target/...
+  //common/schedule:schedule_test //common/schedule:trace_from_python_test //common/schedule/testing/...
+)
+
 install_packages
 cd "$hone_root" || exit 1
 events="$(mktemp "${TMPDIR:-/tmp}/hone-tests.XXXXXX")"
-trap 'rm -f "$events"' EXIT
+trap 'rm -f "$events" "$events".*' EXIT
 
 # Tests that read HONE_LONG_TESTS=1 take their long form; "manual"-free tags keep both forms in one target list.
 filters=(--test_tag_filters=-long)
@@ -32,6 +44,19 @@ built=$?
 # A test that could not be built is counted as failed below; 4 means that no target is a test.
 bazel test --keep_going --build_event_json_file="$events" "${filters[@]}" "${targets[@]}" </dev/null
 tested=$?
-python3 deploy/count_tests.py "$events"
+event_files=("$events")
+fuzzed=0
+if [ "$sanitizers" -eq 1 ]; then
+  bazel test --keep_going --build_tests_only --config=asan-ubsan --build_event_json_file="$events.asan" "${sanitized[@]}" </dev/null
+  [ $? -eq 0 ] || tested=1
+  event_files+=("$events.asan")
+  deploy/fuzz.sh --seconds "$([ "$long" -eq 1 ] && echo 600 || echo 5)" || fuzzed=1
+  if [ "$long" -eq 1 ]; then
+    bazel test --keep_going --config=tsan --build_event_json_file="$events.tsan" //common/... </dev/null
+    [ $? -eq 0 ] || tested=1
+    event_files+=("$events.tsan")
+  fi
+fi
+python3 deploy/count_tests.py "${event_files[@]}"
 counted=$?
-[ "$built" -eq 0 ] && [ "$counted" -eq 0 ] && { [ "$tested" -eq 0 ] || [ "$tested" -eq 4 ]; } || exit 1
+[ "$built" -eq 0 ] && [ "$counted" -eq 0 ] && [ "$fuzzed" -eq 0 ] && { [ "$tested" -eq 0 ] || [ "$tested" -eq 4 ]; } || exit 1
