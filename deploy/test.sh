@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything, runs every test, and closes with the line "N passed, N failed".
-# usage: deploy/test.sh [--long] [TARGET...]
+# usage: deploy/test.sh [--long] [--sanitizers] [TARGET...]
 #   --long        the long forms of the tests too (more seeds, larger programs; at most 60 minutes)
 #   --sanitizers  also what parses texts and changes programs under ASan and UBSan, with a few seconds of every fuzz
 #                 target; with --long ten minutes of each, and common/ under ThreadSanitizer
