@@ -51,7 +51,7 @@ std::vector<std::string> Labels() {
     return out;
   }
   if (IsLong()) return all;
-  return {"C1D:1", "C2D:1", "GMM:0", "GRP:1", "DIL:1", "DEP:2", "T2D:3", "CAP:3", "NRM:0", "SFM:0", "TBG:2"};
+  return {"C1D:1", "C2D:1", "GMM:0", "GRP:1", "DIL:1", "DEP:2", "T2D:3", "CAP:0", "NRM:0", "SFM:0", "TBG:3"};
 }
 
 class StandardWorkloadsTest : public ::testing::Test {
