@@ -17,8 +17,8 @@
 #include "common/support/status_macros.h"
 #include "server/database/json_database.h"
 #include "server/search/search_service.h"
+#include "server/tuning/isolated_search.h"
 #include "server/tuning/local_farm.h"
-#include "server/tuning/search_process.h"
 #include "server/wire/jobs_wire.h"
 #include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<SearchSession>> OpenPausedWhileTiming(const Searc
 // Passes an interruption on to the farm.
 class InterruptForwarder {
  public:
-  InterruptForwarder(const std::atomic<bool>& interrupted, LocalFarm& farm, SearchProcess& search)
+  InterruptForwarder(const std::atomic<bool>& interrupted, LocalFarm& farm, SearchRunner& search)
       : thread_([this, &interrupted, &farm, &search] {
           while (!done_.WaitForNotificationWithTimeout(absl::Milliseconds(20))) {
             if (!interrupted) continue;
@@ -90,7 +90,7 @@ absl::Status PostOptimize(const JobDefinition& job, std::unique_ptr<JsonDatabase
 absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& options,
                                   const std::atomic<bool>& interrupted) {
   // Both fork, so they come before anything that has threads.
-  SearchProcess search(OpenPausedWhileTiming);
+  IsolatedSearch search(OpenPausedWhileTiming);
   LocalMeasureOptions measure_options;
   measure_options.target_json = job.tasks[0].target_json;
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<LocalMeasure> measure, LocalMeasure::Create(measure_options));

@@ -89,8 +89,9 @@ void TuneArguments::Declare(Flags& flags) {
   flags.Add("strategy-params", &strategy_params, "Parameters of the strategy that differ from its defaults (JSON)");
   flags.AddOneOf("cost-model", &cost_model, {"xgb", "mlp", "random", "none"}, "Cost model");
   flags.AddOneOf("scheduler", &scheduler, {"gradient", "round-robin"}, "Which program gets the next round");
-  flags.Add("space", &space, "Space generator");
-  flags.Add("special-space", &special_space, "TASK=SPACE: another space generator for one program");
+  flags.Add("space", &space,
+            "Design spaces: post-order-apply, post-order-apply(KIND), union(SPACE, ...), or a space of a plug-in");
+  flags.Add("special-space", &special_space, "TASK=SPACE: other design spaces for one program");
   flags.Add("weights", &weights, "Importance of each program, in their order");
   flags.Add("num-tuning-cores", &num_tuning_cores, "Cores to search and build with; 0 = all");
   flags.AddOneOf("module-equality", &module_equality, {"structural", "ignore-ndarray", "anchor-block"},
@@ -98,7 +99,8 @@ void TuneArguments::Declare(Flags& flags) {
   flags.Add("post-optimization", &post_optimization, "Improve the best schedule of each program afterwards");
   flags.Add("seed", &seed, "Seed of the search; negative = a fresh one");
   flags.Add("priority", &priority, "Among your jobs on a server, higher goes first");
-  flags.Add("plugin", &plugins, "Plug-in to load into the search");
+  flags.Add("plugin", &plugins,
+            "Plug-in for the search: a FILE.so, or with --server the name of one that its search workers have");
 }
 
 absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, bool embedded) {

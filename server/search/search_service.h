@@ -23,7 +23,7 @@ struct SearchTaskSpec {
   std::string target_json;                // Complete target.
   std::string strategy = "evolutionary";  // "evolutionary" | "replay-trace" | "replay-func"
   std::string cost_model = "xgb";         // "xgb" | "mlp" | "random" | "none"
-  std::string space = "post-order-apply";
+  std::string space = "post-order-apply";  // As MakeSpaceGenerator takes it (server/space/space_factory.h).
   std::string strategy_params_json = "{}";  // Overrides of the strategy's defaults by name.
   int64_t max_trials = 64;
   int trials_per_round = 64;

@@ -12,6 +12,8 @@
 #include "server/cost_model/feature/workload_embedding.h"
 #include "server/search/search_service.h"
 #include "server/search/strategy.h"
+#include "server/space/plugin_loader.h"
+#include "server/space/space_factory.h"
 
 namespace hone {
 namespace {
@@ -46,9 +48,6 @@ class Session final : public SearchSession {
     HONE_ASSIGN_OR_RETURN(ir::IRModule workload, script::ParseModule(spec.workload_script, parse));
     HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(spec.target_json));
     HONE_ASSIGN_OR_RETURN(std::unique_ptr<Strategy> strategy, MakeStrategy(spec.strategy, spec.strategy_params_json));
-    if (spec.space != "post-order-apply") {
-      return absl::InvalidArgumentError(StrCat("space \"", spec.space, "\", expected post-order-apply"));
-    }
     auto session = std::unique_ptr<Session>(new Session(spec));
     session->strategy_ = std::move(strategy);
     HONE_ASSIGN_OR_RETURN(session->cost_model_, MakeCostModel(spec.cost_model, spec.seed));
@@ -80,7 +79,7 @@ class Session final : public SearchSession {
     RoundInput input;
     input.factory = factory_.get();
     input.spaces = &spaces_;
-    input.mutators = &generator_.mutators();
+    input.mutators = &generator_->mutators();
     input.cost_model = cost_model_.get();
     input.seed = spec_.seed;
     input.task = spec_.task_index;
@@ -90,7 +89,7 @@ class Session final : public SearchSession {
     input.num_threads = std::max(spec_.num_threads, 1);
     input.measured = &measured_;
     input.proposed = &proposed_;
-    input.generator = &generator_;
+    input.generator = generator_.get();
     input.workload = &workload_;
     RoundOutput found;
     if (input.num_candidates > 0) {
@@ -119,9 +118,10 @@ class Session final : public SearchSession {
 
   absl::Status MakeSpaces(ir::IRModule workload, const Target& target) {
     SpaceContext context{target, FindTensorIntrin};
-    HONE_RETURN_IF_ERROR(generator_.Initialize(context, workload));
+    HONE_ASSIGN_OR_RETURN(const PluginRegistry plugins, LoadPlugins(spec_.plugins));
+    HONE_ASSIGN_OR_RETURN(generator_, MakeSpaceGenerator(spec_.space, context, workload, plugins));
     const int64_t seed = static_cast<int64_t>(1 + CounterRandom({spec_.seed, spec_.task_index}).Below(2147483646));
-    HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, generator_.Generate(workload, seed));
+    HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, generator_->Generate(workload, seed));
     for (const Schedule& space : spaces) {
       Trace trace = space.trace().Simplified(/*remove_postproc=*/true);
       spaces_.push_back(std::move(trace));
@@ -134,7 +134,7 @@ class Session final : public SearchSession {
     options.seed = seed;
     options.intrinsics = context.intrinsics;
     HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
-    factory_ = std::make_unique<CandidateFactory>(std::move(start), target, generator_, features);
+    factory_ = std::make_unique<CandidateFactory>(std::move(start), target, *generator_, features);
     workload_ = std::move(workload);
     return absl::OkStatus();
   }
@@ -188,7 +188,7 @@ class Session final : public SearchSession {
   std::unique_ptr<Strategy> strategy_;
   std::unique_ptr<CostModel> plain_model_;  // What cost_model_ wraps, if it wraps one.
   std::unique_ptr<CostModel> cost_model_;
-  PostOrderApply generator_;
+  std::unique_ptr<SpaceGenerator> generator_;
   ir::IRModule workload_;
   std::unique_ptr<CandidateFactory> factory_;
   std::vector<Trace> spaces_;

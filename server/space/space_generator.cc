@@ -162,6 +162,13 @@ ScheduleFn ScheduleFn::OfInPlace(InPlace f) {
   });
 }
 
+ScheduleFn ScheduleFn::OfOne(ToOne f) {
+  return ScheduleFn([f = std::move(f)](Schedule sch) -> absl::StatusOr<std::vector<Schedule>> {
+    HONE_ASSIGN_OR_RETURN(Schedule out, f(std::move(sch)));
+    return OneSchedule(std::move(out));
+  });
+}
+
 absl::StatusOr<std::vector<Schedule>> ScheduleFn::Generate(const ir::IRModule& module, int64_t seed) {
   HONE_ASSIGN_OR_RETURN(Schedule sch, FreshSchedule(module, seed, intrinsics_));
   return function_(std::move(sch));

@@ -28,12 +28,16 @@ class SpaceGenerator {
   virtual absl::StatusOr<std::vector<schedule::Schedule>> Generate(const ir::IRModule& module, int64_t seed) = 0;
   virtual std::unique_ptr<SpaceGenerator> Clone() const = 0;
 
+  const ScheduleRules& rules() const { return rules_; }
   const Postprocs& postprocs() const { return postprocs_; }
   const Mutators& mutators() const { return mutators_; }
   // Take the place of the defaults; before Initialize.
   void SetRules(ScheduleRules rules);
   void SetPostprocs(Postprocs postprocs);
   void SetMutators(Mutators mutators);
+  bool has_rules() const { return has_rules_; }
+  bool has_postprocs() const { return has_postprocs_; }
+  bool has_mutators() const { return has_mutators_; }
 
  protected:
   void CopyListsFrom(const SpaceGenerator& other);
@@ -72,12 +76,15 @@ class SpaceGeneratorUnion final : public SpaceGenerator {
   std::vector<std::unique_ptr<SpaceGenerator>> parts_;
 };
 
-// A function of the user's that schedules a fresh schedule: in place, or into one or several others.
+// A function of the user's that schedules a fresh schedule, in one of three forms: it changes the schedule and returns
+// nothing, it returns a schedule, or it returns a list of them.
 class ScheduleFn final : public SpaceGenerator {
  public:
   using InPlace = std::function<absl::Status(schedule::Schedule&)>;
   using ToMany = std::function<absl::StatusOr<std::vector<schedule::Schedule>>(schedule::Schedule)>;
+  using ToOne = std::function<absl::StatusOr<schedule::Schedule>(schedule::Schedule)>;
   static ScheduleFn OfInPlace(InPlace f);
+  static ScheduleFn OfOne(ToOne f);
   explicit ScheduleFn(ToMany f) : function_(std::move(f)) {}
   absl::StatusOr<std::vector<schedule::Schedule>> Generate(const ir::IRModule& module, int64_t seed) override;
   std::unique_ptr<SpaceGenerator> Clone() const override;

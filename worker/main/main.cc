@@ -25,6 +25,7 @@ namespace {
 struct Flags {
   std::string server = "127.0.0.1:50151";
   std::vector<std::string> roles;
+  std::vector<std::string> plugins;
   std::string name, target, measure_cpus;
   std::string token, tls_ca, tls_cert, tls_key;
   std::string log_format = "text";
@@ -43,6 +44,7 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--target", flags.target, "Narrows what this worker serves (default: this machine)");
   app.add_option("--measure-cpus", flags.measure_cpus, "CPUs of the run role, such as 0,2-3");
   app.add_option("--build-threads", flags.build_threads, "Compilers at a time; 0 = one a physical core");
+  app.add_option("--plugin", flags.plugins, "Plug-in (FILE.so) that jobs may use in their search; repeatable");
   app.add_option("--token", flags.token, "Token with the role worker");
   app.add_option("--tls-ca", flags.tls_ca, "Certificate authority of the server (PEM); turns TLS on");
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this worker (PEM)");
@@ -105,6 +107,7 @@ absl::StatusOr<RoleFlags> RolesOf(const Flags& flags) {
   HONE_ASSIGN_OR_RETURN(roles.measure_cpus, ParseCpuList(flags.measure_cpus));
   roles.build_threads = flags.build_threads;
   roles.target = flags.target;
+  roles.plugins = flags.plugins;
   if (flags.synthetic_run_secs >= 0) roles.synthetic_run = absl::Seconds(flags.synthetic_run_secs);
   return roles;
 }

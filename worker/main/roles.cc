@@ -11,7 +11,8 @@
 #include "common/target/host.h"
 #include "common/target/target.h"
 #include "server/search/search_service.h"
-#include "server/tuning/search_process.h"
+#include "server/space/plugin_loader.h"
+#include "server/tuning/isolated_search.h"
 #include "worker/agent/synthetic.h"
 #include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
@@ -33,6 +34,15 @@ absl::StatusOr<std::unique_ptr<SearchSession>> OpenPausedWhileTiming(const Searc
   return OpenSearchSession(spec);
 }
 
+// Jobs name plug-ins; only those that the operator installed are loaded.
+absl::StatusOr<std::unique_ptr<SearchSession>> OpenWithInstalled(SearchTaskSpec spec,
+                                                                 const std::vector<std::string>& installed) {
+  for (std::string& plugin : spec.plugins) {
+    HONE_ASSIGN_OR_RETURN(plugin, FindInstalledPlugin(plugin, installed));
+  }
+  return OpenPausedWhileTiming(spec);
+}
+
 class LocalRoles final : public RoleSet {
  public:
   static absl::StatusOr<std::unique_ptr<RoleSet>> Make(const RoleFlags& flags) {
@@ -47,7 +57,10 @@ class LocalRoles final : public RoleSet {
       set->gpu_ = target.kind() == "cuda";
       set->target_ = target.ToJson();
     }
-    if (flags.search) set->search_ = std::make_unique<SearchProcess>(OpenPausedWhileTiming);
+    if (flags.search) {
+      set->search_ = std::make_unique<IsolatedSearch>(
+          [installed = flags.plugins](const SearchTaskSpec& spec) { return OpenWithInstalled(spec, installed); });
+    }
     LocalMeasureOptions options;
     options.target_json = set->target_;
     options.build_workers = flags.build_threads;
@@ -85,7 +98,7 @@ class LocalRoles final : public RoleSet {
   bool gpu_ = false;
   DeviceFingerprint device_;
   int build_threads_ = 1;
-  std::unique_ptr<SearchProcess> search_;
+  std::unique_ptr<IsolatedSearch> search_;
   std::unique_ptr<LocalMeasure> measure_;
   std::unique_ptr<Builder> builder_;
   Builder* build_ = nullptr;

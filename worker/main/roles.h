@@ -17,6 +17,7 @@ struct RoleFlags {
   std::vector<int> measure_cpus;                // Empty = one a physical core.
   int build_threads = 0;                        // 0 = one a physical core.
   std::string target;                           // As --target; empty = this machine.
+  std::vector<std::string> plugins;             // Of the search role: shared libraries that jobs may name.
   std::optional<absl::Duration> synthetic_run;  // Made-up device.
 };
 

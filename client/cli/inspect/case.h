@@ -20,7 +20,10 @@ struct InspectCase {
   std::string kind;        // "llvm", "cuda-tensorcore", ...; which default rules and postprocs.
   std::string emit;        // For lower: "tir", "llvm-ir", "asm", "cuda".
   std::string dump_after;  // For lower: a pass, or "all".
-  bool postprocs = false;  // For replay: apply the kind's postprocs afterwards.
+  std::string space;       // For space: a space by name instead of the kind's (--space); not a member of a line.
+  std::vector<std::string> plugins;  // Paths, for space; not a member of a line.
+  bool listing = false;              // The answer is shown to a person: Plain is wanted. Not a member of a line.
+  bool postprocs = false;            // For replay: apply the kind's postprocs afterwards.
 };
 
 // Members of the result, in order, after `id` and `ok`.

@@ -22,6 +22,8 @@ struct Arguments {
   std::string trace;
   std::string target;
   std::string kind;
+  std::string space;
+  std::vector<std::string> plugins;
   std::string emit = "tir";
   std::string dump_after;
   bool postprocs = false;
@@ -31,12 +33,14 @@ struct Arguments {
   InspectHandler handler;
 };
 
-std::string AnswerLine(const InspectHandler& handler, std::string_view line) {
+std::string AnswerLine(const Arguments& arguments, std::string_view line) {
   InspectCase question;
   if (absl::Status status = ParseCase(line, &question); !status.ok()) {
     return ErrorAnswerJson(question.id_json, ToStd(status.message()));
   }
-  absl::StatusOr<InspectAnswer> answer = handler(question);
+  question.space = arguments.space;
+  question.plugins = arguments.plugins;
+  absl::StatusOr<InspectAnswer> answer = arguments.handler(question);
   if (!answer.ok()) return ErrorAnswerJson(question.id_json, ToStd(answer.status().message()));
   return answer->ToJson(question.id_json);
 }
@@ -65,7 +69,7 @@ int AnswerFile(const Arguments& arguments) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.processes = arguments.alone ? 1 : arguments.jobs > 0 ? static_cast<int>(arguments.jobs) : cores;
   return Report(AnswerCases(
-      *lines, options, [&](std::string_view line) { return AnswerLine(arguments.handler, line); }, DeadLine, stdout));
+      *lines, options, [&](std::string_view line) { return AnswerLine(arguments, line); }, DeadLine, stdout));
 }
 
 absl::StatusOr<InspectCase> CaseFromFiles(const Arguments& arguments) {
@@ -77,6 +81,9 @@ absl::StatusOr<InspectCase> CaseFromFiles(const Arguments& arguments) {
   }
   question.target = arguments.target;
   question.kind = arguments.kind;
+  question.space = arguments.space;
+  question.plugins = arguments.plugins;
+  question.listing = !arguments.json;
   question.emit = arguments.emit;
   question.dump_after = arguments.dump_after;
   question.postprocs = arguments.postprocs;
@@ -113,6 +120,8 @@ void AddInspectCommand(Flags& inspect, std::string_view what, std::string_view h
   flags.Add("trace", &arguments->trace, "File with a trace to apply: [instructions, decisions], or Python statements");
   flags.Add("target", &arguments->target, "Target string or JSON");
   flags.Add("kind", &arguments->kind, "Which default rules and postprocs: llvm, cuda, cuda-tensorcore, ...");
+  flags.Add("space", &arguments->space, "`space` lists this space instead of the kind's default rules");
+  flags.Add("plugin", &arguments->plugins, "Plug-in (FILE.so) whose rules and spaces `space` uses; repeatable");
   flags.AddOneOf("emit", &arguments->emit, {"tir", "llvm-ir", "asm", "cuda"}, "What `lower` prints");
   flags.Add("dump-after", &arguments->dump_after, "`lower` prints the program after this pass, or after \"all\"");
   flags.Add("postprocs", &arguments->postprocs, "Apply the kind's postprocs after the trace");

@@ -45,6 +45,9 @@ absl::StatusOr<InspectAnswer> InspectReplay(const InspectCase& question) {
   InspectAnswer answer;
   answer.Text("module", script::PrintModule(schedule.module())).Json("trace", std::move(trace));
   if (question.postprocs) {
+    answer.Plain(StrCat(
+        failed_postproc.empty() ? "# passed all postprocs\n" : StrCat("# refused by postproc ", failed_postproc, "\n"),
+        script::PrintModule(schedule.module())));
     answer.Json("passed", failed_postproc.empty() ? "true" : "false");
     answer.Json("failed_postproc", failed_postproc.empty() ? "null" : JsonString(failed_postproc));
   }

@@ -34,6 +34,13 @@ CustomRule FindCustomRule(std::string_view target_key, std::string_view name) {
   return nullptr;
 }
 
+CustomRule ApplyCustomRule::Find(std::string_view target_key, std::string_view name) const {
+  for (const CustomRuleRow& row : more_) {
+    if (row.target_key == target_key && row.name == name) return row.rule;
+  }
+  return FindCustomRule(target_key, name);
+}
+
 absl::Status ApplyCustomRule::Initialize(const SpaceContext& context) {
   keys_ = context.target.keys();
   return absl::OkStatus();
@@ -45,7 +52,7 @@ absl::StatusOr<std::vector<schedule::Schedule>> ApplyCustomRule::Apply(schedule:
   const std::string rule(space::StringAnnotation(sch.state(), sref, "schedule_rule"));
   if (rule.empty() || rule == "None") return OneSchedule(std::move(sch));
   for (const std::string& key : keys_) {
-    if (const CustomRule function = FindCustomRule(key, rule)) return function(std::move(sch), block);
+    if (const CustomRule function = Find(key, rule)) return function(std::move(sch), block);
   }
   HONE_LOG(kWarning) << "block asks for the schedule rule \"" << rule << "\", which no key of the target has";
   HONE_RETURN_IF_ERROR(sch.Unannotate(block, "schedule_rule"));

@@ -1,0 +1,115 @@
+#include "server/space/space_factory.h"
+
+#include <vector>
+
+#include "common/support/status_macros.h"
+#include "common/support/strings.h"
+#include "common/target/kind.h"
+#include "server/space/default_lists.h"
+
+namespace hone {
+namespace {
+
+constexpr std::string_view kPostOrderApply = "post-order-apply";
+constexpr std::string_view kUnion = "union";
+
+using Generator = std::unique_ptr<SpaceGenerator>;
+
+std::string_view Trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+// "union(a, b)" is called "union" and has the arguments "a" and "b". Parentheses nest.
+struct Name {
+  std::string_view head;
+  std::vector<std::string_view> arguments;
+};
+absl::StatusOr<Name> Parse(std::string_view text) {
+  Name out;
+  const size_t open = text.find('(');
+  out.head = Trimmed(text.substr(0, open));
+  if (open == std::string_view::npos) return out;
+  const auto bad = [&] { return absl::InvalidArgumentError(StrCat("space \"", text, "\": unbalanced parentheses")); };
+  if (Trimmed(text).back() != ')') return bad();
+  std::string_view inside = text.substr(open + 1, text.rfind(')') - open - 1);
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i <= inside.size(); ++i) {
+    const char c = i < inside.size() ? inside[i] : ',';
+    if (c == '(') ++depth;
+    if (c == ')' && --depth < 0) return bad();
+    if (c != ',' || (depth != 0 && i < inside.size())) continue;
+    out.arguments.push_back(Trimmed(inside.substr(begin, i - begin)));
+    begin = i + 1;
+  }
+  if (depth != 0) return bad();
+  return out;
+}
+
+class Factory {
+ public:
+  Factory(const SpaceContext& context, const PluginRegistry& plugins) : context_(context), plugins_(plugins) {}
+
+  absl::StatusOr<Generator> Make(std::string_view text) const {
+    HONE_ASSIGN_OR_RETURN(const Name name, Parse(text));
+    if (name.head == kUnion) return MakeUnion(name.arguments);
+    if (name.head == kPostOrderApply && name.arguments.size() <= 1) {
+      return WithLists(std::make_unique<PostOrderApply>(), name.arguments.empty() ? "" : name.arguments[0]);
+    }
+    if (name.arguments.empty()) {
+      if (Generator generator = plugins_.MakeNamedSpace(name.head)) return WithLists(std::move(generator), "");
+    }
+    std::vector<std::string_view> known = plugins_.SpaceNames();
+    known.insert(known.end(), {kPostOrderApply, kUnion});
+    return absl::InvalidArgumentError(
+        StrCat("space \"", text, "\" is unknown; the nearest is \"", NearestName(name.head, known), "\""));
+  }
+
+ private:
+  absl::StatusOr<Generator> MakeUnion(std::vector<std::string_view> names) const {
+    if (names.empty()) {
+      names = plugins_.SpaceNames();
+      names.insert(names.begin(), kPostOrderApply);
+    }
+    std::vector<Generator> parts;
+    for (std::string_view name : names) {
+      HONE_ASSIGN_OR_RETURN(Generator part, Make(name));
+      parts.push_back(std::move(part));
+    }
+    return WithLists(std::make_unique<SpaceGeneratorUnion>(std::move(parts)), "");
+  }
+
+  // Gives the generator the lists of `kind` (empty: the target's) with the plug-ins' additions.
+  absl::StatusOr<Generator> WithLists(Generator generator, std::string_view kind) const {
+    if (kind.empty()) {
+      HONE_ASSIGN_OR_RETURN(kind, RuleKindForSpace(context_.target));
+    }
+    SpaceLists lists;
+    HONE_ASSIGN_OR_RETURN(lists.rules, DefaultScheduleRules(kind));
+    HONE_ASSIGN_OR_RETURN(lists.postprocs, DefaultPostprocs(kind));
+    HONE_ASSIGN_OR_RETURN(lists.mutators, DefaultMutators(kind));
+    HONE_RETURN_IF_ERROR(plugins_.Extend(context_, lists));
+    // A generator that brings lists of its own keeps them.
+    if (!generator->has_rules()) generator->SetRules(std::move(lists.rules));
+    if (!generator->has_postprocs()) generator->SetPostprocs(std::move(lists.postprocs));
+    if (!generator->has_mutators()) generator->SetMutators(std::move(lists.mutators));
+    return generator;
+  }
+
+  const SpaceContext& context_;
+  const PluginRegistry& plugins_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SpaceGenerator>> MakeSpaceGenerator(std::string_view name, const SpaceContext& context,
+                                                                   const ir::IRModule& workload,
+                                                                   const PluginRegistry& plugins) {
+  HONE_ASSIGN_OR_RETURN(Generator generator, Factory(context, plugins).Make(name));
+  HONE_RETURN_IF_ERROR(generator->Initialize(context, workload));
+  return generator;
+}
+
+}  // namespace hone
