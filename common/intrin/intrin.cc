@@ -8,6 +8,7 @@
 #include "common/intrin/arm.h"
 #include "common/intrin/dp4a.h"
 #include "common/intrin/hexagon.h"
+#include "common/intrin/mma_m16n8k16.h"
 #include "common/intrin/mma_m16n8k8.h"
 #include "common/intrin/wmma.h"
 #include "common/intrin/x86.h"
@@ -50,8 +51,8 @@ class Cache {
 const std::vector<IntrinText>& Rows() {
   static const std::vector<IntrinText>* const rows = [] {
     auto* all = new std::vector<IntrinText>;
-    for (const auto& family :
-         {X86Intrins(), ArmIntrins(), HexagonIntrins(), Dp4aIntrins(), WmmaIntrins(), MmaM16n8k8Intrins()}) {
+    for (const auto& family : {X86Intrins(), ArmIntrins(), HexagonIntrins(), Dp4aIntrins(), WmmaIntrins(),
+                               MmaM16n8k8Intrins(), MmaM16n8k16Intrins()}) {
       all->insert(all->end(), family.begin(), family.end());
     }
     return all;
