@@ -81,11 +81,49 @@ std::optional<Reader> FindReader(const ScheduleState& state, SrefId root, Buffer
   return out;
 }
 
+absl::StatusOr<schedule::BlockRv> BlockOf(Schedule& sch, std::string_view function, SrefId block) {
+  return sch.GetBlock(sch.state().block(block)->name, function);
+}
+
+// A copy of what the block reads, made before the kernel proper runs.
+absl::Status AddPreparingCopy(Schedule& sch, schedule::BlockRv block, int read_index) {
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv copy, sch.CacheRead(block, read_index, "global"));
+  return sch.Annotate(copy, "meta_schedule.layout_rewrite_preproc", schedule::Value::Bool(true));
+}
+
 absl::Status Pack(Schedule& sch, std::string_view function, const Reader& reader) {
-  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv block, sch.GetBlock(sch.state().block(reader.block)->name, function));
-  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv copy, sch.CacheRead(block, reader.read_index, "global"));
-  HONE_RETURN_IF_ERROR(sch.Annotate(copy, "meta_schedule.layout_rewrite_preproc", schedule::Value::Bool(true)));
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv block, BlockOf(sch, function, reader.block));
+  HONE_RETURN_IF_ERROR(AddPreparingCopy(sch, block, reader.read_index));
   return sch.TransformLayout(block, reader.read_index, schedule::BufferSide::kRead, reader.layout);
+}
+
+// The blocks that copy `buffer` on, one the result of the other, from the first reader of `buffer` on: cache reads and
+// whatever else reads one buffer and writes one.
+std::vector<SrefId> CopyChain(const ScheduleState& state, SrefId root, Buffer buffer) {
+  std::vector<SrefId> chain;
+  for (SrefId id : schedule::AllBlocksBelow(state, root)) {
+    const BlockNode* block = state.block(id);
+    if (block->init || block->reads.size() != 1 || block->writes.size() != 1) continue;
+    if (!(block->reads[0]->buffer == buffer)) continue;
+    chain.push_back(id);
+    buffer = block->writes[0]->buffer;
+  }
+  return chain;
+}
+
+// Gives every buffer of the chain the layout that suits the reader of the last one, and lets the packing itself happen
+// in a copy before the first.
+absl::Status PackChain(Schedule& sch, std::string_view function, const std::vector<SrefId>& chain,
+                       const Reader& reader) {
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv anchor, BlockOf(sch, function, reader.block));
+  HONE_RETURN_IF_ERROR(sch.TransformLayout(anchor, reader.read_index, schedule::BufferSide::kRead, reader.layout));
+  for (size_t i = chain.size() - 1; i-- > 0;) {
+    HONE_ASSIGN_OR_RETURN(const schedule::BlockRv block, BlockOf(sch, function, chain[i]));
+    HONE_RETURN_IF_ERROR(sch.TransformLayout(block, 0, schedule::BufferSide::kWrite, reader.layout));
+  }
+  HONE_ASSIGN_OR_RETURN(const schedule::BlockRv first, BlockOf(sch, function, chain[0]));
+  HONE_RETURN_IF_ERROR(AddPreparingCopy(sch, first, 0));
+  return sch.TransformLayout(first, 0, schedule::BufferSide::kRead, reader.layout);
 }
 
 }  // namespace
@@ -95,9 +133,14 @@ absl::StatusOr<bool> RewriteLayout::Apply(Schedule& sch) const {
     const SrefId root = sch.state().RootOf(function);
     for (Buffer buffer : LayoutFreeBuffers(sch.state(), root)) {
       const ArenaScope scope(sch.state().arena());
+      const std::vector<SrefId> chain = CopyChain(sch.state(), root, buffer);
+      if (!chain.empty()) buffer = sch.state().block(chain.back())->writes[0]->buffer;
       const std::optional<Reader> reader = FindReader(sch.state(), root, buffer);
+      if (!reader.has_value()) continue;
+      const absl::Status packed =
+          chain.empty() ? Pack(sch, function, *reader) : PackChain(sch, function, chain, *reader);
       // A primitive that refuses rejects the candidate, as the peer's does.
-      if (reader.has_value() && !Pack(sch, function, *reader).ok()) return false;
+      if (!packed.ok()) return false;
     }
   }
   return true;

@@ -3,6 +3,7 @@
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "server/space/analysis.h"
+#include "server/space/rule/layout_transform.h"
 #include "server/space/rule/winograd.h"
 
 namespace hone {
@@ -23,6 +24,7 @@ constexpr Row kRows[] = {
     {"cuda", "conv2d_nhwc_winograd_inverse", winograd::CudaNhwcInverse},
     {"cuda", "conv2d_nchw_winograd_data_pack", winograd::CudaNchwDataPack},
     {"cuda", "conv2d_nchw_winograd_inverse", winograd::CudaNchwInverse},
+    {"cuda", "layout_transform", CudaLayoutTransform},
 };
 
 }  // namespace
