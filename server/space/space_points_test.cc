@@ -6,6 +6,7 @@
 #include "common/script/printer.h"
 #include "common/support/long_tests.h"
 #include "common/support/status_matchers.h"
+#include "server/space/default_lists.h"
 #include "server/space/testing/points.h"
 #include "server/space/testing/small_workloads.h"
 
@@ -14,19 +15,24 @@ namespace {
 
 class SpacePointsTest : public ::testing::TestWithParam<const char*> {};
 
-void CheckSpaces(const SmallWorkload& small, std::string_view kind, int points, int* right, int* rejected) {
-  absl::StatusOr<SpacePoints> created = SpacePoints::Create(small.module, kind);
-  ASSERT_OK(created) << small.name << "\n" << script::PrintModule(small.module);
-  for (size_t space = 0; space < created->spaces().size(); ++space) {
+// Adds to the counts; one failure a space is reported.
+void CheckPoints(const SmallWorkload& small, const SpacePoints& created, int points, int* right, int* rejected) {
+  for (size_t space = 0; space < created.spaces().size(); ++space) {
     for (int point = 1; point <= points; ++point) {
       const int64_t seed = 7919 * point + static_cast<int64_t>(space);
-      const auto outcome = created->Check(created->spaces()[space], seed);
+      const auto outcome = created.Check(created.spaces()[space], seed);
       EXPECT_OK(outcome) << small.name << " space " << space << " seed " << seed << "\n"
                          << script::PrintModule(small.module);
-      if (!outcome.ok()) break;  // One a space.
+      if (!outcome.ok()) break;
       ++(*outcome == SpacePoints::Outcome::kRight ? *right : *rejected);
     }
   }
+}
+
+void CheckSpaces(const SmallWorkload& small, std::string_view kind, int points, int* right, int* rejected) {
+  absl::StatusOr<SpacePoints> created = SpacePoints::Create(small.module, kind);
+  ASSERT_OK(created) << small.name << "\n" << script::PrintModule(small.module);
+  CheckPoints(small, *created, points, right, rejected);
 }
 
 TEST_P(SpacePointsTest, RandomPointsOfEverySpaceComputeTheWorkload) {
@@ -41,6 +47,35 @@ TEST_P(SpacePointsTest, RandomPointsOfEverySpaceComputeTheWorkload) {
   RecordProperty("rejected", rejected);
   std::printf("%s: %d points right, %d rejected by a postproc\n", GetParam(), right, rejected);
   EXPECT_GT(right, rejected / 4);
+}
+
+// The mma groups get no space by default: where one maps, a wmma group maps first.
+TEST(MmaGroupsTest, PointsWithoutTheWmmaRuleComputeTheWorkload) {
+  for (const char* out : {"float32", "float16"}) {
+    ASSERT_OK_AND_ASSIGN(ScheduleRules rules, DefaultScheduleRules("cuda-tensorcore"));
+    rules.erase(rules.begin() + 1);
+    const SmallWorkload small = HalfDense(out, 64, 32, 32);
+    ASSERT_OK_AND_ASSIGN(
+        const SpacePoints points,
+        SpacePoints::Create(small.module, "cuda-tensorcore", SpacePoints::Form::kScheduled, std::move(rules)));
+    ASSERT_EQ(points.spaces().size(), 1u);
+    const std::string trace = points.spaces()[0].ToString();
+    EXPECT_NE(trace.find("mma_sync_m16n8k8_f16f16"), std::string::npos);
+    EXPECT_NE(trace.find("software_pipeline_async_stages"), std::string::npos);
+    int right = 0;
+    int rejected = 0;
+    CheckPoints(small, points, LongTests() ? 50 : 5, &right, &rejected);
+    EXPECT_GT(right, 0) << out;
+  }
+}
+
+TEST(LayoutTransformTest, SpacesAreTheBlockAsItIsAndOneATileSize) {
+  ASSERT_OK_AND_ASSIGN(const SpacePoints points, SpacePoints::Create(LayoutTransformWorkload().module, "cuda"));
+  EXPECT_EQ(points.spaces().size(), 32u);
+  int right = 0;
+  int rejected = 0;
+  CheckSpaces(LayoutTransformWorkload(), "cuda", /*points=*/1, &right, &rejected);
+  EXPECT_GE(right, 30);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, SpacePointsTest,

@@ -114,7 +114,7 @@ std::string PointsText(double points) {
   }
   std::snprintf(text, sizeof(text), "%.0f", points);
   std::string out(text);
-  for (int at = static_cast<int>(out.size()) - 3; at > 0; at -= 3) out.insert(static_cast<size_t>(at), ",");
+  for (int at = static_cast<int>(out.size()) - 3; at > 0; at -= 3) out.insert(static_cast<size_t>(at), 1, ',');
   return out;
 }
 

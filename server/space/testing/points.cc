@@ -49,13 +49,18 @@ schedule::TensorIntrin FindDescribedIntrin(std::string_view name) {
 }
 
 absl::StatusOr<SpacePoints> SpacePoints::Create(const ir::IRModule& workload, std::string_view kind, Form form) {
+  return Create(workload, kind, form, RulesOf(kind));
+}
+
+absl::StatusOr<SpacePoints> SpacePoints::Create(const ir::IRModule& workload, std::string_view kind, Form form,
+                                                ScheduleRules rules) {
   SpacePoints out;
   out.form_ = form;
   const schedule::TensorIntrinTable intrinsics = form == Form::kLowered ? FindTensorIntrin : FindDescribedIntrin;
   absl::StatusOr<Target> target = Target::Parse(TargetOfKind(kind));
   HONE_CHECK(target.ok()) << target.status().ToString();
   out.target_ = std::make_unique<Target>(*target);
-  out.generator_.SetRules(RulesOf(kind));
+  out.generator_.SetRules(std::move(rules));
   if (form == Form::kScheduled) out.generator_.SetPostprocs(PostprocsWithoutLimits(kind));
   HONE_RETURN_IF_ERROR(out.generator_.Initialize(SpaceContext{*target, intrinsics}, workload));
   HONE_ASSIGN_OR_RETURN(const std::vector<Schedule> spaces, out.generator_.Generate(workload, /*seed=*/1));
@@ -78,6 +83,13 @@ absl::StatusOr<SpacePoints::Outcome> SpacePoints::Check(const Trace& trace, int6
   if (SamplesForABlockThatIsGone(applied)) return Outcome::kRejected;
   HONE_RETURN_IF_ERROR(applied);
   return CheckPostprocessed(std::move(sch));
+}
+
+absl::StatusOr<Trace> SpacePoints::Decide(const Trace& trace, int64_t seed) const {
+  Schedule sch = start_->CopyWithSeed(seed);
+  HONE_RETURN_IF_ERROR(trace.ApplyTo(sch, /*remove_postproc=*/true,
+                                     [](size_t, const schedule::Instruction&) { return schedule::Value::None(); }));
+  return trace.WithDecisionsOf(sch.trace());
 }
 
 absl::StatusOr<SpacePoints::Outcome> SpacePoints::CheckAsDecided(const Trace& trace) const {

@@ -27,6 +27,10 @@ class SpacePoints {
   static absl::StatusOr<SpacePoints> Create(const ir::IRModule& workload, std::string_view kind,
                                             Form form = Form::kScheduled);
 
+  // With other rules than the kind's.
+  static absl::StatusOr<SpacePoints> Create(const ir::IRModule& workload, std::string_view kind, Form form,
+                                            ScheduleRules rules);
+
   const std::vector<schedule::Trace>& spaces() const { return spaces_; }
   const SpaceGenerator& generator() const { return generator_; }
 
@@ -34,7 +38,9 @@ class SpacePoints {
   // One point of `trace` with fresh decisions; kRejected when a postproc said no. FailedPrecondition names what went
   // wrong: a primitive or postproc that failed, or the first element that differs.
   absl::StatusOr<Outcome> Check(const schedule::Trace& trace, int64_t seed) const;
-  // The same with the decisions of the trace.
+  // `trace` with decisions drawn afresh.
+  absl::StatusOr<schedule::Trace> Decide(const schedule::Trace& trace, int64_t seed) const;
+  // As Check with the decisions of the trace.
   absl::StatusOr<Outcome> CheckAsDecided(const schedule::Trace& trace) const;
 
  private:

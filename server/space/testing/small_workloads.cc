@@ -146,6 +146,32 @@ std::vector<SmallWorkload> TensorizableWorkloads(std::string_view kind) {
   return out;
 }
 
+SmallWorkload HalfDense(std::string_view out, int64_t n, int64_t m, int64_t k) {
+  return Dense("float16", out, n, m, k);
+}
+
+SmallWorkload LayoutTransformWorkload() {
+  return Parsed("layout_transform", R"(
+@T.prim_func
+def main(A: T.Buffer((2, 5, 6, 7), "float32"), C: T.Buffer((2, 6, 7, 5), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    B = T.alloc_buffer((2, 6, 7, 5))
+    for n, h, w, c in T.grid(2, 6, 7, 5):
+        with T.block("B"):
+            vn, vh, vw, vc = T.axis.remap("SSSS", [n, h, w, c])
+            T.reads(A[vn, vc, vh, vw])
+            T.writes(B[vn, vh, vw, vc])
+            T.block_attr({"schedule_rule": "layout_transform", "src_layout": "NCHW", "dst_layout": "NHWC", "input_shape": [2, 5, 6, 7]})
+            B[vn, vh, vw, vc] = A[vn, vc, vh, vw]
+    for n, h, w, c in T.grid(2, 6, 7, 5):
+        with T.block("C"):
+            vn, vh, vw, vc = T.axis.remap("SSSS", [n, h, w, c])
+            T.reads(B[vn, vh, vw, vc])
+            T.writes(C[vn, vh, vw, vc])
+            C[vn, vh, vw, vc] = B[vn, vh, vw, vc] * T.float32(2)
+)");
+}
+
 std::string_view TargetOfKind(std::string_view kind) {
   if (kind == "llvm") return "llvm -mcpu=haswell -num-cores=4";
   if (kind == "vnni") return "llvm -mcpu=cascadelake -num-cores=4";

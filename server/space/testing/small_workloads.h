@@ -21,6 +21,12 @@ std::vector<SmallWorkload> SmallStandardWorkloads(bool for_gpu);
 // Contractions for the intrinsics of `kind`'s default rules; empty when these have none.
 std::vector<SmallWorkload> TensorizableWorkloads(std::string_view kind);
 
+// C[n, m] = A[n, k] * B[m, k] on float16, summed in `out`.
+SmallWorkload HalfDense(std::string_view out, int64_t n, int64_t m, int64_t k);
+
+// A transposition NCHW to NHWC that asks for the custom rule layout_transform.
+SmallWorkload LayoutTransformWorkload();
+
 // A complete target whose rule kind is `kind`; CHECK-fails for an unknown kind.
 std::string_view TargetOfKind(std::string_view kind);
 
