@@ -49,26 +49,6 @@ TEST_P(SpacePointsTest, RandomPointsOfEverySpaceComputeTheWorkload) {
   EXPECT_GT(right, rejected / 4);
 }
 
-// The mma groups get no space by default: where one maps, a wmma group maps first.
-TEST(MmaGroupsTest, PointsWithoutTheWmmaRuleComputeTheWorkload) {
-  for (const char* out : {"float32", "float16"}) {
-    ASSERT_OK_AND_ASSIGN(ScheduleRules rules, DefaultScheduleRules("cuda-tensorcore"));
-    rules.erase(rules.begin() + 1);
-    const SmallWorkload small = HalfDense(out, 64, 32, 32);
-    ASSERT_OK_AND_ASSIGN(
-        const SpacePoints points,
-        SpacePoints::Create(small.module, "cuda-tensorcore", SpacePoints::Form::kScheduled, std::move(rules)));
-    ASSERT_EQ(points.spaces().size(), 1u);
-    const std::string trace = points.spaces()[0].ToString();
-    EXPECT_NE(trace.find("mma_sync_m16n8k8_f16f16"), std::string::npos);
-    EXPECT_NE(trace.find("software_pipeline_async_stages"), std::string::npos);
-    int right = 0;
-    int rejected = 0;
-    CheckPoints(small, points, LongTests() ? 50 : 5, &right, &rejected);
-    EXPECT_GT(right, 0) << out;
-  }
-}
-
 TEST(LayoutTransformTest, SpacesAreTheBlockAsItIsAndOneATileSize) {
   ASSERT_OK_AND_ASSIGN(const SpacePoints points, SpacePoints::Create(LayoutTransformWorkload().module, "cuda"));
   EXPECT_EQ(points.spaces().size(), 32u);
