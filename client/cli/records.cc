@@ -6,9 +6,11 @@
 
 #include "client/cli/exit_code.h"
 #include "client/cli/hex.h"
-#include "client/cli/line_diff.h"
+#include "client/cli/record_diff.h"
+#include "client/cli/record_repro.h"
 #include "client/cli/record_source.h"
 #include "client/cli/records_transfer.h"
+#include "client/cli/records_verify.h"
 #include "client/cli/report_json.h"
 #include "client/cli/report_text.h"
 #include "client/cli/workload_file.h"
@@ -164,15 +166,26 @@ absl::Status Stats(RecordSource& source, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::Match> WithScript(RecordSource& source, const std::string& id) {
+  HONE_ASSIGN_OR_RETURN(v1::Match match, source.GetRecord(id));
+  if (match.workload().script().empty()) {
+    HONE_ASSIGN_OR_RETURN(*match.mutable_workload(), source.GetWorkload(match.record().workload_id()));
+  }
+  return match;
+}
+
 absl::Status Diff(RecordSource& source, const Arguments& arguments) {
-  HONE_ASSIGN_OR_RETURN(v1::Match a, source.GetRecord(arguments.id));
-  HONE_ASSIGN_OR_RETURN(v1::Match b, source.GetRecord(arguments.other));
-  v1::QueryResponse both;
-  *both.add_matches() = a;
-  *both.add_matches() = b;
-  Print(MatchesTable(both));
-  const std::string diff = LineDiff(TraceLines(a.record().trace_json()), TraceLines(b.record().trace_json()));
-  Print(diff.empty() ? "the traces are equal\n" : diff);
+  HONE_ASSIGN_OR_RETURN(const v1::Match a, WithScript(source, arguments.id));
+  HONE_ASSIGN_OR_RETURN(const v1::Match b, WithScript(source, arguments.other));
+  HONE_ASSIGN_OR_RETURN(const std::string diff, RecordDiff(a, b));
+  Print(diff);
+  return absl::OkStatus();
+}
+
+absl::Status Repro(RecordSource& source, const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(const v1::Match match, WithScript(source, arguments.id));
+  HONE_ASSIGN_OR_RETURN(const std::string report, ReproduceRecord(match));
+  Print(report);
   return absl::OkStatus();
 }
 
@@ -209,9 +222,15 @@ void AddRecordsCommand(Flags& hone) {
   AddRecordsTransferCommands(records);
 
   auto diff = std::make_shared<Arguments>();
-  flags = AddCommand(records, "diff", "What two records' schedules have different", diff, Diff);
+  flags = AddCommand(records, "diff", "What is different in two records: decisions, features, times", diff, Diff);
   flags.AddPositional("A", &diff->id, "A record");
   flags.AddPositional("B", &diff->other, "Another record");
+
+  auto repro = std::make_shared<Arguments>();
+  flags = AddCommand(records, "repro", "Build a record's kernel again, bit for bit, and measure it here", repro, Repro);
+  flags.AddPositional("RECORD", &repro->id, "Id, 8 digits at least");
+
+  AddRecordsVerifyCommand(records);
 }
 
 }  // namespace hone::cli

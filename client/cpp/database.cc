@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "client/cpp/remote_database.h"
 #include "common/script/workload_codec.h"
 #include "common/support/check.h"
 #include "common/support/log.h"
@@ -105,9 +106,13 @@ absl::StatusOr<std::shared_ptr<Database>> Database::Create(std::string_view kind
     HONE_RETURN_IF_ERROR(MigratePostgres(options.url));
     return MakeStoredDatabase(std::make_unique<PostgresDatabase>(options.url, equality));
   }
+  if (kind == "remote") {
+    if (options.server == nullptr) return absl::InvalidArgumentError("database \"remote\" needs a server");
+    return MakeStoredDatabase(std::make_unique<RemoteDatabase>(options.server, equality));
+  }
   return absl::InvalidArgumentError(
       StrCat("database \"", kind,
-             "\", expected json, memory or postgres (union, ordered_union and a callable have "
+             "\", expected json, memory, postgres or remote (union, ordered_union and a callable have "
              "factories of their own)"));
 }
 

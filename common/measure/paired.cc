@@ -13,14 +13,6 @@ namespace {
 
 constexpr int kFewestPairs = 5;
 
-// 97.5 % quantiles of Student's t with 1, 2, ... degrees of freedom; beyond the table 2.04 is on the safe side.
-double StudentT(int degrees) {
-  constexpr double kTable[] = {12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-                               2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-                               2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
-  return degrees <= static_cast<int>(std::size(kTable)) ? kTable[degrees - 1] : 2.04;
-}
-
 absl::StatusOr<RunResult> RunWell(Runner& runner, const RunRequest& request) {
   RunRequest full = request;
   full.best_so_far.reset();  // Neither is given up early.
@@ -33,12 +25,21 @@ absl::StatusOr<RunResult> RunWell(Runner& runner, const RunRequest& request) {
 
 }  // namespace
 
+double StudentT975(int degrees) {
+  // For 1, 2, ... degrees of freedom.
+  constexpr double kTable[] = {12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                               2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+                               2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+  degrees = std::max(degrees, 1);
+  return degrees <= static_cast<int>(std::size(kTable)) ? kTable[degrees - 1] : 2.04;
+}
+
 PairedComparison CompareLogRatios(absl::Span<const double> log_ratios) {
   const double n = static_cast<double>(log_ratios.size());
   double mean = 0, squares = 0;
   for (double value : log_ratios) mean += value / n;
   for (double value : log_ratios) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt(squares / (n - 1) / n) * StudentT(static_cast<int>(log_ratios.size()) - 1);
+  const double error = std::sqrt(squares / (n - 1) / n) * StudentT975(static_cast<int>(log_ratios.size()) - 1);
   PairedComparison comparison;
   comparison.ratio = std::exp(mean);
   comparison.low = std::exp(mean - error);

@@ -16,6 +16,9 @@ struct PairedComparison {
   bool b_is_faster() const { return low > 1; }
 };
 
+// The 97.5 % quantile of Student's t; beyond 30 degrees a value that is on the safe side.
+double StudentT975(int degrees);
+
 // From log(time(a) / time(b)) of each pair; two of them at least.
 PairedComparison CompareLogRatios(absl::Span<const double> log_ratios);
 
