@@ -7,6 +7,7 @@
 #include "common/support/long_tests.h"
 #include "common/support/status_matchers.h"
 #include "server/space/default_lists.h"
+#include "server/space/rule/multi_level_tiling_tensor_core.h"
 #include "server/space/testing/points.h"
 #include "server/space/testing/small_workloads.h"
 
@@ -47,6 +48,57 @@ TEST_P(SpacePointsTest, RandomPointsOfEverySpaceComputeTheWorkload) {
   RecordProperty("rejected", rejected);
   std::printf("%s: %d points right, %d rejected by a postproc\n", GetParam(), right, rejected);
   EXPECT_GT(right, rejected / 4);
+}
+
+// The mma groups get no space by default: where one maps, a wmma group maps first.
+TEST(MmaGroupsTest, PointsWithoutTheWmmaRuleComputeTheWorkload) {
+  for (const char* out : {"float32", "float16"}) {
+    ASSERT_OK_AND_ASSIGN(ScheduleRules rules, DefaultScheduleRules("cuda-tensorcore"));
+    rules.erase(rules.begin() + 1);
+    const SmallWorkload small = HalfDense(out, 64, 32, 32);
+    ASSERT_OK_AND_ASSIGN(
+        const SpacePoints points,
+        SpacePoints::Create(small.module, "cuda-tensorcore", SpacePoints::Form::kScheduled, std::move(rules)));
+    ASSERT_EQ(points.spaces().size(), 1u);
+    const std::string trace = points.spaces()[0].ToString();
+    EXPECT_NE(trace.find("mma_sync_m16n8k8_f16f16"), std::string::npos);
+    EXPECT_NE(trace.find("software_pipeline_async_stages"), std::string::npos);
+    int right = 0;
+    int rejected = 0;
+    CheckPoints(small, points, LongTests() ? 50 : 5, &right, &rejected);
+    EXPECT_GT(right, 0) << out;
+  }
+}
+
+// The default list has wmma without the pipeline; a rule of one's own may have it.
+TEST(WmmaPipelineTest, PointsComputeTheWorkloadScheduledAndLowered) {
+  MultiLevelTilingConfig config;
+  config.structure = "SSSRRSRS";
+  config.tile_binds = {"blockIdx.y", "blockIdx.x", "threadIdx.y"};
+  config.max_innermost_factor = 4;
+  config.vector_load_lens = {1, 2, 3, 4, 8, 16};
+  config.reuse_read = {ReuseConfig::Requirement::kMust, {4}, "shared.dyn"};
+  config.reuse_write = {ReuseConfig::Requirement::kMust, {2}, "shared.dyn"};
+  const SmallWorkload small = HalfDense("float32", 32, 32, 128);
+  for (const SpacePoints::Form form : {SpacePoints::Form::kScheduled, SpacePoints::Form::kLowered}) {
+    ASSERT_OK_AND_ASSIGN(ScheduleRules rules, DefaultScheduleRules("cuda-tensorcore"));
+    const auto* plain = dynamic_cast<const MultiLevelTilingTensorCore*>(rules[1].get());
+    ASSERT_NE(plain, nullptr);
+    rules[1] = std::make_unique<MultiLevelTilingTensorCore>(plain->groups(), config, /*use_software_pipeline=*/true);
+    ASSERT_OK_AND_ASSIGN(const SpacePoints points,
+                         SpacePoints::Create(small.module, "cuda-tensorcore", form, std::move(rules)));
+    ASSERT_EQ(points.spaces().size(), 2u);
+    for (const schedule::Trace& space : points.spaces()) {
+      const std::string trace = space.ToString();
+      EXPECT_NE(trace.find("[0, 0, 0, 0, 0, 1, 1]"), std::string::npos) << trace;
+      EXPECT_NE(trace.find("tir.manifest_shared_memory_local_stage"), std::string::npos) << trace;
+    }
+    int right = 0;
+    int rejected = 0;
+    CheckPoints(small, points, LongTests() ? 50 : 5, &right, &rejected);
+    std::printf("%d points right, %d rejected\n", right, rejected);
+    EXPECT_GT(right, 0);
+  }
 }
 
 TEST(LayoutTransformTest, SpacesAreTheBlockAsItIsAndOneATileSize) {

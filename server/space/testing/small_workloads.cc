@@ -70,10 +70,14 @@ def main(A: T.Buffer(($n, $k), "$in"), B: T.Buffer(($m, $k), "$in"), C: T.Buffer
             T.writes(C[vi, vj])
             with T.init():
                 C[vi, vj] = T.$out(0)
-            C[vi, vj] = C[vi, vj] + T.Cast("$out", A[vi, vk]) * T.Cast("$out", B[vj, vk])
+            C[vi, vj] = C[vi, vj] + $product
 )";
+  // A cast to the type that it has would be another program than the intrinsics compute.
+  const std::string_view product =
+      in == out ? "A[vi, vk] * B[vj, vk]" : "T.Cast(\"$out\", A[vi, vk]) * T.Cast(\"$out\", B[vj, vk])";
   return Parsed(StrCat("dense ", in, " ", out, " {", n, ", ", m, ", ", k, "}"),
-                Filled(kText, {{"$out", std::string(out)},
+                Filled(kText, {{"$product", std::string(product)},
+                               {"$out", std::string(out)},
                                {"$in", std::string(in)},
                                {"$n", StrCat(n)},
                                {"$m", StrCat(m)},
