@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
@@ -34,6 +35,7 @@ struct Flags {
   std::string http;
   std::string tokens, limits, tls_cert, tls_key, tls_client_ca;
   std::string worker_binary;
+  std::vector<std::string> plugins;
   std::string log_format = "text";
   bool no_search_worker = false;
   bool allow_synthetic = false;
@@ -56,6 +58,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--tls-key", flags.tls_key, "Key of --tls-cert (PEM)");
   app.add_option("--tls-client-ca", flags.tls_client_ca, "Clients need a certificate of this authority (PEM)");
   app.add_option("--worker-binary", flags.worker_binary, "The hone-worker for the search worker of this host");
+  app.add_option("--plugin", flags.plugins,
+                 "Plug-in (FILE.so) that jobs may use in this host's search worker; repeatable");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--heartbeat-secs", flags.heartbeat_secs, "Workers report this often")->check(CLI::Range(0.05, 60.0));
   app.add_option("--lease-secs", flags.lease_secs, "A worker silent for so long is lost")
@@ -112,6 +116,7 @@ std::unique_ptr<SearchWorker> StartSearchWorker(const Flags& flags, const Server
   gethostname(host, sizeof(host) - 1);
   std::vector<std::string> args = {"--server", options.private_listen, "--roles", "search",
                                    "--name",   StrCat("search@", host)};
+  for (const std::string& plugin : flags.plugins) args.insert(args.end(), {"--plugin", plugin});
   std::vector<std::string> environment;
   if (!server.worker_token().empty()) environment.push_back("HONE_TOKEN=" + server.worker_token());
   return std::make_unique<SearchWorker>(std::move(binary), std::move(args), std::move(environment));

@@ -74,8 +74,7 @@ class PluginTest(harness.SystemTest):
             self.assertIn(reason, result.stdout + result.stderr)
 
     def test_a_farm_uses_those_that_are_installed_and_one_that_crashes_harms_no_other_job(self):
-        self.start_server("--no-search-worker")
-        self.start_worker("search", "searcher", "--plugin", self.good, "--plugin", self.crash)
+        self.start_server("--plugin", self.good, "--plugin", self.crash)  # For the search worker that it starts.
         self.start_worker("build,run", "measurer")
         jobs = {}
         for name in ("plugin", "crash", "absent"):
