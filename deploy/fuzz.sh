@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer targets with clang, ASan and UBSan, and runs each over its seeds and what earlier runs found.
-# usage: deploy/fuzz.sh [--seconds N] [--out FOLDER] [TARGET...]     TARGET: fuzz_parser, ...; default all
+# usage: deploy/fuzz.sh [--seconds N | --runs N] [--out FOLDER] [TARGET...]     TARGET: fuzz_parser, ...; default all
 #   --seconds N   of each target (default 60; the long form has 600)
+#   --runs N      instead: N inputs of each target, the same ones every time, without what earlier runs found
 #   --out FOLDER  logs, grown corpora and findings (crash-*, timeout-*), default .fuzz
 # Exit status: 0 without a finding, 1 with one or when something did not build, 2 for usage.
 set -uo pipefail
@@ -14,13 +15,14 @@ declare -A places=(
   [fuzz_target]=common/target/testing [fuzz_record]=common/record/testing
   [fuzz_service]=server/service/testing
 )
-seconds=60 out=.fuzz
+seconds=60 runs=0 out=.fuzz
 chosen=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --seconds) seconds="${2:-}"; shift ;;
+    --runs) runs="${2:-}"; shift ;;
     --out) out="${2:-}"; shift ;;
-    -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *)
       [ -n "${places[$1]:-}" ] || die "deploy/fuzz.sh: unknown argument $1 (targets: ${!places[*]})" 2
       chosen+=("$1")
@@ -29,6 +31,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [[ "$seconds" =~ ^[0-9]+$ ]] || die "deploy/fuzz.sh: --seconds wants a number" 2
+[[ "$runs" =~ ^[0-9]+$ ]] || die "deploy/fuzz.sh: --runs wants a number" 2
 [ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(printf '%s\n' "${!places[@]}" | sort)
 
 labels=()
@@ -42,15 +45,22 @@ mkdir -p "$out"
 status=0
 for target in "${chosen[@]}"; do
   folder="${places[$target]}"
-  mkdir -p "$out/${target}_corpus"
-  options=(-max_total_time="$seconds" -timeout=25 -rss_limit_mb=3000 -max_len=20000 -artifact_prefix="$out/$target-")
+  grown="$out/${target}_corpus"
+  length=(-max_total_time="$seconds")
+  if [ "$runs" -gt 0 ]; then
+    grown="$(mktemp -d "$out/fresh.XXXXXX")"
+    length=(-runs="$runs" -seed=1)
+  fi
+  mkdir -p "$grown"
+  options=("${length[@]}" -timeout=25 -rss_limit_mb=3000 -max_len=20000 -artifact_prefix="$out/$target-")
   [ ! -f "$folder/$target.dict" ] || options+=(-dict="$folder/$target.dict")
-  if "$bin/$folder/$target" "${options[@]}" "$out/${target}_corpus" "$folder/seeds/$target" >"$out/$target.log" 2>&1; then
+  if "$bin/$folder/$target" "${options[@]}" "$grown" "$folder/seeds/$target" >"$out/$target.log" 2>&1; then
     say "$target: $(grep -E '^Done|^stat::number_of_executed_units' "$out/$target.log" | tail -1)"
   else
     say "$target: FINDING, see $out/$target.log"
     tail -25 "$out/$target.log" >&2
     status=1
   fi
+  [ "$runs" -eq 0 ] || rm -rf "$grown"
 done
 exit $status
