@@ -56,8 +56,9 @@ class PlausibleSampler final : public Sampler {
 
   std::optional<Failure> Take(int64_t calls, Sample* sample) override {
     // Either somebody kept this process from running for a while, or the kernel lies. With more calls the one becomes
-    // small beside the sample; the other does not.
+    // small beside the sample; the other does not. On an overloaded machine processes wait longer.
     constexpr absl::Duration kLongEnough = absl::Milliseconds(250);
+    constexpr absl::Duration kLongEnoughOverloaded = absl::Seconds(2);
     constexpr int kSuspicionsToCondemn = 2;
     int suspicions = 0;
     while (true) {
@@ -70,16 +71,9 @@ class PlausibleSampler final : public Sampler {
         return failure;
       Fill(reply, calls, sample);
       if (IsPlausible(absl::Nanoseconds(reply.wall_ns), wall)) return std::nullopt;
-      if (wall < kLongEnough) {
+      if (wall < (IsOverloaded() ? kLongEnoughOverloaded : kLongEnough)) {
         calls *= 4;
       } else if (++suspicions == kSuspicionsToCondemn) {
-        if (IsOverloaded()) {
-          // Others may have kept both of us waiting: nothing can be held against the kernel, but our own clock counts.
-          sample->seconds = absl::ToDoubleSeconds(wall);
-          sample->seconds_per_call = sample->seconds / static_cast<double>(calls);
-          sample->running_fraction = 0;
-          return std::nullopt;
-        }
         return Failure{FailureKind::kCrash,
                        StrCat("the kernel's timing is forged: it reports ", sample->seconds, " s for ", calls,
                               " calls, which took ", absl::ToDoubleSeconds(wall), " s")};
