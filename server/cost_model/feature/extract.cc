@@ -2,9 +2,9 @@
 
 #include "common/lower/gpu/gpu_passes.h"
 #include "common/lower/passes.h"
+#include "common/lower/remove_weight_layout_rewrite.h"
 #include "common/support/status_macros.h"
 #include "server/cost_model/feature/per_store.h"
-#include "server/cost_model/feature/remove_layout_rewrite.h"
 #include "server/cost_model/feature/simplify_for_features.h"
 #include "server/cost_model/feature/simplify_pass.h"
 
@@ -12,7 +12,7 @@ namespace hone {
 namespace {
 
 absl::StatusOr<ir::PrimFunc> Preprocess(ir::PrimFunc func) {
-  func = SimplifyForFeatures(RemoveLayoutRewrite(func));
+  func = SimplifyForFeatures(lower::RemoveWeightLayoutRewriteBlock(func));
   lower::PassContext context;
   context.check_views = false;
   for (const lower::PassFunction pass :
