@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/ir/mutator.h"
+#include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
 #include "common/support/status_macros.h"
 #include "server/space/analysis.h"
@@ -61,23 +62,76 @@ std::optional<int64_t> Coefficient(Expr e, const VarNode* var) {
   return std::nullopt;
 }
 
+// The coefficients of all loop variables in an expression over a block's iters, in one walk.
+class LoopCoefficients {
+ public:
+  LoopCoefficients(const BlockRealizeNode* realize, const std::vector<const ForNode*>& loops)
+      : realize_(realize), loops_(loops), found_(loops.size()) {}
+
+  // As Coefficient of each loop's variable. False when the walk cannot tell: a negative factor turns around which of
+  // two coefficients is the smaller.
+  bool Walk(Expr e) {
+    std::fill(found_.begin(), found_.end(), std::nullopt);
+    return Collect(e, 1, /*bind=*/true);
+  }
+  const std::optional<int64_t>& of(size_t loop) const { return found_[loop]; }
+
+ private:
+  bool Collect(Expr e, int64_t factor, bool bind) {
+    if (const auto* var = e.as<VarNode>()) return CollectVar(var, factor, bind);
+    if (const auto* mul = e.as<MulNode>()) {
+      const int64_t* left = ConstInt(mul->a);
+      const int64_t* right = ConstInt(mul->b);
+      if (left == nullptr && right == nullptr) return true;
+      const int64_t literal = left != nullptr ? *left : *right;
+      return literal >= 0 && Collect(left != nullptr ? mul->b : mul->a, factor * literal, bind);
+    }
+    if (const auto* add = e.as<AddNode>()) return Collect(add->a, factor, bind) && Collect(add->b, factor, bind);
+    return true;
+  }
+
+  bool CollectVar(const VarNode* var, int64_t factor, bool bind) {
+    if (bind) {
+      const BlockNode* block = realize_->block;
+      for (size_t i = 0; i < block->iter_vars.size(); ++i) {
+        if (block->iter_vars[i]->var.get() == var) return Collect(realize_->iter_values[i], factor, /*bind=*/false);
+      }
+    }
+    for (size_t i = 0; i < loops_.size(); ++i) {
+      if (loops_[i]->loop_var.get() == var) found_[i] = std::min(found_[i].value_or(factor), factor);
+    }
+    return true;
+  }
+
+  const BlockRealizeNode* realize_;
+  const std::vector<const ForNode*>& loops_;
+  std::vector<std::optional<int64_t>> found_;
+};
+
 // By how many elements of the flattened buffer each loop advances the region; 0 where it does not. The innermost
 // dimension that mentions the loop decides.
-std::vector<int64_t> Strides(BufferRegion region, const VarMap& bindings, const std::vector<const ForNode*>& loops) {
-  std::vector<Expr> indices;
-  for (const Range& range : region->region) indices.push_back(Substitute(range.min, bindings));
-  std::vector<int64_t> out;
-  for (const ForNode* loop : loops) {
-    int64_t stride = 0;
-    int64_t buffer_stride = 1;
-    for (size_t d = indices.size(); d-- > 0;) {
-      if (const auto coefficient = Coefficient(indices[d], loop->loop_var.get()); coefficient.value_or(0) != 0) {
-        stride = *coefficient * buffer_stride;
-        break;
+std::vector<int64_t> Strides(BufferRegion region, const BlockRealizeNode* realize,
+                             const std::vector<const ForNode*>& loops) {
+  std::vector<int64_t> out(loops.size(), 0);
+  LoopCoefficients coefficients(realize, loops);
+  int64_t buffer_stride = 1;
+  for (size_t d = region->region.size(); d-- > 0;) {
+    const Expr index = region->region[d].min;
+    const bool walked = coefficients.Walk(index);
+    Expr bound;
+    if (!walked) {
+      VarMap bindings;
+      for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+        bindings[realize->block->iter_vars[i]->var.get()] = realize->iter_values[i];
       }
-      if (const int64_t* dim = ConstInt(region->buffer->shape[d])) buffer_stride *= *dim;
+      bound = Substitute(index, bindings);
     }
-    out.push_back(stride);
+    for (size_t i = 0; i < loops.size(); ++i) {
+      if (out[i] != 0) continue;
+      const auto coefficient = walked ? coefficients.of(i) : Coefficient(bound, loops[i]->loop_var.get());
+      out[i] = coefficient.value_or(0) * buffer_stride;
+    }
+    if (const int64_t* dim = ConstInt(region->buffer->shape[d])) buffer_stride *= *dim;
   }
   return out;
 }
@@ -101,14 +155,10 @@ int FusibleLoops(const std::vector<int64_t>& strides, const std::vector<const Fo
 
 int MaxFusible(const ScheduleState& state, SrefId block, const std::vector<const ForNode*>& loops) {
   const BlockRealizeNode* realize = state.at(block).realize;
-  VarMap bindings;
-  for (size_t i = 0; i < realize->iter_values.size(); ++i) {
-    bindings[state.block(block)->iter_vars[i]->var.get()] = realize->iter_values[i];
-  }
   int fusible = static_cast<int>(loops.size());
   auto visit = [&](Array<BufferRegion> regions) {
     for (BufferRegion region : regions) {
-      fusible = std::min(fusible, FusibleLoops(Strides(region, bindings, loops), loops));
+      fusible = std::min(fusible, FusibleLoops(Strides(region, realize, loops), loops));
     }
   };
   visit(state.block(block)->reads);
@@ -120,20 +170,39 @@ bool HasAnnotationOrBinding(const ForNode* loop) {
   return !loop->annotations.empty() || loop->thread_binding != nullptr;
 }
 
+// Which loops of a nest are spatial, outermost first, as schedule::LoopIterType says of each. One walk serves them all:
+// a block that is not below a loop does not mention its variable.
+std::vector<bool> SpatialLoops(const ScheduleState& state, const std::vector<SrefId>& loop_srefs,
+                               const std::vector<const ForNode*>& loops) {
+  std::vector<bool> spatial(loops.size(), true);
+  if (loops.empty()) return spatial;
+  for (SrefId block : schedule::ChildBlocks(state, loop_srefs[0])) {
+    const BlockRealizeNode* realize = state.at(block).realize;
+    for (size_t v = 0; v < realize->iter_values.size(); ++v) {
+      if (realize->block->iter_vars[v]->iter_type == IterType::kSpatial) continue;
+      (void)UsesVar(realize->iter_values[v], [&](Var var) {
+        for (size_t i = 0; i < loops.size(); ++i) {
+          if (loops[i]->loop_var == var) spatial[i] = false;
+        }
+        return false;
+      });
+    }
+  }
+  return spatial;
+}
+
 Plan MakePlan(const ScheduleState& state, SrefId block, const std::vector<SrefId>& loop_srefs, const Wanted& wanted) {
   Plan plan;
   if (wanted.max_parallel_extent == -1 && wanted.max_vectorize_extent == -1) return plan;
   const ArenaScope scope(state.arena());
   const int n = static_cast<int>(loop_srefs.size());
   std::vector<const ForNode*> loops;
-  std::vector<bool> spatial;
+  for (SrefId sref : loop_srefs) loops.push_back(state.loop(sref));
+  const std::vector<bool> spatial = SpatialLoops(state, loop_srefs, loops);
   int rewritable = 0;
-  for (SrefId sref : loop_srefs) {
-    const ForNode* loop = state.loop(sref);
-    loops.push_back(loop);
-    spatial.push_back(schedule::LoopIterType(state, sref) == IterType::kSpatial);
-    rewritable += !HasAnnotationOrBinding(loop) && spatial.back() && space::IsSingleStatement(loop->body) &&
-                  ConstInt(loop->extent) != nullptr;
+  for (int i = 0; i < n; ++i) {
+    rewritable += !HasAnnotationOrBinding(loops[i]) && spatial[i] && space::IsSingleStatement(loops[i]->body) &&
+                  ConstInt(loops[i]->extent) != nullptr;
   }
   const int max_fusible = MaxFusible(state, block, loops);
   if (wanted.max_parallel_extent != -1) {
