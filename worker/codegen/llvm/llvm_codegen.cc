@@ -1,6 +1,5 @@
 #include "worker/codegen/llvm/llvm_codegen.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "common/ir/visitor.h"
@@ -98,27 +97,6 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
     HONE_ASSIGN_OR_RETURN(kernel.object, EmitFile(module, *machine, llvm::CodeGenFileType::ObjectFile));
   }
   return kernel;
-}
-
-std::vector<ir::Var> ShapeVarsOf(ir::PrimFunc func) {
-  std::vector<ir::Var> out;
-  const auto add = [&](ir::Expr e) {
-    if (!e) return;
-    ir::PostOrderVisitExprs(e, [&](ir::Expr node) {
-      const auto* node_var = node.as<ir::VarNode>();
-      if (node_var == nullptr || !node.dtype().is_index()) return;
-      const ir::Var var(node_var);
-      const auto is_var = [&](ir::Var other) { return other == var; };
-      if (std::any_of(func->params.begin(), func->params.end(), is_var)) return;
-      if (std::none_of(out.begin(), out.end(), is_var)) out.push_back(var);
-    });
-  };
-  for (const auto& binding : func->buffer_map) {
-    for (ir::Expr extent : binding.buffer->shape) add(extent);
-    for (ir::Expr stride : binding.buffer->strides) add(stride);
-    add(binding.buffer->elem_offset);
-  }
-  return out;
 }
 
 std::string CodegenRevision() { return "6"; }
