@@ -136,6 +136,37 @@ def main(A: T.Buffer((4096,), "float16"), B: T.Buffer((4096,), "float16")):
   }
 }
 
+// A thread that sums `tile` x 4 elements over `steps` steps which are written out.
+std::string RegisterTile(int tile, int steps) {
+  std::string script = StrCat(R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((65536,), "float32"), B: T.Buffer((65536,), "float32")):
+    tx = T.launch_thread("threadIdx.x", 32)
+    r = T.allocate([)",
+                              tile * 4, R"(], "float32", "local")
+    r_1 = T.Buffer(()",
+                              tile * 4, R"(,), data=r, scope="local")
+    for k in range(8):
+        for i in range()",
+                              tile, "):\n");
+  for (int j = 0; j < 4 * steps; ++j) {
+    StrAppend(&script, "            r_1[i * 4 + ", j % 4, "] = r_1[i * 4 + ", j % 4, "] + A[k * 4096 + tx + ", j,
+              "]\n");
+  }
+  StrAppend(&script, "    B[tx] = r_1[tx % 4]\n");
+  return script;
+}
+
+TEST(CudaCodegenTest, RegisterLoopsAreUnrolledAsFarAsTheCompilerCopes) {
+  ASSERT_OK_AND_ASSIGN(const CudaSource small, Emit(RegisterTile(/*tile=*/16, /*steps=*/8)));
+  EXPECT_TRUE(Mentions(small.text, "#pragma unroll\n    for (int i = 0;")) << small.text;
+  ASSERT_OK_AND_ASSIGN(const CudaSource long_body, Emit(RegisterTile(/*tile=*/16, /*steps=*/80)));
+  EXPECT_FALSE(Mentions(long_body.text, "#pragma unroll")) << "5,120 statements";
+  ASSERT_OK_AND_ASSIGN(const CudaSource large_array, Emit(RegisterTile(/*tile=*/256, /*steps=*/1)));
+  EXPECT_FALSE(Mentions(large_array.text, "#pragma unroll")) << "4 KiB of registers a thread";
+}
+
 TEST(CudaCodegenTest, WmmaFragmentsAreRegisters) {
   ASSERT_OK_AND_ASSIGN(const CudaSource source, Emit(R"(
 from tvm.script import tir as T

@@ -19,8 +19,14 @@ namespace {
 constexpr int64_t kStaticSharedBytes = 48 * 1024;
 // Buffers in dynamic shared memory start at multiples of this.
 constexpr int64_t kSharedAlignment = 128;
-// Loops over registers are unrolled up to this many copies of their body, nested ones together.
+// Loops over registers are unrolled up to this many copies of their body, nested ones together, ...
 constexpr int64_t kMaxRegisterUnroll = 1024;
+// ... and up to this many statements: 256 sums over a tile of 16 steps. More takes the compiler longer than a build
+// may.
+constexpr int64_t kMaxUnrolledStatements = 4096;
+// Arrays beyond this many bytes do not fit the 255 registers of a thread even when half of them is spilled. They are
+// memory whether their loops are unrolled or not, and unrolling only costs time in the compiler.
+constexpr int64_t kMaxRegisterBytes = 2048;
 
 int64_t ElementsOf(const ir::AllocateNode* allocate) {
   int64_t elements = allocate->dtype.lanes;
@@ -41,11 +47,24 @@ std::string_view ScopeOfVar(ir::Var var) {
   return var->type->scope.empty() ? std::string_view("global") : var->type->scope;
 }
 
+// Whether `buffer` is an array that the compiler can keep in registers.
+bool FitsRegisters(ir::Buffer buffer) {
+  if (buffer->scope() != "local") return false;
+  int64_t bytes = buffer->dtype.bytes();
+  for (Expr extent : buffer->shape) {
+    const int64_t* value = ir::ConstInt(extent);
+    if (value == nullptr) return true;
+    bytes *= *value;
+    if (bytes > kMaxRegisterBytes) return false;
+  }
+  return true;
+}
+
 // Whether a loop over `var` walks through registers, which have no addresses: such a loop has to be unrolled.
 bool IndexesRegisters(Stmt body, ir::Var var) {
   bool found = false;
   const auto look = [&](ir::Buffer buffer, const ir::Array<Expr>& indices) {
-    if (buffer->scope() != "local") return;
+    if (!FitsRegisters(buffer)) return;
     for (Expr index : indices) found |= ir::UsesVar(index, var);
   };
   ir::PreOrderVisitStmts(body, [&](Stmt stmt) {
@@ -66,17 +85,34 @@ bool IndexesRegisters(Stmt body, ir::Var var) {
   return found;
 }
 
-// Copies that unrolling all register loops of `body` makes.
-int64_t UnrolledCopies(Stmt body) {
-  int64_t most = 1;
+// What unrolling all loops of a body makes of it.
+struct UnrolledSize {
+  int64_t copies = 1;      // Of the statement that is repeated most.
+  int64_t statements = 0;  // Stores and calls, all copies together.
+};
+
+UnrolledSize SizeWhenUnrolled(Stmt body) {
+  constexpr int64_t kMany = int64_t{1} << 30;  // Large enough for any limit, and safe to multiply.
+  UnrolledSize size;
   ir::PreOrderVisitStmts(body, [&](Stmt stmt) {
+    if (stmt.kind() == StmtKind::kBufferStore || stmt.kind() == StmtKind::kEvaluate) ++size.statements;
     const auto* loop = stmt.as<ir::ForNode>();
     if (loop == nullptr) return true;
     const int64_t* extent = ir::ConstInt(loop->extent);
-    most = std::max(most, (extent != nullptr ? *extent : 1) * UnrolledCopies(loop->body));
+    const int64_t times = extent != nullptr ? std::clamp<int64_t>(*extent, 0, kMany) : 1;
+    const UnrolledSize inner = SizeWhenUnrolled(loop->body);
+    size.copies = std::max(size.copies, std::min(times * inner.copies, kMany));
+    size.statements = std::min(size.statements + times * inner.statements, kMany);
     return false;
   });
-  return most;
+  return size;
+}
+
+// Whether a register loop with this extent and body is small enough to be unrolled.
+bool WorthUnrolling(int64_t extent, Stmt body) {
+  const UnrolledSize inner = SizeWhenUnrolled(body);
+  return extent <= kMaxRegisterUnroll / std::max<int64_t>(inner.copies, 1) &&
+         extent <= kMaxUnrolledStatements / std::max<int64_t>(inner.statements, 1);
 }
 
 }  // namespace
@@ -308,8 +344,8 @@ void KernelEmitter::EmitFor(const ir::ForNode* loop) {
     return FailUnimplemented(StrCat("vectorized loop \"", loop->loop_var.name(), "\": it has to be lowered before"));
   }
   const int64_t* extent = ir::ConstInt(loop->extent);
-  const bool registers = extent != nullptr && IndexesRegisters(loop->body, loop->loop_var) &&
-                         *extent * UnrolledCopies(loop->body) <= kMaxRegisterUnroll;
+  const bool registers =
+      extent != nullptr && WorthUnrolling(*extent, loop->body) && IndexesRegisters(loop->body, loop->loop_var);
   if (loop->for_kind == ir::ForKind::kUnrolled || registers) Line("#pragma unroll");
   const std::string min = Scalar(loop->min);
   const std::string end = ir::IsZero(loop->min) ? Scalar(loop->extent) : StrCat(min, " + ", Scalar(loop->extent, 12));
