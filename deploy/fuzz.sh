@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the libFuzzer targets with clang, ASan and UBSan, and runs each over its seeds and what earlier runs found.
-# usage: deploy/fuzz.sh [--seconds N | --runs N] [--out FOLDER] [TARGET...]     TARGET: fuzz_parser, ...; default all
+# usage: deploy/fuzz.sh [--seconds N | --seeds] [--out FOLDER] [TARGET...]     TARGET: fuzz_parser, ...; default all
 #   --seconds N   of each target (default 60; the long form has 600)
-#   --runs N      instead: N inputs of each target, the same ones every time, without what earlier runs found
+#   --seeds       instead: only the seeds that are kept, so that the outcome is the same every time
 #   --out FOLDER  logs, grown corpora and findings (crash-*, timeout-*), default .fuzz
 # Exit status: 0 without a finding, 1 with one or when something did not build, 2 for usage.
 set -uo pipefail
@@ -15,12 +15,12 @@ declare -A places=(
   [fuzz_target]=common/target/testing [fuzz_record]=common/record/testing
   [fuzz_service]=server/service/testing
 )
-seconds=60 runs=0 out=.fuzz
+seconds=60 seeds_only=0 out=.fuzz
 chosen=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --seconds) seconds="${2:-}"; shift ;;
-    --runs) runs="${2:-}"; shift ;;
+    --seeds) seeds_only=1 ;;
     --out) out="${2:-}"; shift ;;
     -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *)
@@ -31,7 +31,6 @@ while [ $# -gt 0 ]; do
   shift
 done
 [[ "$seconds" =~ ^[0-9]+$ ]] || die "deploy/fuzz.sh: --seconds wants a number" 2
-[[ "$runs" =~ ^[0-9]+$ ]] || die "deploy/fuzz.sh: --runs wants a number" 2
 [ ${#chosen[@]} -gt 0 ] || mapfile -t chosen < <(printf '%s\n' "${!places[@]}" | sort)
 
 labels=()
@@ -47,9 +46,9 @@ for target in "${chosen[@]}"; do
   folder="${places[$target]}"
   grown="$out/${target}_corpus"
   length=(-max_total_time="$seconds")
-  if [ "$runs" -gt 0 ]; then
+  if [ "$seeds_only" -eq 1 ]; then
     grown="$(mktemp -d "$out/fresh.XXXXXX")"
-    length=(-runs="$runs" -seed=1)
+    length=(-runs=0)
   fi
   mkdir -p "$grown"
   options=("${length[@]}" -timeout=25 -rss_limit_mb=3000 -max_len=20000 -artifact_prefix="$out/$target-")
@@ -61,6 +60,6 @@ for target in "${chosen[@]}"; do
     tail -25 "$out/$target.log" >&2
     status=1
   fi
-  [ "$runs" -eq 0 ] || rm -rf "$grown"
+  [ "$seeds_only" -eq 0 ] || rm -rf "$grown"
 done
 exit $status

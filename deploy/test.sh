@@ -2,7 +2,7 @@
 # Installs what is missing, builds everything, runs every test, and closes with the line "N passed, N failed".
 # usage: deploy/test.sh [--long] [--sanitizers] [TARGET...]
 #   --long        the long forms of the tests too (more seeds, larger programs; at most 60 minutes)
-#   --sanitizers  also what parses texts and changes programs under ASan and UBSan, with a few inputs of every fuzz
+#   --sanitizers  also what parses texts and changes programs under ASan and UBSan, with the seeds of every fuzz
 #                 target; with --long ten minutes of each, and common/ under ThreadSanitizer
 # Exit status: 0 when everything was built and no test failed, 1 otherwise, 2 for usage or missing packages.
 set -uo pipefail
@@ -54,7 +54,7 @@ if [ "$sanitizers" -eq 1 ]; then
   bazel test --keep_going --build_tests_only --config=asan-ubsan --build_event_json_file="$events.asan" "${sanitized[@]}" </dev/null
   [ $? -eq 0 ] || tested=1
   event_files+=("$events.asan")
-  if [ "$long" -eq 1 ]; then fuzz=(--seconds 600); else fuzz=(--runs 500); fi
+  if [ "$long" -eq 1 ]; then fuzz=(--seconds 600); else fuzz=(--seeds); fi
   deploy/fuzz.sh "${fuzz[@]}" || fuzzed=1
   if [ "$long" -eq 1 ]; then
     bazel test --keep_going --config=tsan --build_event_json_file="$events.tsan" //common/... </dev/null
