@@ -15,10 +15,6 @@
 #include "common/ir/module.h"
 #include "common/target/target.h"
 
-namespace hone {
-class Connection;
-}
-
 namespace hone::meta_schedule {
 
 struct BuilderInput {
@@ -41,7 +37,6 @@ struct BuilderResult {
 struct BuilderOptions {
   int max_workers = 0;  // Processes that compile; 0 = one a logical CPU.
   absl::Duration timeout = absl::Seconds(30);
-  std::shared_ptr<Connection> server = nullptr;  // For "remote".
 };
 
 // Derive from it for a builder of your own. Called from one thread at a time.

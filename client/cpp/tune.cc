@@ -79,7 +79,6 @@ absl::StatusOr<TuneOptions> Resolve(TuneTasksOptions& options) {
   if (IsKind(options.builder)) {
     BuilderOptions builder;
     builder.max_workers = cores;
-    builder.server = options.server;
     HONE_ASSIGN_OR_RETURN(out.builder, Builder::Create(KindOf(options.builder), builder));
   } else {
     out.builder = std::get<1>(options.builder);

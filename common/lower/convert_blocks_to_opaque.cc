@@ -4,40 +4,18 @@
 #include "common/ir/mutator.h"
 #include "common/ir/visitor.h"
 #include "common/lower/passes.h"
+#include "common/lower/substituting_mutator.h"
 #include "common/support/strings.h"
 
 namespace hone::lower {
 namespace {
 
-class OpaqueConverter final : public ir::StmtExprMutator {
+class OpaqueConverter final : public SubstitutingMutator {
  public:
   absl::Status status;
 
  private:
-  using ir::StmtExprMutator::Mutate;
-
-  ir::Expr Mutate(const ir::VarNode* node) override {
-    auto it = values_.find(node);
-    return it != values_.end() ? it->second : ir::Expr(node);
-  }
-
-  ir::Buffer MutateBuffer(ir::Buffer buffer) override {
-    auto it = buffers_.find(buffer.get());
-    if (it != buffers_.end()) return it->second;
-    ir::Buffer out = buffer;
-    const auto shape = MutateExprs(buffer->shape);
-    const auto strides = MutateExprs(buffer->strides);
-    const auto offset = MutateExpr(buffer->elem_offset);
-    if (!shape.same_as(buffer->shape) || !strides.same_as(buffer->strides) || !(offset == buffer->elem_offset)) {
-      auto* copy = ir::CopyNode(buffer.get());
-      copy->shape = shape;
-      copy->strides = strides;
-      copy->elem_offset = offset;
-      out = copy;
-    }
-    buffers_.emplace(buffer.get(), out);
-    return out;
-  }
+  using SubstitutingMutator::Mutate;
 
   ir::Stmt Mutate(const ir::BlockRealizeNode* node) override {
     const ir::BlockNode* block = node->block;
@@ -53,9 +31,6 @@ class OpaqueConverter final : public ir::StmtExprMutator {
     const ir::Stmt body = MutateStmt(ir::Stmt(opaque));
     return ir::MakeBlockRealize({}, predicate, body.as<ir::BlockNode>());
   }
-
-  ir::VarMap values_;
-  absl::flat_hash_map<const ir::BufferNode*, ir::Buffer> buffers_;
 };
 
 }  // namespace

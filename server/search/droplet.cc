@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/support/check.h"
+#include "common/support/divisors.h"
 
 namespace hone {
 namespace {
@@ -12,17 +13,6 @@ namespace {
 using schedule::Instruction;
 using schedule::Trace;
 using schedule::Value;
-
-std::vector<int64_t> Divisors(int64_t n) {
-  std::vector<int64_t> out;
-  for (int64_t d = 1; d * d <= n; ++d) {
-    if (n % d != 0) continue;
-    out.push_back(d);
-    if (d != n / d) out.push_back(n / d);
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
 
 // The values of an annotation that the walk may try; empty for annotations that it leaves alone.
 std::vector<int64_t> AnnotationValues(std::string_view key) {

@@ -9,6 +9,7 @@
 #include "common/ir/ops.h"
 #include "common/lower/gpu/gpu_passes.h"
 #include "common/lower/gpu/thread_loop.h"
+#include "common/lower/substituting_mutator.h"
 #include "common/support/strings.h"
 
 namespace hone::lower {
@@ -20,35 +21,12 @@ struct Axis {
   ir::Range range;
 };
 
-class Unifier final : public ir::StmtExprMutator {
+class Unifier final : public SubstitutingMutator {
  public:
   absl::Status status;
 
  private:
-  using ir::StmtExprMutator::Mutate;
-
-  ir::Expr Mutate(const ir::VarNode* node) override {
-    auto it = values_.find(node);
-    return it != values_.end() ? it->second : ir::Expr(node);
-  }
-
-  ir::Buffer MutateBuffer(ir::Buffer buffer) override {
-    auto it = buffers_.find(buffer.get());
-    if (it != buffers_.end()) return it->second;
-    ir::Buffer out = buffer;
-    const auto shape = MutateExprs(buffer->shape);
-    const auto strides = MutateExprs(buffer->strides);
-    const auto offset = MutateExpr(buffer->elem_offset);
-    if (!shape.same_as(buffer->shape) || !strides.same_as(buffer->strides) || !(offset == buffer->elem_offset)) {
-      auto* copy = ir::CopyNode(buffer.get());
-      copy->shape = shape;
-      copy->strides = strides;
-      copy->elem_offset = offset;
-      out = copy;
-    }
-    buffers_.emplace(buffer.get(), out);
-    return out;
-  }
+  using SubstitutingMutator::Mutate;
 
   ir::Stmt Mutate(const ir::ForNode* node) override {
     if (!IsBound(node)) return ir::StmtExprMutator::Mutate(node);
@@ -96,8 +74,6 @@ class Unifier final : public ir::StmtExprMutator {
 
   int depth_ = 0;  // Bound loops open.
   std::vector<Axis> axes_;
-  ir::VarMap values_;
-  absl::flat_hash_map<const ir::BufferNode*, ir::Buffer> buffers_;
   arith::Analyzer analyzer_;
 };
 

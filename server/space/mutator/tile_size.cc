@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "common/support/divisors.h"
 #include "server/space/mutator/choice.h"
 
 namespace hone {
@@ -37,18 +38,6 @@ std::vector<Candidate> FindCandidates(const std::vector<Instruction>& insts, siz
   }
   for (size_t sample : vector_lengths) out.push_back({sample, false});
   return out;
-}
-
-std::vector<int64_t> Divisors(int64_t n) {
-  std::vector<int64_t> small;
-  std::vector<int64_t> large;
-  for (int64_t d = 1; d * d <= n; ++d) {
-    if (n % d != 0) continue;
-    small.push_back(d);
-    if (d != n / d) large.push_back(n / d);
-  }
-  small.insert(small.end(), large.rbegin(), large.rend());
-  return small;
 }
 
 // False when no factor can move.
