@@ -90,7 +90,7 @@ void TuneArguments::Declare(Flags& flags) {
   flags.AddOneOf("cost-model", &cost_model, {"xgb", "mlp", "random", "none"}, "Cost model");
   flags.AddOneOf("scheduler", &scheduler, {"gradient", "round-robin"}, "Which program gets the next round");
   flags.Add("space", &space,
-            "Design spaces: post-order-apply, post-order-apply(KIND), union(SPACE, ...), or a space of a plug-in");
+            "Design spaces: hone, post-order-apply (the peer's), either with (KIND), union(SPACE, ...), or a plug-in's");
   flags.Add("special-space", &special_space, "TASK=SPACE: other design spaces for one program");
   flags.Add("weights", &weights, "Importance of each program, in their order");
   flags.Add("num-tuning-cores", &num_tuning_cores, "Cores to search and build with; 0 = all");

@@ -22,7 +22,7 @@ struct TuneArguments {
   std::string strategy_params = "{}";
   std::string cost_model = "xgb";
   std::string scheduler = "gradient";
-  std::string space = "post-order-apply";
+  std::string space = "hone";
   std::vector<std::string> special_space;  // TASK=SPACE
   std::vector<std::string> weights;
   int64_t num_tuning_cores = 0;  // 0 = all.

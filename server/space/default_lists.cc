@@ -1,7 +1,10 @@
 #include "server/space/default_lists.h"
 
+#include <algorithm>
 #include <tuple>
 
+#include "common/support/check.h"
+#include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/target/rule_kind.h"
 #include "server/space/mutator/compute_location.h"
@@ -18,6 +21,7 @@
 #include "server/space/postproc/rewrite_unbound_block.h"
 #include "server/space/postproc/verify_gpu_code.h"
 #include "server/space/postproc/verify_vtcm_limit.h"
+#include "server/space/rule/add_nested_rfactor.h"
 #include "server/space/rule/add_rfactor.h"
 #include "server/space/rule/apply_custom_rule.h"
 #include "server/space/rule/auto_bind.h"
@@ -43,6 +47,13 @@ absl::Status Unknown(std::string_view kind) {
 template <typename List, typename T>
 void Add(List& list, T item) {
   list.push_back(std::make_unique<T>(std::move(item)));
+}
+
+template <typename Rule>
+void InsertAfter(ScheduleRules& rules, std::string_view name, Rule rule) {
+  const auto found = std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r->name() == name; });
+  HONE_CHECK(found != rules.end());
+  rules.insert(found + 1, std::make_unique<Rule>(std::move(rule)));
 }
 
 AutoInlineConfig CpuInline() { return AutoInlineConfig{}; }
@@ -193,6 +204,14 @@ absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind) {
     return rules;
   }
   return Unknown(kind);
+}
+
+absl::StatusOr<ScheduleRules> HoneScheduleRules(std::string_view kind) {
+  HONE_ASSIGN_OR_RETURN(ScheduleRules rules, DefaultScheduleRules(kind));
+  if (kind == "llvm" || kind == "vnni" || kind == "avx512") {
+    InsertAfter(rules, "AddRFactor", AddNestedRFactor(/*max_jobs_per_core=*/16, /*max_innermost_factor=*/64));
+  }
+  return rules;
 }
 
 absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {

@@ -16,6 +16,8 @@ absl::StatusOr<std::string_view> RuleKindForSpace(const Target& target);
 
 // "llvm", "vnni", "avx512", "asimd", "dotprod", "cuda", "cuda-tensorcore", "hexagon"; InvalidArgument for others.
 absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind);
+// The same with the rules of Hone's own among them, as the space "hone" has them (docs/search.md).
+absl::StatusOr<ScheduleRules> HoneScheduleRules(std::string_view kind);
 absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind);
 absl::StatusOr<Mutators> DefaultMutators(std::string_view kind);
 

@@ -11,6 +11,7 @@ namespace hone {
 namespace {
 
 constexpr std::string_view kPostOrderApply = "post-order-apply";
+constexpr std::string_view kHone = "hone";
 constexpr std::string_view kUnion = "union";
 
 using Generator = std::unique_ptr<SpaceGenerator>;
@@ -55,14 +56,15 @@ class Factory {
   absl::StatusOr<Generator> Make(std::string_view text) const {
     HONE_ASSIGN_OR_RETURN(const Name name, Parse(text));
     if (name.head == kUnion) return MakeUnion(name.arguments);
-    if (name.head == kPostOrderApply && name.arguments.size() <= 1) {
-      return WithLists(std::make_unique<PostOrderApply>(), name.arguments.empty() ? "" : name.arguments[0]);
+    if ((name.head == kPostOrderApply || name.head == kHone) && name.arguments.size() <= 1) {
+      return WithLists(std::make_unique<PostOrderApply>(), name.arguments.empty() ? "" : name.arguments[0],
+                       name.head == kHone ? HoneScheduleRules : DefaultScheduleRules);
     }
     if (name.arguments.empty()) {
       if (Generator generator = plugins_.MakeNamedSpace(name.head)) return WithLists(std::move(generator), "");
     }
     std::vector<std::string_view> known = plugins_.SpaceNames();
-    known.insert(known.end(), {kPostOrderApply, kUnion});
+    known.insert(known.end(), {kPostOrderApply, kHone, kUnion});
     return absl::InvalidArgumentError(
         StrCat("space \"", text, "\" is unknown; the nearest is \"", NearestName(name.head, known), "\""));
   }
@@ -81,13 +83,16 @@ class Factory {
     return WithLists(std::make_unique<SpaceGeneratorUnion>(std::move(parts)), "");
   }
 
+  using RulesOfKind = absl::StatusOr<ScheduleRules> (*)(std::string_view kind);
+
   // Gives the generator the lists of `kind` (empty: the target's) with the plug-ins' additions.
-  absl::StatusOr<Generator> WithLists(Generator generator, std::string_view kind) const {
+  absl::StatusOr<Generator> WithLists(Generator generator, std::string_view kind,
+                                      RulesOfKind rules = DefaultScheduleRules) const {
     if (kind.empty()) {
       HONE_ASSIGN_OR_RETURN(kind, RuleKindForSpace(context_.target));
     }
     SpaceLists lists;
-    HONE_ASSIGN_OR_RETURN(lists.rules, DefaultScheduleRules(kind));
+    HONE_ASSIGN_OR_RETURN(lists.rules, rules(kind));
     HONE_ASSIGN_OR_RETURN(lists.postprocs, DefaultPostprocs(kind));
     HONE_ASSIGN_OR_RETURN(lists.mutators, DefaultMutators(kind));
     HONE_RETURN_IF_ERROR(plugins_.Extend(context_, lists));

@@ -12,6 +12,7 @@ namespace hone {
 // Makes and initialises the generator `name`:
 //   post-order-apply         the default rules of the target's kind, with what the plug-ins add to them
 //   post-order-apply(KIND)   the same with the lists of another kind, such as post-order-apply(llvm)
+//   hone, hone(KIND)         the same with rules of Hone's own among them: more designs than the peer's space has
 //   NAME                     a space of a plug-in
 //   union(NAME, NAME, ...)   the spaces of all of them, in order
 //   union                    post-order-apply and every space of the plug-ins
