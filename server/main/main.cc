@@ -131,6 +131,11 @@ void RaiseFileLimit() {
 }
 
 int Serve(const Flags& flags) {
+  if (flags.no_search_worker && !flags.plugins.empty()) {
+    return Fail(absl::InvalidArgumentError(
+        "--plugin is for the search worker of this host, and --no-search-worker starts none: give --plugin to the "
+        "search workers that you start"));
+  }
   RaiseFileLimit();
   if (flags.log_format == "json") SetLogFormat(LogFormat::kJson);
   BlockStopSignals();

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "common/measure/verdict_name.h"
 #include "common/support/log.h"
 #include "common/support/strings.h"
 #include "nlohmann/json.hpp"
@@ -21,18 +22,6 @@ std::string TextOf(const Json& object, const char* name) {
   auto it = object.find(name);
   if (it == object.end() || it->is_null()) return "";
   return it->is_string() ? it->get<std::string>() : it->dump();
-}
-
-std::string_view VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kNotChecked:
-      return "not-checked";
-    case Verdict::kRight:
-      return "right";
-    case Verdict::kWrong:
-      return "wrong";
-  }
-  return "";
 }
 
 Json Answer(LocalMeasure& measure, const Json& question, const MeasurementPolicy& policy) {

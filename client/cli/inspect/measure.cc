@@ -3,24 +3,13 @@
 #include "client/cli/inspect/program.h"
 #include "client/cli/table.h"
 #include "common/measure/failure.h"
+#include "common/measure/verdict_name.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "worker/local/local_measure.h"
 
 namespace hone::cli {
 namespace {
-
-std::string VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kNotChecked:
-      return "not-checked";
-    case Verdict::kRight:
-      return "right";
-    case Verdict::kWrong:
-      return "wrong";
-  }
-  return "?";
-}
 
 LocalMeasureOptions OptionsFor(const Target& target) {
   LocalMeasureOptions options;
