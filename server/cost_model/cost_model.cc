@@ -59,10 +59,20 @@ RankQuality MeasureRanking(absl::Span<const double> scores, absl::Span<const dou
   return q;
 }
 
-absl::StatusOr<std::unique_ptr<CostModel>> MakeCostModel(std::string_view kind, uint64_t seed) {
+// Trees on fewer samples than these rank worse than the prior alone.
+constexpr int kWarmUpWithPrior = 32;
+
+absl::StatusOr<std::unique_ptr<CostModel>> MakeCostModel(std::string_view kind, uint64_t seed, std::string_view prior) {
   if (kind == "none") return std::unique_ptr<CostModel>();
   if (kind == "random") return std::unique_ptr<CostModel>(std::make_unique<RandomModel>(seed));
-  if (kind == "xgb") return std::unique_ptr<CostModel>(std::make_unique<XgbModel>(XgbConfig{}, seed));
+  if (kind == "xgb") {
+    XgbConfig config;
+    if (!prior.empty()) {
+      config.prior = prior;
+      config.num_warmup_samples = kWarmUpWithPrior;
+    }
+    return std::unique_ptr<CostModel>(std::make_unique<XgbModel>(config, seed));
+  }
   if (kind == "mlp") return std::unique_ptr<CostModel>(std::make_unique<MlpModel>(MlpConfig{}, seed));
   return absl::InvalidArgumentError(StrCat("cost model \"", kind, "\", expected one of xgb, mlp, random, none"));
 }

@@ -47,7 +47,9 @@ class CostModel {
   virtual std::string Describe() const = 0;
 };
 
-// "xgb", "mlp" or "random". InvalidArgument, naming the kinds, for another; null for "none".
-absl::StatusOr<std::unique_ptr<CostModel>> MakeCostModel(std::string_view kind, uint64_t seed);
+// "xgb", "mlp" or "random". InvalidArgument, naming the kinds, for another; null for "none". With a `prior` (prior.h),
+// which outlives the model, xgb ranks by it from the start and learns from few samples.
+absl::StatusOr<std::unique_ptr<CostModel>> MakeCostModel(std::string_view kind, uint64_t seed,
+                                                         std::string_view prior = {});
 
 }  // namespace hone

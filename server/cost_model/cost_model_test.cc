@@ -8,6 +8,7 @@
 
 #include "common/support/random.h"
 #include "common/support/status_matchers.h"
+#include "server/cost_model/prior.h"
 #include "server/cost_model/xgb_model.h"
 
 namespace hone {
@@ -93,6 +94,42 @@ TEST(XgbModelTest, CandidatesWithoutRowsAreIgnoredInTrainingAndScoreZero) {
   EXPECT_EQ(model.data_size(), 120);
   EXPECT_EQ(model.Predict(train, 0).back(), 0.0);
   EXPECT_EQ(model.Predict(train, 0).size(), 121u);
+}
+
+TEST(XgbModelTest, PriorRanksBeforeWarmUpAndTreesAddToIt) {
+  XgbModel teacher(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> known, unseen;
+  std::vector<double> known_costs, unseen_costs;
+  MakeBatch(1, 256, known, known_costs);
+  MakeBatch(2, 128, unseen, unseen_costs);
+  EXPECT_STATUS(teacher.BoosterBytes(), absl::StatusCode::kFailedPrecondition, "no trees");
+  ASSERT_OK(teacher.Update(7, known, known_costs));
+  ASSERT_OK_AND_ASSIGN(const std::string prior, teacher.BoosterBytes());
+  XgbConfig config;
+  config.prior = prior;
+  config.num_warmup_samples = 32;
+  XgbModel model(config, 1);
+  EXPECT_EQ(model.Predict(unseen, 0), teacher.Predict(unseen, 0));
+  // Costs that the prior has the wrong way round: what is measured outweighs it.
+  std::vector<double> reversed;
+  for (double cost : known_costs) reversed.push_back(1 / cost);
+  for (double& cost : unseen_costs) cost = 1 / cost;
+  EXPECT_LT(MeasureRanking(model.Predict(unseen, 0), unseen_costs).spearman, -0.5);
+  ASSERT_OK(model.Update(8, known, reversed));
+  EXPECT_GT(MeasureRanking(model.Predict(unseen, 0), unseen_costs).spearman, 0.3) << model.Describe();
+}
+
+TEST(PriorTest, ServesX86CpusOnly) {
+  ASSERT_OK_AND_ASSIGN(const Target cpu, Target::Parse("llvm -mcpu=haswell -num-cores=4"));
+  ASSERT_OK_AND_ASSIGN(const Target gpu, Target::Parse("nvidia/nvidia-a100"));
+  EXPECT_TRUE(PriorFor(gpu).empty());
+  XgbConfig config;
+  config.prior = PriorFor(cpu);
+  std::vector<FeatureMatrix> candidates;
+  std::vector<double> costs;
+  MakeBatch(1, 16, candidates, costs);
+  const std::vector<double> scores = XgbModel(config, 1).Predict(candidates, 0);
+  EXPECT_NE(scores, std::vector<double>(16, scores[0]));
 }
 
 TEST(RankQualityTest, PerfectAndReversedOrders) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "common/support/check.h"
 #include "common/support/random.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -58,6 +59,14 @@ absl::StatusOr<std::vector<double>> PackSum(BoosterHandle booster, DMatrixHandle
   return sums;
 }
 
+// Lets the trees that use `matrix` start from what the prior's say of its rows.
+absl::Status StartFrom(BoosterHandle prior, DMatrixHandle matrix) {
+  bst_ulong length = 0;
+  const float* rows = nullptr;
+  HONE_RETURN_IF_ERROR(Check(XGBoosterPredict(prior, matrix, /*option_mask=*/1, 0, 0, &length, &rows), "predict"));
+  return Check(XGDMatrixSetFloatInfo(matrix, "base_margin", rows, length), "base margin");
+}
+
 constexpr char kMagic[] = "hone-xgb-model 1\n";
 
 template <typename T>
@@ -74,9 +83,15 @@ bool Take(std::string_view& in, T& value) {
 
 }  // namespace
 
-XgbModel::XgbModel(const XgbConfig& config, uint64_t seed) : config_(config), seed_(seed) {}
+XgbModel::XgbModel(const XgbConfig& config, uint64_t seed) : config_(config), seed_(seed) {
+  if (config.prior.empty()) return;
+  HONE_CHECK(XGBoosterCreate(nullptr, 0, &prior_) == 0 &&
+             XGBoosterLoadModelFromBuffer(prior_, config.prior.data(), config.prior.size()) == 0)
+      << XGBGetLastError();
+}
 
 XgbModel::~XgbModel() {
+  if (prior_ != nullptr) XGBoosterFree(prior_);
   if (booster_ != nullptr) XGBoosterFree(booster_);
 }
 
@@ -103,7 +118,12 @@ absl::Status XgbModel::Update(uint64_t key, absl::Span<const FeatureMatrix> cand
   }
   if (added == 0) return absl::OkStatus();
   data_size_ += added;
+  if (!config_.train_on_update) return absl::OkStatus();
   if (config_.adaptive_training && data_size_ - last_train_size_ < last_train_size_ / 5) return absl::OkStatus();
+  return Retrain();
+}
+
+absl::Status XgbModel::Retrain() {
   last_train_size_ = data_size_;
   return Train();
 }
@@ -119,6 +139,7 @@ absl::Status XgbModel::Train() {
   }
   HONE_ASSIGN_OR_RETURN(const Matrix matrix, MakeMatrix(packed));
   DMatrixHandle handle = matrix.get();
+  if (prior_ != nullptr) HONE_RETURN_IF_ERROR(StartFrom(prior_, handle));
   BoosterHandle booster = nullptr;
   HONE_RETURN_IF_ERROR(Check(XGBoosterCreate(&handle, 1, &booster), "create"));
   // One thread: histogram sums then do not depend on how rows were shared out.
@@ -174,18 +195,22 @@ absl::Status XgbModel::Train() {
   return absl::OkStatus();
 }
 
-std::vector<double> XgbModel::RawScores(absl::Span<const FeatureMatrix> candidates) const {
+std::vector<double> XgbModel::RawScores(void* booster, absl::Span<const FeatureMatrix> candidates) const {
   Packed packed;
   for (size_t i = 0; i < candidates.size(); ++i) packed.Append(candidates[i], static_cast<int>(i));
   if (packed.rows() == 0) return std::vector<double>(candidates.size(), 0.0);
   auto matrix = MakeMatrix(packed);
   if (!matrix.ok()) return std::vector<double>(candidates.size(), 0.0);
-  auto sums = PackSum(booster_, matrix->get(), packed, candidates.size(), /*training=*/false);
+  if (prior_ != nullptr && booster != prior_ && !StartFrom(prior_, matrix->get()).ok()) {
+    return std::vector<double>(candidates.size(), 0.0);
+  }
+  auto sums = PackSum(booster, matrix->get(), packed, candidates.size(), /*training=*/false);
   return sums.ok() ? *std::move(sums) : std::vector<double>(candidates.size(), 0.0);
 }
 
 std::vector<double> XgbModel::Predict(absl::Span<const FeatureMatrix> candidates, uint64_t draw) {
-  if (booster_ != nullptr && data_size_ >= config_.num_warmup_samples) return RawScores(candidates);
+  if (booster_ != nullptr && data_size_ >= config_.num_warmup_samples) return RawScores(booster_, candidates);
+  if (prior_ != nullptr) return RawScores(prior_, candidates);
   std::vector<double> scores;
   scores.reserve(candidates.size());
   CounterRandom random({seed_, 0x786762, draw});
@@ -195,6 +220,14 @@ std::vector<double> XgbModel::Predict(absl::Span<const FeatureMatrix> candidates
 
 std::string XgbModel::Describe() const {
   return StrCat("xgb: ", data_size_, " samples, ", rounds_, " rounds, training p-rmse ", rmse_);
+}
+
+absl::StatusOr<std::string> XgbModel::BoosterBytes() const {
+  if (booster_ == nullptr) return absl::FailedPreconditionError("the xgb model has no trees yet");
+  bst_ulong length = 0;
+  const char* bytes = nullptr;
+  HONE_RETURN_IF_ERROR(Check(XGBoosterSaveModelToBuffer(booster_, "{\"format\": \"ubj\"}", &length, &bytes), "save"));
+  return std::string(bytes, length);
 }
 
 absl::Status XgbModel::Save(const std::string& path) const {
@@ -213,13 +246,12 @@ absl::Status XgbModel::Save(const std::string& path) const {
       out.append(reinterpret_cast<const char*>(m.values.data()), m.values.size() * sizeof(float));
     }
   }
-  bst_ulong length = 0;
-  const char* bytes = nullptr;
+  std::string booster;
   if (booster_ != nullptr) {
-    HONE_RETURN_IF_ERROR(Check(XGBoosterSaveModelToBuffer(booster_, "{\"format\": \"ubj\"}", &length, &bytes), "save"));
+    HONE_ASSIGN_OR_RETURN(booster, BoosterBytes());
   }
-  Put(out, static_cast<uint64_t>(length));
-  if (length != 0) out.append(bytes, length);
+  Put(out, static_cast<uint64_t>(booster.size()));
+  out += booster;
   std::ofstream file(path, std::ios::binary);
   file.write(out.data(), static_cast<std::streamsize>(out.size()));
   if (!file.flush()) return absl::UnavailableError(StrCat("cannot write ", path));

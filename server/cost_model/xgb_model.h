@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/cost_model/cost_model.h"
@@ -20,6 +21,10 @@ struct XgbConfig {
   int early_stopping_rounds = 50;
   int max_rounds = 10000;
   bool adaptive_training = true;  // Retrain only when the data has grown by a fifth.
+  bool train_on_update = true;    // False: only Retrain does.
+  // Boosted trees as BoosterBytes gave them, of what is known of speed before a workload was measured (prior.h). Its
+  // predictions rank candidates until there are num_warmup_samples; trees learn what is left to explain then.
+  std::string_view prior = {};
 };
 
 class XgbModel final : public CostModel {
@@ -36,6 +41,11 @@ class XgbModel final : public CostModel {
   std::string Describe() const override;
 
   bool trained() const { return booster_ != nullptr; }
+  // Trains on all that Update brought, whether or not it trained already.
+  absl::Status Retrain();
+  // The trees alone, as XgbConfig::prior takes them. FailedPrecondition before there are any.
+  absl::StatusOr<std::string> BoosterBytes() const;
+
   int data_size() const { return data_size_; }
   int rounds() const { return rounds_; }
   double training_rmse() const { return rmse_; }
@@ -49,7 +59,8 @@ class XgbModel final : public CostModel {
   };
 
   absl::Status Train();
-  std::vector<double> RawScores(absl::Span<const FeatureMatrix> candidates) const;
+  // By the trees of `booster`, which may be the prior itself.
+  std::vector<double> RawScores(void* booster, absl::Span<const FeatureMatrix> candidates) const;
 
   XgbConfig config_;
   uint64_t seed_;
@@ -59,6 +70,7 @@ class XgbModel final : public CostModel {
   int rounds_ = 0;
   double rmse_ = 0;
   void* booster_ = nullptr;  // BoosterHandle
+  void* prior_ = nullptr;    // BoosterHandle
 };
 
 }  // namespace hone

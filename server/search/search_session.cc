@@ -10,6 +10,7 @@
 #include "common/target/target.h"
 #include "server/cost_model/embedding_model.h"
 #include "server/cost_model/feature/workload_embedding.h"
+#include "server/cost_model/prior.h"
 #include "server/search/search_service.h"
 #include "server/search/strategy.h"
 #include "server/space/plugin_loader.h"
@@ -50,7 +51,7 @@ class Session final : public SearchSession {
     HONE_ASSIGN_OR_RETURN(std::unique_ptr<Strategy> strategy, MakeStrategy(spec.strategy, spec.strategy_params_json));
     auto session = std::unique_ptr<Session>(new Session(spec));
     session->strategy_ = std::move(strategy);
-    HONE_ASSIGN_OR_RETURN(session->cost_model_, MakeCostModel(spec.cost_model, spec.seed));
+    HONE_ASSIGN_OR_RETURN(session->cost_model_, MakeCostModel(spec.cost_model, spec.seed, PriorFor(target)));
     if (session->strategy_->NeedsCostModel() && session->cost_model_ == nullptr) {
       return absl::InvalidArgumentError(StrCat("strategy ", spec.strategy, " needs a cost model, got none"));
     }

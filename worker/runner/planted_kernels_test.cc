@@ -130,6 +130,18 @@ TEST_P(PlantedKernelsTest, IsClassifiedRightAndTheNextKernelIsUnharmed) {
   EXPECT_EQ(good.verdict, Verdict::kRight);
 }
 
+// Two threads that want the heap at once make malloc set up a further arena.
+TEST_F(PlantedKernelsTest, ThreadsMayAllocateAtTheSameTime) {
+  const RunResult good = Measure(
+      "void* malloc(size_t); void free(void*); void GOMP_parallel(void (*)(void*), void*, unsigned, unsigned);"
+      "static void work(void* unused) { for (int i = 0; i < 20000; ++i) { volatile char* p = malloc(2000); p[0] = 1; "
+      "free((void*)p); } }"
+      "int32_t kernel(void** b) { GOMP_parallel(work, 0, 2, 0); " COMPUTE "return 0; }",
+      absl::Minutes(1));
+  ASSERT_FALSE(good.failure.has_value()) << good.failure->message;
+  EXPECT_EQ(good.verdict, Verdict::kRight);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PlantedKernelsTest, ::testing::ValuesIn(kPlanted),
                          [](const auto& info) { return std::string(info.param.name); });
 
