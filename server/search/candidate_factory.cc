@@ -77,7 +77,7 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
                                    : trace.ApplyTo(sch, /*remove_postproc=*/true);
   if (!applied.ok()) return nullptr;
   reason = Rejection::kPostproc;
-  if (!ApplyPostprocs(space_.postprocs(), sch).passed()) return nullptr;
+  if (!ApplyPostprocs(space_.postprocs(), sch, /*by_passes=*/full_path).passed()) return nullptr;
   auto out = std::make_shared<Individual>();
   const ir::IRModule module = sch.module();
   out->hash = ir::StructuralHash(module);

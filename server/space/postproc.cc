@@ -2,7 +2,7 @@
 
 namespace hone {
 
-PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch) {
+PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch, bool by_passes) {
   PostprocOutcome outcome;
   outcome.error = sch.EnterPostproc();
   if (!outcome.error.ok()) {
@@ -10,7 +10,7 @@ PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& s
     return outcome;
   }
   for (size_t i = 0; i < postprocs.size(); ++i) {
-    absl::StatusOr<bool> passed = postprocs[i]->Apply(sch);
+    absl::StatusOr<bool> passed = by_passes ? postprocs[i]->ApplyByPasses(sch) : postprocs[i]->Apply(sch);
     if (passed.ok() && *passed) continue;
     outcome.failed = static_cast<int>(i);
     if (!passed.ok()) outcome.error = passed.status();

@@ -23,6 +23,8 @@ class Postproc {
   virtual absl::Status Initialize(const SpaceContext& context) { return absl::OkStatus(); }
   // False: the candidate is rejected. An error is a defect of the trace or of a primitive.
   virtual absl::StatusOr<bool> Apply(schedule::Schedule& sch) const = 0;
+  // The same by nothing but the generic passes, where Apply knows a faster way: the oracle of tests and benchmarks.
+  virtual absl::StatusOr<bool> ApplyByPasses(schedule::Schedule& sch) const { return Apply(sch); }
   virtual std::unique_ptr<Postproc> Clone() const = 0;
 };
 
@@ -35,6 +37,6 @@ struct PostprocOutcome {
   absl::Status error;  // Set when `failed` failed instead of saying no.
   bool passed() const { return failed < 0; }
 };
-PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch);
+PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch, bool by_passes = false);
 
 }  // namespace hone

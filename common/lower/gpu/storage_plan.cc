@@ -15,23 +15,13 @@ namespace {
 constexpr uint64_t kMatchRange = 16;
 constexpr uint64_t kSmallBits = 32;
 
-struct Allocation {
-  const ir::VarNode* data;
-  std::string_view scope;
-  int level;  // Of the statement list that it is allocated in.
-  uint64_t element_bits;
-  uint64_t bits;
-  ir::DataType dtype;
-  int first = -1;  // Events between which it is alive.
-  int last = -1;
-};
+using Allocation = PlannedAllocation;
 
 // Numbers the statements of a kernel; a compound one has the numbers of its begin and end. An allocation is alive from
 // the first to the last statement, of the list that it is allocated in, that touches it.
 class Liveness final : public ir::StmtExprVisitor {
  public:
-  std::vector<Allocation> allocations;
-  int events = 0;
+  std::vector<Allocation> allocations;  // Alive between events.
 
   Liveness(ir::Stmt stmt, std::string_view scope_prefix) : scope_prefix_(scope_prefix) { VisitStmt(stmt); }
 
@@ -79,21 +69,21 @@ class Liveness final : public ir::StmtExprVisitor {
   // A statement with others (or expressions) inside: what is touched in there touches it, too.
   template <typename F>
   void Compound(F visit) {
-    const int begin = events++;
+    const int begin = events_++;
     std::vector<int> outer;
     std::swap(outer, touched_);
     ++level_;
     visit();
     --level_;
-    const int end = events++;
+    const int end = events_++;
     std::sort(touched_.begin(), touched_.end());
     touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
     for (int index : touched_) {
       Allocation& a = allocations[index];
-      if (a.level == level_) {
+      if (level_of_[index] == level_) {
         if (a.first < 0) a.first = begin;
         a.last = end;
-      } else if (a.level < level_) {
+      } else if (level_of_[index] < level_) {
         outer.push_back(index);
       }
     }
@@ -112,14 +102,16 @@ class Liveness final : public ir::StmtExprVisitor {
     if (known && scope.starts_with(scope_prefix_)) {
       const uint64_t element_bits = static_cast<uint64_t>(node->dtype.bits) * node->dtype.lanes;
       index_of_[node->buffer_var.get()] = static_cast<int>(allocations.size());
-      allocations.push_back(
-          {node->buffer_var.get(), scope, level_, element_bits, elements * element_bits, node->dtype, -1, -1});
+      level_of_.push_back(level_);
+      allocations.push_back({scope, node->dtype, elements * element_bits});
     }
     ir::StmtExprVisitor::Visit(node);
   }
 
   const std::string_view scope_prefix_;
+  int events_ = 0;
   int level_ = 0;
+  std::vector<int> level_of_;  // Of the statement list that each is allocated in.
   std::vector<int> touched_;
   absl::flat_hash_map<const ir::VarNode*, int> index_of_;
 };
@@ -134,10 +126,13 @@ struct Piece {
 }  // namespace
 
 int64_t PlannedBytes(ir::Stmt stmt, std::string_view scope_prefix) {
-  const Liveness live(stmt, scope_prefix);
+  return PlannedBytes(Liveness(stmt, scope_prefix).allocations);
+}
+
+int64_t PlannedBytes(absl::Span<const PlannedAllocation> allocations) {
   // Allocations in the order in which they come alive; pieces are let go in the order of deaths.
   std::vector<const Allocation*> births;
-  for (const Allocation& a : live.allocations) {
+  for (const Allocation& a : allocations) {
     if (a.first >= 0) births.push_back(&a);
   }
   std::vector<const Allocation*> deaths = births;

@@ -145,11 +145,14 @@ constexpr PassFunction kPasses[] = {
 
 }  // namespace
 
-bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
-  // What needs no lowering first.
+bool ThreadsFit(ir::PrimFunc func, const GpuLimits& limits) {
   ThreadExtents extents(limits);
   extents.VisitStmt(func->body);
-  if (!extents.ok) return false;
+  return extents.ok;
+}
+
+bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
+  if (!ThreadsFit(func, limits)) return false;
   PassContext context;
   context.machine.kind = "cuda";
   context.check_views = false;

@@ -18,4 +18,7 @@ struct GpuLimits {
 // Lowers `func` as far as needed and counts. False also when it cannot be lowered. Builds nodes in the current arena.
 bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits);
 
+// The part of it that needs no lowering: the threads that blocks ask for, and the most that a block may have.
+bool ThreadsFit(ir::PrimFunc func, const GpuLimits& limits);
+
 }  // namespace hone::lower

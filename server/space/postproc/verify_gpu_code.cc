@@ -1,6 +1,7 @@
 #include "server/space/postproc/verify_gpu_code.h"
 
 #include "common/support/strings.h"
+#include "server/cost_model/feature/direct/gpu_limits.h"
 
 namespace hone {
 
@@ -20,13 +21,21 @@ absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
 }
 
 absl::StatusOr<bool> VerifyGpuCode::Apply(schedule::Schedule& sch) const {
+  return Verify(sch,
+                [](ir::PrimFunc func, const lower::GpuLimits& limits) { return direct::FitsGpuFast(func, limits); });
+}
+
+absl::StatusOr<bool> VerifyGpuCode::ApplyByPasses(schedule::Schedule& sch) const { return Verify(sch, lower::FitsGpu); }
+
+bool VerifyGpuCode::Verify(const schedule::Schedule& sch,
+                           absl::FunctionRef<bool(ir::PrimFunc, const lower::GpuLimits&)> fits) const {
   const ir::IRModule module = sch.module();
   auto arena = std::make_shared<ir::Arena>();
   arena->KeepAlive(module.arena());
   const ir::ArenaScope scope(arena);
   for (const ir::ModuleEntry& entry : module->functions) {
     const auto* func = ir::As<ir::PrimFuncNode>(entry.function);
-    if (func != nullptr && !lower::FitsGpu(func, limits_)) return false;
+    if (func != nullptr && !fits(func, limits_)) return false;
   }
   return true;
 }

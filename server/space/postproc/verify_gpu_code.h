@@ -2,6 +2,7 @@
 // threads that blocks ask for.
 #pragma once
 
+#include "absl/functional/function_ref.h"
 #include "common/lower/gpu/verify_gpu.h"
 #include "server/space/postproc.h"
 
@@ -13,9 +14,12 @@ class VerifyGpuCode final : public Postproc {
   // InvalidArgument when the target lacks max_shared_memory_per_block or max_threads_per_block.
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<bool> Apply(schedule::Schedule& sch) const override;
+  absl::StatusOr<bool> ApplyByPasses(schedule::Schedule& sch) const override;
   std::unique_ptr<Postproc> Clone() const override { return std::make_unique<VerifyGpuCode>(*this); }
 
  private:
+  bool Verify(const schedule::Schedule& sch, absl::FunctionRef<bool(ir::PrimFunc, const lower::GpuLimits&)> fits) const;
+
   lower::GpuLimits limits_;
 };
 

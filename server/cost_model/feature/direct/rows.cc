@@ -98,6 +98,13 @@ class Writer {
   }
 
  private:
+  const IndexTree& tree(const Index& index) const { return program_.trees[index.tree]; }
+  bool Mentions(const Index& index, int loop) const {
+    return index.tree >= 0 ? tree(index).Mentions(loop) : index.linear.Find(loop) != nullptr;
+  }
+  int64_t Coefficient(const Index& index, int loop) const {
+    return index.tree >= 0 ? tree(index).ScannedCoefficient(loop) : ScannedCoefficient(index.linear, loop);
+  }
   const Loop& loop(const Store& store, int i) const { return program_.loops[store.loops[i]]; }
   int64_t ElementBytes(int buffer) const { return program_.buffers[buffer].buffer->dtype.bytes(); }
 
@@ -163,7 +170,13 @@ class Writer {
       group[10] = 1;  // Position "mixed".
     }
     out[49] = is_gpu_ ? 1 : 0;
-    for (int i = 50; i < 57; ++i) out[i] = 1;  // No loop is bound to a thread: slog(1).
+    for (int i = 50; i < 57; ++i) out[i] = 1;  // Bound to no loop: slog(1).
+    if (!is_gpu_) return;
+    for (int i = static_cast<int>(store.loops.size()) - 1; i >= 0; --i) {
+      const Loop& l = loop(store, i);
+      if (l.axis == Axis::kNone || l.axis == Axis::kOther) continue;
+      out[50 + static_cast<int>(l.axis)] = static_cast<float>(Slog(static_cast<double>(l.extent)));
+    }
   }
 
   Uses CollectUses(const Store& store) const {
@@ -196,22 +209,37 @@ class Writer {
       const size_t rank = program_.buffers[use.buffer].shape.size();
       use.numel.assign(n, 0);
       use.shape.assign(rank, 1);
-      absl::InlinedVector<int64_t, 12> high;  // By tuple and dimension; loops not yet relaxed stand at 0.
+      // By tuple and dimension; loops not yet relaxed stand at 0.
+      absl::InlinedVector<IndexTree::Interval, 12> ranges;
       for (const Indices* tuple : use.tuples) {
-        for (const LinearIndex& index : *tuple) high.push_back(index.base());
+        for (const Index& index : *tuple) {
+          if (index.tree < 0) {
+            ranges.push_back({index.linear.base(), index.linear.base()});
+          } else {
+            ranges.push_back(tree(index).Evaluate([](int) -> int64_t { return 0; }));
+          }
+        }
       }
       for (int i = n - 1; i >= 0; --i) {
         const int id = store.loops[i];
+        const auto largest = [&](int loop) -> int64_t {
+          const auto from = store.loops.begin() + i;
+          return std::find(from, store.loops.end(), loop) != store.loops.end() ? program_.loops[loop].extent - 1 : 0;
+        };
         int64_t numel = 1;
         for (size_t d = 0; d < rank; ++d) {
           int64_t lowest = INT64_MAX;
           int64_t highest = INT64_MIN;
           for (size_t t = 0; t < use.tuples.size(); ++t) {
-            const LinearIndex& index = (*use.tuples[t])[d];
-            int64_t& top = high[t * rank + d];
-            if (const LinearIndex::Term* term = index.Find(id)) top += Growth(*term, program_.loops[id].extent);
-            lowest = std::min(lowest, index.base());
-            highest = std::max(highest, top);
+            const Index& index = (*use.tuples[t])[d];
+            IndexTree::Interval& range = ranges[t * rank + d];
+            if (index.tree >= 0) {
+              if (tree(index).Mentions(id)) range = tree(index).Evaluate(largest);
+            } else if (const LinearIndex::Term* term = index.linear.Find(id)) {
+              range.high += Growth(*term, program_.loops[id].extent);
+            }
+            lowest = std::min(lowest, range.low);
+            highest = std::max(highest, range.high);
           }
           const int64_t extent = highest - lowest + 1;
           if (i == 0) use.shape[d] = extent;
@@ -234,7 +262,7 @@ class Writer {
       int64_t least = INT64_MAX;
       for (const Indices* tuple : use.tuples) {
         for (int d = rank - 1; d >= 0; --d) {
-          const int64_t coefficient = ScannedCoefficient((*tuple)[d], loop);
+          const int64_t coefficient = Coefficient((*tuple)[d], loop);
           if (coefficient == 0) continue;
           least = std::min(least, std::abs(coefficient) * strides[d]);
           break;
@@ -253,10 +281,10 @@ class Writer {
     for (int i = n - 1; i > p; --i) use.non_strided *= loop(store, i).extent;
   }
 
-  static bool Mentions(const Use& use, int loop) {
+  bool Mentions(const Use& use, int loop) const {
     for (const Indices* tuple : use.tuples) {
-      for (const LinearIndex& index : *tuple) {
-        if (index.Find(loop) != nullptr) return true;
+      for (const Index& index : *tuple) {
+        if (Mentions(index, loop)) return true;
       }
     }
     return false;
