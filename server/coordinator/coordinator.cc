@@ -357,7 +357,7 @@ void Coordinator::OutcomeSaved(const Slot& slot, absl::Time wall) {
 
 void Coordinator::CountIdle() {
   if (last_tick_ != absl::InfinitePast()) {
-    double secs = absl::ToDoubleSeconds(now_ - last_tick_) * workers_.num_free(WorkerRole::kRun);
+    double secs = absl::ToDoubleSeconds(now_ - last_tick_) * workers_.idle_devices();
     size_t owed = 0;
     for (const auto& [key, job] : active_) owed += job->run->state() == JobState::kRunning && job->run->OwesWork();
     for (const auto& [key, job] : active_) {

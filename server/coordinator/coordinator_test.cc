@@ -159,6 +159,28 @@ TEST(CoordinatorTest, PrioritiesOrderTheJobsOfOneTenant) {
   }
 }
 
+// A run worker holds one lease more than it has devices; a device is idle when there is none for it.
+TEST(CoordinatorTest, DevicesAreIdleWhenTheyHaveNoRunNotWhenASlotIsToSpare) {
+  Farm farm;
+  JobDefinition job = Job("j", "t");
+  job.max_trials = 3;
+  farm.Submit(job);
+  farm.AddWorker("other", "sb");
+  farm.AddWorker("one", "r", /*run_slots=*/2);
+  farm.Pass(10);
+  EXPECT_EQ(farm.RunsOf("one"), 2);
+  const auto idle = [&] { return farm.core().Report("j", farm.now())->time.run_idle; };
+  EXPECT_DOUBLE_EQ(idle(), 0);
+  farm.FinishRun("one");
+  farm.FinishRun("one");
+  EXPECT_EQ(farm.RunsOf("one"), 1);  // The last candidate: a slot to spare, the device at work.
+  farm.Pass(10);
+  EXPECT_DOUBLE_EQ(idle(), 0);
+  farm.AddWorker("two", "r", /*run_slots=*/3);
+  farm.Pass(2);
+  EXPECT_NEAR(idle(), 4, 1e-6);  // Two devices for two seconds.
+}
+
 TEST(CoordinatorTest, AStragglerIsGivenToAnIdleWorkerOnceMore) {
   Farm farm;
   JobDefinition job = Job("j", "t");

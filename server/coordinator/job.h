@@ -102,7 +102,7 @@ struct TaskReport {
 // Seconds summed over workers, except wall.
 struct TimeSplit {
   double search = 0, model = 0, build = 0, run = 0, wall = 0;
-  double run_idle = 0;  // Run workers without work while candidates were owed.
+  double run_idle = 0;  // Devices without work while candidates were owed.
 };
 
 struct JobReport {

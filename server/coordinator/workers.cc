@@ -1,5 +1,6 @@
 #include "server/coordinator/workers.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -77,6 +78,12 @@ void Workers::Refresh(WorkerState& worker, absl::Time now) {
     if (is_free && names.insert(worker.info.name).second) ++num_free_[role];
     if (!is_free && names.erase(worker.info.name) > 0) --num_free_[role];
   }
+  const int run = static_cast<int>(WorkerRole::kRun);
+  const int slots = worker.info.slots[run];
+  const int devices = able && slots > 0 ? std::max(1, slots - 1) : 0;
+  const int idle = std::max(0, devices - worker.busy[run]);
+  idle_devices_ += idle - worker.idle_devices;
+  worker.idle_devices = idle;
 }
 
 bool Workers::Serves(const std::string& worker_target, const std::string& task_target) {

@@ -36,6 +36,7 @@ struct WorkerState {
   int64_t finished = 0;
   int64_t failed = 0;
   std::array<int, kNumRoles> busy{};
+  int idle_devices = 0;  // Kept by Workers::Refresh.
   std::set<uint64_t> leases;
 };
 
@@ -61,7 +62,9 @@ class Workers {
   WorkerState* FindFree(WorkerRole role, const std::string& target, std::string_view preferred = "",
                         std::string_view excluded = "");
   bool AnyFree(WorkerRole role) const { return num_free_[static_cast<int>(role)] > 0; }
-  int num_free(WorkerRole role) const { return num_free_[static_cast<int>(role)]; }
+  // Devices of workers that could run but have nothing to. A run worker holds one lease more than it has devices, so
+  // that the next candidate is there when one ends: one with a slot to spare need not be idle.
+  int idle_devices() const { return idle_devices_; }
   // Why no worker of `role` serves `target`, or empty when one does (free or not).
   std::string WhyNone(WorkerRole role, const std::string& target, absl::Time now) const;
   // Connected workers of `role` that serve `target`, and how many of them have nothing free.
@@ -78,6 +81,7 @@ class Workers {
   // Free workers by what they registered as target: few classes, many workers.
   std::array<std::map<std::string, std::set<std::string, std::less<>>>, kNumRoles> free_;
   std::array<int, kNumRoles> num_free_{};
+  int idle_devices_ = 0;
   std::map<std::pair<std::string, std::string>, bool> serves_;
 };
 
