@@ -45,7 +45,7 @@ Expr CanonicalSimplifier::Visit(Expr e) {
       break;
   }
   if (e.dtype().is_index() && IsArithmeticKind(e.kind())) {
-    if (const Expr linear = CanonicalLinear(analyzer_, e)) return linear;
+    if (const Expr linear = CanonicalLinear(analyzer_, e)) return Fired("linear sum", linear);
     const Expr out = Normalize(ToSum(e));
     return Same(out, e) ? e : out;
   }
@@ -87,7 +87,7 @@ TermSum CanonicalSimplifier::ToSum(Expr e) {
         ++analyzer_.depth_;
         sum = ToSum(value);
         --analyzer_.depth_;
-        return sum;
+        return Fired("sum behind a rule", sum);
       }
       return SumOf(value);
     }
@@ -100,7 +100,7 @@ TermSum CanonicalSimplifier::MulToSum(const ir::BinaryNode* node) {
   if (a.IsConst()) std::swap(a, b);
   if (b.IsConst()) {
     Scale(a, b.base);
-    return a;
+    return Fired("sum * literal", a);
   }
   int64_t scale = 1;
   Expr product;
@@ -108,6 +108,7 @@ TermSum CanonicalSimplifier::MulToSum(const ir::BinaryNode* node) {
   CollectFactors(Normalize(a), &product, &scale, checked);
   CollectFactors(Normalize(b), &product, &scale, checked);
   if (Same(product, node)) product = node;
+  NoteRule("product, literals taken out");
   return SumOf(SplitTerm{.index = product, .scale = scale}, node->dtype);
 }
 
@@ -132,12 +133,12 @@ TermSum CanonicalSimplifier::DivToSum(const ir::BinaryNode* node, bool floor) {
   if (divisor <= 0 || divisor == SplitTerm::kNoUpper) {
     const Expr x = Normalize(a);
     const Expr y = Normalize(b);
-    return SumOf(x == node->a && y == node->b ? Expr(node) : DivOf(x, y, floor));
+    return SumOf(x == node->a && y == node->b ? Expr(node) : Fired("sum / x", DivOf(x, y, floor)));
   }
-  if (divisor == 1) return a;
+  if (divisor == 1) return Fired("sum / 1", a);
   if (a.IsConst()) {
     a.base = floor ? ir::FloorDivInt(a.base, divisor) : a.base / divisor;
-    return a;
+    return Fired("sum / literal, constant", a);
   }
   TermSum whole;
   TermSum rest;
@@ -148,7 +149,7 @@ TermSum CanonicalSimplifier::DivToSum(const ir::BinaryNode* node, bool floor) {
   };
   if (rest.terms.empty() && rest.base == 0) {
     divide(whole);
-    return whole;
+    return Fired("sum / literal, divisible", whole);
   }
   const Expr rest_expr = Normalize(rest);
   const ConstIntBound bound = analyzer_.const_int_bound(rest_expr);
@@ -159,20 +160,20 @@ TermSum CanonicalSimplifier::DivToSum(const ir::BinaryNode* node, bool floor) {
       if (all.min_value > -divisor && all.max_value < divisor) {
         TermSum zero;
         zero.dtype = dtype;
-        return zero;
+        return Fired("truncdiv(sum, c), |sum| < c", zero);
       }
-      return SumOf(DivTerm(ToTerm(a), dtype, divisor, floor), dtype);
+      return Fired("truncdiv(sum, c), sign unknown", SumOf(DivTerm(ToTerm(a), dtype, divisor, floor), dtype));
     }
   }
   divide(whole);
   if (IsConst(rest_expr)) {
     whole.base = CheckedAdd(whole.base, ir::FloorDivInt(ConstOfNode(rest_expr), divisor));
-    return whole;
+    return Fired("(divisible + c1) / c2", whole);
   }
-  if (bound.min_value >= 0 && bound.max_value < divisor) return whole;
+  if (bound.min_value >= 0 && bound.max_value < divisor) return Fired("(divisible + rest) / c, rest < c", whole);
   MergeTerms(rest);
   AddSum(whole, SumOf(DivTerm(ToTerm(rest), dtype, divisor, floor), dtype), 1);
-  return whole;
+  return Fired("(divisible + rest) / c", whole);
 }
 
 TermSum CanonicalSimplifier::ModToSum(const ir::BinaryNode* node, bool floor) {
@@ -183,11 +184,11 @@ TermSum CanonicalSimplifier::ModToSum(const ir::BinaryNode* node, bool floor) {
   if (divisor <= 0 || divisor == SplitTerm::kNoUpper) {
     const Expr x = Normalize(a);
     const Expr y = Normalize(b);
-    return SumOf(x == node->a && y == node->b ? Expr(node) : ModOf(x, y, floor));
+    return SumOf(x == node->a && y == node->b ? Expr(node) : Fired("sum % x", ModOf(x, y, floor)));
   }
   if (a.IsConst()) {
     a.base = floor ? ir::FloorModInt(a.base, divisor) : a.base % divisor;
-    return a;
+    return Fired("sum % literal, constant", a);
   }
   TermSum whole;
   TermSum rest;
@@ -196,17 +197,22 @@ TermSum CanonicalSimplifier::ModToSum(const ir::BinaryNode* node, bool floor) {
     // Truncation drops multiples only when nothing is negative (or nothing else is left).
     const bool exact = rest.terms.empty() && rest.base == 0;
     const bool drops = exact || (NonNegative(Normalize(rest)) && NonNegative(Normalize(whole)));
-    if (!drops) rest = a;
+    if (!drops) {
+      NoteRule("truncmod(sum, c), sign unknown");
+      rest = a;
+    }
   }
   MergeTerms(rest);
   if (rest.terms.empty()) {
     rest.base = floor ? ir::FloorModInt(rest.base, divisor) : rest.base % divisor;
-    return rest;
+    return Fired("(divisible + c1) % c2", rest);
   }
   const ConstIntBound bound = analyzer_.const_int_bound(Normalize(rest));
-  if (bound.max_value < divisor && (bound.min_value >= 0 || (!floor && bound.min_value > -divisor))) return rest;
+  if (bound.max_value < divisor && (bound.min_value >= 0 || (!floor && bound.min_value > -divisor))) {
+    return Fired("sum % c, |sum| < c", rest);
+  }
   if (floor) rest.base = ir::FloorModInt(rest.base, divisor);
-  return SumOf(ModTerm(ToTerm(rest), dtype, divisor, floor), dtype);
+  return Fired("(divisible + rest) % c", SumOf(ModTerm(ToTerm(rest), dtype, divisor, floor), dtype));
 }
 
 TermSum CanonicalSimplifier::CastToSum(const ir::CastNode* node) {
@@ -233,6 +239,7 @@ TermSum CanonicalSimplifier::CastToSum(const ir::CastNode* node) {
              InfAdd(total.max_value, std::max<int64_t>(sum.base, 0))};
     if (!fits || !all.Contains(total)) {
       const Expr value = Normalize(sum);
+      NoteRule("narrowing cast that may not fit");
       return SumOf(value == node->value ? Expr(node) : ir::Cast(to, value));
     }
   }
@@ -240,10 +247,11 @@ TermSum CanonicalSimplifier::CastToSum(const ir::CastNode* node) {
     const auto* inner = term.index.as<ir::CastNode>();
     const bool there_and_back =
         inner != nullptr && inner->value.dtype() == to && inner->dtype.is_index() && inner->dtype.bits >= to.bits;
+    if (there_and_back) NoteRule("cast there and back");
     term.index = there_and_back ? inner->value : ir::Cast(to, term.index);
   }
   sum.dtype = to;
-  return sum;
+  return Fired("cast of a sum, term by term", sum);
 }
 
 // x0 * s0 + ... + rest < 0, where d divides all s and 0 <= rest < d, is x0 * (s0 / d) + ... < 0.
@@ -273,7 +281,7 @@ Expr CanonicalSimplifier::VisitLess(const ir::BinaryNode* node) {
   const ConstIntBound bound = analyzer_.const_int_bound(rest_expr);
   if (bound.min_value >= 0 && bound.max_value < gcd) {
     divide();
-    return VisitNode(ir::MakeBinary(ExprKind::kLT, Normalize(whole), zero));
+    return Fired("sum * d + rest < 0, rest < d", VisitNode(ir::MakeBinary(ExprKind::kLT, Normalize(whole), zero)));
   }
   if (rest.terms.size() == 1) {
     // rest = x % m / l with d * l dividing m: its part below d does not matter.
@@ -283,7 +291,8 @@ Expr CanonicalSimplifier::VisitLess(const ir::BinaryNode* node) {
       divide();
       const Expr high =
           ir::FloorMod(ir::FloorDiv(term.index, Literal(dtype, lower)), Literal(dtype, term.upper / lower));
-      return VisitNode(ir::MakeBinary(ExprKind::kLT, ir::Add(Normalize(whole), high), zero));
+      return Fired("sum * d + x % m < 0",
+                   VisitNode(ir::MakeBinary(ExprKind::kLT, ir::Add(Normalize(whole), high), zero)));
     }
   }
   return VisitNode(node);

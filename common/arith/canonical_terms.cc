@@ -50,6 +50,7 @@ void CanonicalSimplifier::AddTerm(TermSum& sum, SplitTerm term, int64_t scale) {
     }
     if (term.lower == other.lower && term.upper == other.upper && term.FitsMode(other.floor)) {
       other.scale = CheckedAdd(other.scale, term.scale);
+      NoteRule("x * c1 + x * c2");
       return;
     }
   }
@@ -80,6 +81,7 @@ void CanonicalSimplifier::MergeTerms(TermSum& sum) {
       if (high.lower == low.lower && high.upper == low.upper) {
         low.scale = CheckedAdd(low.scale, high.scale);
         high.scale = 0;
+        NoteRule("x // c + (x // (c * s)) * s + x % (c * s) // c");
         break;
       }
       // high = (x % u) / (c * s) * (s * k), low = (x % (c * s)) / c * k.
@@ -90,6 +92,7 @@ void CanonicalSimplifier::MergeTerms(TermSum& sum) {
       low.upper = high.upper;
       low.floor = floor;
       high.scale = 0;
+      NoteRule("(x / (c * s)) * s + (x % (c * s)) / c");
       break;
     }
   }
@@ -165,60 +168,55 @@ SplitTerm CanonicalSimplifier::ConvertMode(SplitTerm term, DataType dtype, bool 
   }
   if (NonNegative(term.index)) {
     term.floor = floor;  // Both roundings agree.
-    return term;
+    return Fired("the other rounding, x >= 0", term);
   }
-  return SplitTerm{.index = Normalize(term, dtype), .floor = floor};
+  return Fired("the other rounding, sign unknown", SplitTerm{.index = Normalize(term, dtype), .floor = floor});
 }
 
+// Neither here nor in ModTerm is the term smaller than the divisor: that is found by bounds before.
 SplitTerm CanonicalSimplifier::DivTerm(SplitTerm term, DataType dtype, int64_t divisor, bool floor) {
   term = ConvertMode(term, dtype, floor);
   if (term.scale % divisor == 0) {
     term.scale /= divisor;
-    return term;
+    return Fired("term * (c * d) / d", term);
   }
   if (term.scale > 0 && divisor % term.scale == 0) {
     const int64_t lower = CheckedMul(term.lower, divisor / term.scale);
     if (term.upper != SplitTerm::kNoUpper && term.upper % lower != 0) {
-      if (term.upper <= lower) {
-        // |x % upper| < upper <= lower.
-        return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
-      }
+      NoteRule("x % c1 / c2, c2 does not divide c1");
       term.index = ModOf(term.index, Literal(dtype, term.upper), floor);
       term.upper = SplitTerm::kNoUpper;
     }
-    // x % l / l is zero.
-    if (term.upper == lower && lower != SplitTerm::kNoUpper)
-      return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
     term.scale = 1;
     term.lower = lower;
-    return term;
+    return Fired("x / c1 / c2 as one term", term);
   }
-  return SplitTerm{.index = Normalize(term, dtype), .lower = divisor, .floor = floor};
+  return Fired("term / c as a new index", SplitTerm{.index = Normalize(term, dtype), .lower = divisor, .floor = floor});
 }
 
 SplitTerm CanonicalSimplifier::ModTerm(SplitTerm term, DataType dtype, int64_t divisor, bool floor) {
   term = ConvertMode(term, dtype, floor);
-  if (term.scale % divisor == 0) return SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor};
+  if (term.scale % divisor == 0) {
+    return Fired("term * (c * d) % d", SplitTerm{.index = ir::IntImm(dtype, 0), .floor = floor});
+  }
   if (term.scale > 0 && divisor % term.scale == 0) {
     // (x / c1 * s) % (s * c2) = x % (c1 * c2) / c1 * s.
     const int64_t upper = CheckedMul(term.lower, divisor / term.scale);
     if (term.upper == SplitTerm::kNoUpper) {
       term.upper = upper;
-      return term;
+      return Fired("x / c1 % c2 as one term", term);
     }
     if (term.upper % upper == 0) {
-      if (upper == term.upper) return term;
       // A smaller remainder of the index: it may simplify further.
       const TermSum inner = ToSum(ModOf(term.index, Literal(dtype, upper), floor));
       SplitTerm out = ToTerm(inner);
       if (inner.IsConst()) out = SplitTerm{.index = Literal(dtype, inner.base), .floor = floor};
       if (term.lower != 1) out = DivTerm(out, dtype, term.lower, floor);
       out.scale = CheckedMul(out.scale, term.scale);
-      return out;
+      return Fired("x % (c1 * c2) % c1", out);
     }
-    if (upper % term.upper == 0) return term;
   }
-  return SplitTerm{.index = Normalize(term, dtype), .upper = divisor, .floor = floor};
+  return Fired("term % c as a new index", SplitTerm{.index = Normalize(term, dtype), .upper = divisor, .floor = floor});
 }
 
 }  // namespace hone::arith

@@ -5,6 +5,7 @@
 #include "common/arith/analyzer.h"
 #include "common/arith/deep_equal.h"
 #include "common/arith/inf_int.h"
+#include "common/arith/rule_log.h"
 
 namespace hone::arith {
 
@@ -58,8 +59,11 @@ ConstIntBound Divide(ConstIntBound a, ConstIntBound b, F op) {
   const bool has_negative = negative.min_value <= negative.max_value;
   const bool has_positive = positive.min_value <= positive.max_value;
   // An infinite dividend keeps its sign only within one side of zero; the corners below see both ends.
-  if (has_negative && has_positive) return Union(Corners(a, negative, op), Corners(a, positive, op));
-  return Corners(a, has_negative ? negative : positive, op);
+  if (has_negative && has_positive) {
+    NoteRule("bound of x / y, y of either sign");
+    return Union(Corners(a, negative, op), Corners(a, positive, op));
+  }
+  return Fired("bound of x / y", Corners(a, has_negative ? negative : positive, op));
 }
 
 // One less than the largest absolute value of the divisor.
@@ -67,37 +71,41 @@ int64_t RemainderCap(ConstIntBound b) { return InfAdd(std::max(InfNeg(b.min_valu
 
 ConstIntBound TruncModBounds(ConstIntBound a, ConstIntBound b) {
   if (b.is_const(0)) return {};
-  if (a.min_value >= 0 && b.min_value > 0 && a.max_value < b.min_value) return a;
+  if (a.min_value >= 0 && b.min_value > 0 && a.max_value < b.min_value)
+    return Fired("bound of truncmod(x, y), x < y", a);
   const int64_t cap = RemainderCap(b);
+  NoteRule("bound of truncmod(x, y)");
   return {a.min_value >= 0 ? 0 : std::max(a.min_value, InfNeg(cap)), a.max_value <= 0 ? 0 : std::min(a.max_value, cap)};
 }
 
 ConstIntBound FloorModBounds(ConstIntBound a, ConstIntBound b) {
   if (b.is_const(0)) return {};
   if (b.min_value > 0) {
-    if (a.min_value >= 0 && a.max_value < b.min_value) return a;
+    if (a.min_value >= 0 && a.max_value < b.min_value) return Fired("bound of x % y, x < y", a);
+    NoteRule("bound of x % y, y > 0");
     const int64_t cap = InfAdd(b.max_value, -1);
     return {0, a.min_value >= 0 ? std::min(a.max_value, cap) : cap};
   }
+  NoteRule("bound of x % y, y of either sign");
   return {std::min<int64_t>(0, InfAdd(b.min_value, 1)), std::max<int64_t>(0, InfAdd(b.max_value, -1))};
 }
 
 ConstIntBound ShiftRightBounds(ConstIntBound a, ConstIntBound b) {
   if (a.min_value > a.max_value || b.min_value < 0 || b.max_value > 62 || b.min_value > b.max_value) return {};
-  return Corners(a, b, [](int64_t x, int64_t s) { return IsInf(x) ? x : x >> s; });
+  return Fired("bound of x >> y", Corners(a, b, [](int64_t x, int64_t s) { return IsInf(x) ? x : x >> s; }));
 }
 
 ConstIntBound ShiftLeftBounds(ConstIntBound a, ConstIntBound b) {
   if (b.min_value < 0 || b.max_value > 61 || b.min_value > b.max_value) return {};
-  return Corners(a, {int64_t{1} << b.min_value, int64_t{1} << b.max_value}, InfMul);
+  return Fired("bound of x << y", Corners(a, {int64_t{1} << b.min_value, int64_t{1} << b.max_value}, InfMul));
 }
 
 ConstIntBound BitwiseAndBounds(ConstIntBound a, ConstIntBound b) {
   // One operand that is not negative bounds the result.
   if (a.min_value < 0 && b.min_value < 0) return {};
-  if (a.min_value < 0) return {0, b.max_value};
-  if (b.min_value < 0) return {0, a.max_value};
-  return {0, std::min(a.max_value, b.max_value)};
+  if (a.min_value < 0) return Fired("bound of x & y, y >= 0", ConstIntBound{0, b.max_value});
+  if (b.min_value < 0) return Fired("bound of x & y, x >= 0", ConstIntBound{0, a.max_value});
+  return Fired("bound of x & y, both >= 0", ConstIntBound{0, std::min(a.max_value, b.max_value)});
 }
 
 }  // namespace
@@ -110,7 +118,7 @@ class BoundVisitor {
   ConstIntBound Visit(Expr e) {
     ConstIntBound bound = OfNode(e);
     for (const auto& fact : analyzer_.bounds_) {
-      if (DeepEqual(fact.expr, e)) bound = Intersect(bound, fact.bound);
+      if (DeepEqual(fact.expr, e)) bound = Fired("bound of a known condition", Intersect(bound, fact.bound));
     }
     return bound;
   }
@@ -120,7 +128,7 @@ class BoundVisitor {
   static ConstIntBound Fit(DataType dtype, ConstIntBound bound) {
     if (dtype.is_int() && dtype.bits >= 32) return bound;
     const ConstIntBound all = ConstIntBound::Everything(dtype);
-    return all.Contains(bound) ? bound : all;
+    return all.Contains(bound) ? bound : Fired("bound of what may wrap", all);
   }
 
   ConstIntBound OfNode(Expr e) {
@@ -141,7 +149,8 @@ class BoundVisitor {
         const ConstIntBound all = ConstIntBound::Everything(dtype);
         if (!value.dtype().is_int() && !value.dtype().is_uint()) return all;
         const ConstIntBound bound = Visit(value);
-        return all.Contains(bound) ? bound : all;
+        return all.Contains(bound) ? Fired("bound of a cast that fits", bound)
+                                   : Fired("bound of a cast that may wrap", all);
       }
       case ExprKind::kAdd:
       case ExprKind::kSub:
@@ -155,21 +164,21 @@ class BoundVisitor {
         return OfBinary(static_cast<const ir::BinaryNode*>(e.get()));
       case ExprKind::kSelect: {
         const auto* select = static_cast<const ir::SelectNode*>(e.get());
-        return arith::Union(Visit(select->true_value), Visit(select->false_value));
+        return Fired("bound of select(c, x, y)", arith::Union(Visit(select->true_value), Visit(select->false_value)));
       }
       case ExprKind::kLet: {
         const auto* let = static_cast<const ir::LetNode*>(e.get());
-        return Visit(let->body);
+        return Fired("bound of let", Visit(let->body));
       }
       case ExprKind::kRamp: {
         const auto* ramp = static_cast<const ir::RampNode*>(e.get());
         const int64_t* lanes = ir::ConstInt(ramp->lanes);
         if (lanes == nullptr) return ConstIntBound::Everything(dtype);
         const ConstIntBound span = Corners(Visit(ramp->stride), {0, *lanes - 1}, InfMul);
-        return Fit(dtype, AddBounds(Visit(ramp->base), span));
+        return Fired("bound of ramp", Fit(dtype, AddBounds(Visit(ramp->base), span)));
       }
       case ExprKind::kBroadcast:
-        return Visit(static_cast<const ir::BroadcastNode*>(e.get())->value);
+        return Fired("bound of broadcast", Visit(static_cast<const ir::BroadcastNode*>(e.get())->value));
       case ExprKind::kCall:
         return OfCall(static_cast<const ir::CallNode*>(e.get()));
       default:
@@ -180,7 +189,7 @@ class BoundVisitor {
   ConstIntBound OfVar(const ir::VarNode* var) {
     if (const auto* info = analyzer_.Find(var)) return info->bound;
     const ConstIntBound all = ConstIntBound::Everything(var->dtype);
-    if (var->is_size_var) return Intersect(all, {0, kPosInf});
+    if (var->is_size_var) return Fired("bound of a size variable", Intersect(all, {0, kPosInf}));
     return all;
   }
 
@@ -191,11 +200,11 @@ class BoundVisitor {
     const ConstIntBound b = Visit(node->b);
     switch (node->kind) {
       case ExprKind::kAdd:
-        return Fit(dtype, AddBounds(a, b));
+        return Fired("bound of x + y", Fit(dtype, AddBounds(a, b)));
       case ExprKind::kSub:
-        return Fit(dtype, SubBounds(a, b));
+        return Fired("bound of x - y", Fit(dtype, SubBounds(a, b)));
       case ExprKind::kMul:
-        return Fit(dtype, Corners(a, b, InfMul));
+        return Fired("bound of x * y", Fit(dtype, Corners(a, b, InfMul)));
       case ExprKind::kDiv:
         return Fit(dtype, Divide(a, b, InfDiv));
       case ExprKind::kMod:
@@ -205,8 +214,10 @@ class BoundVisitor {
       case ExprKind::kFloorMod:
         return Fit(dtype, Intersect(FloorModBounds(a, b), ByModularSet(node, b)));
       case ExprKind::kMin:
+        NoteRule("bound of min(x, y)");
         return {std::min(a.min_value, b.min_value), std::min(a.max_value, b.max_value)};
       default:
+        NoteRule("bound of max(x, y)");
         return {std::max(a.min_value, b.min_value), std::max(a.max_value, b.max_value)};
     }
   }
@@ -218,7 +229,7 @@ class BoundVisitor {
     const int64_t step = ZeroAwareGcd(a.coeff, divisor.min_value);
     if (step <= 1) return {};
     const int64_t base = ir::FloorModInt(a.base, step);
-    return {base, divisor.min_value - step + base};
+    return Fired("bound of x % c by the modular set", ConstIntBound{base, divisor.min_value - step + base});
   }
 
   ConstIntBound OfCall(const ir::CallNode* call) {
@@ -234,9 +245,9 @@ class BoundVisitor {
       case ir::Builtin::bitwise_and:
         return Fit(call->dtype, BitwiseAndBounds(Visit(call->args[0]), Visit(call->args[1])));
       case ir::Builtin::if_then_else:
-        return arith::Union(Visit(call->args[1]), Visit(call->args[2]));
+        return Fired("bound of if_then_else(c, x, y)", arith::Union(Visit(call->args[1]), Visit(call->args[2])));
       case ir::Builtin::likely:
-        return Visit(call->args[0]);
+        return Fired("bound of likely(x)", Visit(call->args[0]));
       case ir::Builtin::vscale:
         return {1, 16};
       default:

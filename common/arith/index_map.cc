@@ -42,7 +42,7 @@ absl::StatusOr<NonSurjectiveInverseMap> Invert(const IndexMapNode* map, absl::Sp
     output_exprs.push_back(outputs.back());
   }
   Analyzer with_ranges;
-  const std::vector<Range> output_ranges = MapRanges(map, ranges, analyzer);
+  HONE_ASSIGN_OR_RETURN(const std::vector<Range> output_ranges, MapRanges(map, ranges, analyzer));
   for (size_t i = 0; i < outputs.size(); ++i) with_ranges.Bind(outputs[i], output_ranges[i]);
   ir::VarMap inverse;
   if (!InverseAffineIterMap(iter_map.indices, output_exprs, with_ranges, &inverse)) {
@@ -77,7 +77,8 @@ std::vector<Expr> MapIndices(const IndexMapNode* map, absl::Span<const Expr> ind
   return out;
 }
 
-std::vector<Range> MapRanges(const IndexMapNode* map, absl::Span<const Range> ranges, Analyzer& analyzer) {
+absl::StatusOr<std::vector<Range>> MapRanges(const IndexMapNode* map, absl::Span<const Range> ranges,
+                                             Analyzer& analyzer) {
   const auto domains = DomainsOf(map, ranges);
   const IterMapResult iter_map =
       DetectIterMap(absl::MakeSpan(map->final_indices.data(), map->final_indices.size()), domains, ir::BoolImm(true),
@@ -85,9 +86,18 @@ std::vector<Range> MapRanges(const IndexMapNode* map, absl::Span<const Range> ra
   std::vector<Range> out;
   if (iter_map.ok) {
     for (const IterSum& sum : iter_map.indices) {
+      Expr min = sum.base;
       Expr extent = ir::ConstOf(sum.base.dtype(), 1);
-      if (!sum.args.empty()) extent = analyzer.Simplify(sum.args[0].extent * sum.args[0].scale);
-      out.push_back({sum.base, extent});
+      if (!sum.args.empty()) {
+        const IterSplit& split = sum.args[0];
+        Expr scale = split.scale;
+        if (const int64_t* value = ir::ConstInt(scale); value != nullptr && *value < 0) {
+          min = analyzer.Simplify(min + (split.extent - 1) * scale);
+          scale = ir::ConstOf(scale.dtype(), -*value);
+        }
+        extent = analyzer.Simplify(split.extent * scale);
+      }
+      out.push_back({min, extent});
     }
     return out;
   }
@@ -95,17 +105,25 @@ std::vector<Range> MapRanges(const IndexMapNode* map, absl::Span<const Range> ra
   for (const IterDomain& domain : domains) dom_map.Set(domain.var, domain.range);
   for (Expr index : map->final_indices) {
     const IntSet set = EvalSet(index, dom_map, analyzer);
-    HONE_CHECK(set.IsBounded()) << "the image of an index map has no bounds";
+    if (!set.IsBounded()) {
+      return absl::InvalidArgumentError(StrCat("result ", out.size(), " of the index map has no bounds"));
+    }
     out.push_back({analyzer.Simplify(set.min()), analyzer.Simplify(set.max() - set.min() + 1)});
   }
   return out;
 }
 
-std::vector<Expr> MapShape(const IndexMapNode* map, absl::Span<const Expr> shape, Analyzer& analyzer) {
+absl::StatusOr<std::vector<Expr>> MapShape(const IndexMapNode* map, absl::Span<const Expr> shape, Analyzer& analyzer) {
   std::vector<Range> ranges;
   for (Expr dim : shape) ranges.push_back(ir::RangeFromExtent(dim));
+  HONE_ASSIGN_OR_RETURN(const std::vector<Range> image, MapRanges(map, ranges, analyzer));
   std::vector<Expr> out;
-  for (const Range& range : MapRanges(map, ranges, analyzer)) out.push_back(range.extent);
+  for (const Range& range : image) {
+    if (!ir::IsZero(range.min)) {
+      return absl::InvalidArgumentError(StrCat("result ", out.size(), " of the index map does not begin at 0"));
+    }
+    out.push_back(range.extent);
+  }
   return out;
 }
 

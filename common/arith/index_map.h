@@ -13,9 +13,13 @@ namespace hone::arith {
 // The final indices at `indices`, simplified. One index an input (a CHECK).
 std::vector<ir::Expr> MapIndices(const ir::IndexMapNode* map, absl::Span<const ir::Expr> indices, Analyzer& analyzer);
 // The box that holds the image of the box `ranges`: by iter map where that is exact, else by interval evaluation.
-std::vector<ir::Range> MapRanges(const ir::IndexMapNode* map, absl::Span<const ir::Range> ranges, Analyzer& analyzer);
-// The extents of the image of [0, shape).
-std::vector<ir::Expr> MapShape(const ir::IndexMapNode* map, absl::Span<const ir::Expr> shape, Analyzer& analyzer);
+// InvalidArgument when the image has no bounds that can be told.
+absl::StatusOr<std::vector<ir::Range>> MapRanges(const ir::IndexMapNode* map, absl::Span<const ir::Range> ranges,
+                                                 Analyzer& analyzer);
+// The extents of the image of [0, shape). InvalidArgument also when that does not begin at 0, as with i + 4: such a map
+// gives no shape.
+absl::StatusOr<std::vector<ir::Expr>> MapShape(const ir::IndexMapNode* map, absl::Span<const ir::Expr> shape,
+                                               Analyzer& analyzer);
 
 // The inverse over `ranges`, from variables axis0, axis1, ...; the map's own `inverse` if it has one. InvalidArgument
 // when the map is not bijective there.

@@ -69,19 +69,19 @@ class IntervalEvaluator {
       case ExprKind::kSelect: {
         const auto* select = static_cast<const ir::SelectNode*>(e.get());
         if (!MentionsDomains(e)) return IntSet::SinglePoint(e);
-        return Union(Eval(select->true_value), Eval(select->false_value), analyzer_);
+        return Fired("set of select(c, x, y)", Union(Eval(select->true_value), Eval(select->false_value), analyzer_));
       }
       case ExprKind::kRamp:
         return OfRamp(static_cast<const ir::RampNode*>(e.get()));
       case ExprKind::kBroadcast:
-        return Eval(static_cast<const ir::BroadcastNode*>(e.get())->value);
+        return Fired("set of broadcast", Eval(static_cast<const ir::BroadcastNode*>(e.get())->value));
       case ExprKind::kBufferLoad:
         return IsIntLike(e.dtype()) && e.dtype().is_scalar() && !MentionsDomains(e) ? IntSet::SinglePoint(e)
                                                                                     : IntSet::Everything();
       case ExprKind::kCall: {
         const auto* call = static_cast<const ir::CallNode*>(e.get());
         if (call->Is(ir::Builtin::vscale)) return IntSet::SinglePoint(e);
-        if (call->Is(ir::Builtin::likely)) return Eval(call->args[0]);
+        if (call->Is(ir::Builtin::likely)) return Fired("set of likely(x)", Eval(call->args[0]));
         return IntSet::Everything();
       }
       default:
@@ -97,7 +97,7 @@ class IntervalEvaluator {
   IntSet OfVar(Expr e) {
     const IntSet* domain = domains_.Find(static_cast<const ir::VarNode*>(e.get()));
     if (domain == nullptr || (domain->IsSinglePoint() && domain->min() == e)) return IntSet::SinglePoint(e);
-    return Eval(*domain);
+    return Fired("set of a variable", Eval(*domain));
   }
 
   IntSet OfCast(Expr e, Expr value) {
@@ -110,8 +110,10 @@ class IntervalEvaluator {
       // A value, or an end of its set, that does not fit wraps; then order is lost.
       const ConstIntBound all = ConstIntBound::Everything(to);
       auto fits = [&](Expr end) { return !end || all.Contains(analyzer_.const_int_bound(end)); };
-      if (!fits(value) || !fits(set.min()) || !fits(set.max())) return IntSet::Everything();
+      if (!fits(value) || !fits(set.min()) || !fits(set.max()))
+        return Fired("set of a cast that may wrap", IntSet::Everything());
     }
+    NoteRule("set of a cast");
     if (set.IsSinglePoint()) return IntSet::SinglePoint(ir::Cast(to, set.min()));
     return IntSet::Interval(set.min() ? ir::Cast(to, set.min()) : Expr(), set.max() ? ir::Cast(to, set.max()) : Expr());
   }
@@ -123,10 +125,12 @@ class IntervalEvaluator {
     if (stride == nullptr || lanes == nullptr) return IntSet::Everything();
     const Expr zero = ir::IntImm(ramp->base.dtype(), 0);
     const Expr last = ir::IntImm(ramp->base.dtype(), *stride * (*lanes - 1));
+    NoteRule("set of ramp");
     return Add(base, *stride >= 0 ? IntSet::Interval(zero, last) : IntSet::Interval(last, zero));
   }
 
   static IntSet Add(const IntSet& a, const IntSet& b) {
+    NoteRule("set of x + y");
     return IntSet::Interval(MaybeBinary(ExprKind::kAdd, a.min(), b.min()),
                             MaybeBinary(ExprKind::kAdd, a.max(), b.max()));
   }
@@ -137,7 +141,7 @@ class IntervalEvaluator {
     if (a.IsNothing() || b.IsNothing()) return IntSet::Nothing();
     if (a.IsSinglePoint() && b.IsSinglePoint()) {
       if (a.min() == node->a && b.min() == node->b) return IntSet::SinglePoint(node);
-      return IntSet::SinglePoint(ir::Binary(node->kind, a.min(), b.min()));
+      return Fired("set of points", IntSet::SinglePoint(ir::Binary(node->kind, a.min(), b.min())));
     }
     // Narrow and unsigned types may wrap; only order-keeping operations are safe on them.
     const DataType type = node->a.dtype().element();
@@ -147,6 +151,7 @@ class IntervalEvaluator {
         return exact ? Add(a, b) : IntSet::Everything();
       case ExprKind::kSub:
         if (!exact) return IntSet::Everything();
+        NoteRule("set of x - y");
         return IntSet::Interval(MaybeBinary(ExprKind::kSub, a.min(), b.max()),
                                 MaybeBinary(ExprKind::kSub, a.max(), b.min()));
       case ExprKind::kMul:
@@ -158,16 +163,18 @@ class IntervalEvaluator {
       case ExprKind::kFloorMod:
         return exact ? Mod(node->kind, a, b) : IntSet::Everything();
       case ExprKind::kMin:
+        NoteRule("set of min(x, y)");
         return IntSet::Interval(MaybeBinary(ExprKind::kMin, a.min(), b.min()), !a.max()   ? b.max()
                                                                                : !b.max() ? a.max()
                                                                                           : ir::Min(a.max(), b.max()));
       case ExprKind::kMax:
+        NoteRule("set of max(x, y)");
         return IntSet::Interval(!a.min()   ? b.min()
                                 : !b.min() ? a.min()
                                            : ir::Max(a.min(), b.min()),
                                 MaybeBinary(ExprKind::kMax, a.max(), b.max()));
       default:
-        return IntSet::Interval(ir::BoolImm(false), ir::BoolImm(true));
+        return Fired("set of a condition", IntSet::Interval(ir::BoolImm(false), ir::BoolImm(true)));
     }
   }
 
@@ -183,9 +190,10 @@ class IntervalEvaluator {
     const Expr low = MaybeBinary(kind, x.min(), factor);
     const Expr high = MaybeBinary(kind, x.max(), factor);
     const int sign = Sign(factor);
-    if (sign > 0) return IntSet::Interval(low, high);
-    if (sign < 0) return IntSet::Interval(high, low);
+    if (sign > 0) return Fired("set of x * c, rising", IntSet::Interval(low, high));
+    if (sign < 0) return Fired("set of x * c, falling", IntSet::Interval(high, low));
     if (!low || !high) return IntSet::Everything();
+    NoteRule("set of x * y, sign unknown");
     const Expr positive = ir::GE(factor, ir::IntImm(factor.dtype(), 0));
     return IntSet::Interval(ir::Select(positive, low, high), ir::Select(positive, high, low));
   }
@@ -193,14 +201,14 @@ class IntervalEvaluator {
   IntSet Mul(IntSet a, IntSet b) {
     if (a.IsSinglePoint()) std::swap(a, b);
     if (!b.IsSinglePoint()) return IntSet::Everything();
-    if (ir::IsZero(b.min())) return b;
-    if (ir::IsOne(b.min())) return a;
+    if (ir::IsZero(b.min())) return Fired("set of x * 0", b);
+    if (ir::IsOne(b.min())) return Fired("set of x * 1", a);
     return Monotone(ExprKind::kMul, a, b.min());
   }
 
   IntSet Div(ExprKind kind, const IntSet& a, const IntSet& b) {
     if (!b.IsSinglePoint() || ir::IsZero(b.min())) return IntSet::Everything();
-    if (ir::IsOne(b.min())) return a;
+    if (ir::IsOne(b.min())) return Fired("set of x / 1", a);
     return Monotone(kind, a, b.min());
   }
 
@@ -218,12 +226,14 @@ class IntervalEvaluator {
         const Expr high = ir::FloorDiv(a.max(), divisor);
         if (analyzer_.CanProveEqual(high, low)) {
           const Expr whole = ir::Mul(divisor, low);
-          return IntSet::Interval(ir::Sub(a.min(), whole), ir::Sub(a.max(), whole));
+          return Fired("set of x % c, one quotient",
+                       IntSet::Interval(ir::Sub(a.min(), whole), ir::Sub(a.max(), whole)));
         }
       }
-      return IntSet::Interval(zero, ir::Sub(divisor, one));
+      return Fired("set of x % c", IntSet::Interval(zero, ir::Sub(divisor, one)));
     }
     const Expr size = sign > 0 ? divisor : sign < 0 ? ir::Sub(zero, divisor) : ir::Max(divisor, ir::Sub(zero, divisor));
+    NoteRule("set of x % y, sign unknown");
     const Expr bound = ir::Sub(size, one);
     return IntSet::Interval(ir::Sub(zero, bound), bound);
   }

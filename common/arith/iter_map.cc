@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/arith/iter_map_rewriter.h"
+#include "common/arith/overlooked_predicate.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
 
@@ -139,6 +140,11 @@ bool RangesAreFree(IterDomains iters) {
 
 IterMapResult DetectIterMap(absl::Span<const Expr> indices, IterDomains iters, Expr predicate, IterMapLevel level,
                             Analyzer& analyzer, bool simplify_trivial_iterators) {
+  return DetectIterMap(indices, iters, predicate, level, analyzer, simplify_trivial_iterators, nullptr);
+}
+
+IterMapResult DetectIterMap(absl::Span<const Expr> indices, IterDomains iters, Expr predicate, IterMapLevel level,
+                            Analyzer& analyzer, bool simplify_trivial_iterators, bool* overlooks_predicate) {
   IterMapResult result;
   auto fail = [&](std::string_view why) {
     result.ok = false;
@@ -176,6 +182,9 @@ IterMapResult DetectIterMap(absl::Span<const Expr> indices, IterDomains iters, E
   }
   if (!rewriter.CheckMapping(result.indices)) return fail(rewriter.error());
   result.padding_predicate = rewriter.padding_predicate();
+  if (overlooks_predicate != nullptr) {
+    *overlooks_predicate = !constraints.empty() && rewriter.OverlooksConstraint(result.indices);
+  }
   result.ok = true;
   return result;
 }

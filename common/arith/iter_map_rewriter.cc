@@ -726,4 +726,51 @@ bool IterMapRewriter::CheckMapping(absl::Span<const IterSum> sums) {
   return true;
 }
 
+namespace {
+
+// Calls `f` with each split of an input iterator that `split` is made of, but does not look into `opaque`. A split of a
+// sum counts as all of the sum's terms.
+template <typename F>
+void ForEachInputSplit(const IterSplit& split, const IterMark* opaque, F&& f) {
+  if (split.source == opaque) return;
+  if (split.source->sum == nullptr) {
+    f(split);
+    return;
+  }
+  for (const IterSplit& term : split.source->sum->args) ForEachInputSplit(term, opaque, f);
+}
+
+// Both have digits of one iterator in common, as far as literals tell.
+bool ShareDigits(const IterSplit& a, const IterSplit& b) {
+  if (a.source != b.source) return false;
+  const auto disjoint = [](const IterSplit& low, const IterSplit& high) {
+    const int64_t* lower = ConstInt(low.lower_factor);
+    const int64_t* extent = ConstInt(low.extent);
+    const int64_t* next = ConstInt(high.lower_factor);
+    return lower != nullptr && extent != nullptr && next != nullptr && *next >= *lower * *extent;
+  };
+  return !disjoint(a, b) && !disjoint(b, a);
+}
+
+}  // namespace
+
+bool IterMapRewriter::OverlooksConstraint(absl::Span<const IterSum> sums) const {
+  for (const int index : constrained_) {
+    absl::InlinedVector<IterSplit, 4> narrowed;
+    for (const IterSplit& split : fused_[index].flattened) {
+      ForEachInputSplit(split, nullptr, [&](const IterSplit& input) { narrowed.push_back(input); });
+    }
+    bool overlooks = false;
+    for (const IterSum& sum : sums) {
+      for (const IterSplit& split : sum.args) {
+        ForEachInputSplit(split, fused_[index].mark, [&](const IterSplit& input) {
+          for (const IterSplit& other : narrowed) overlooks = overlooks || ShareDigits(input, other);
+        });
+      }
+    }
+    if (overlooks) return true;
+  }
+  return false;
+}
+
 }  // namespace hone::arith

@@ -35,6 +35,9 @@ class IterMapRewriter {
 
   // The splits of each iterator used by `sums` do not overlap and cover it as the level asks.
   bool CheckMapping(absl::Span<const IterSum> sums);
+  // A constraint narrows iterators that `sums` use otherwise than as the constrained sum: they take fewer values, or
+  // depend on each other, in a way that the sums do not show.
+  bool OverlooksConstraint(absl::Span<const IterSum> sums) const;
 
   std::string_view error() const { return error_; }
 

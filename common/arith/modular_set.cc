@@ -4,6 +4,7 @@
 
 #include "common/arith/analyzer.h"
 #include "common/arith/inf_int.h"
+#include "common/arith/rule_log.h"
 
 namespace hone::arith {
 
@@ -71,7 +72,8 @@ class ModularVisitor {
       }
       case ExprKind::kCast: {
         const auto* cast = static_cast<const ir::CastNode*>(e.get());
-        return Exact(cast->dtype) && Exact(cast->value.dtype()) ? Visit(cast->value) : ModularSet{};
+        return Exact(cast->dtype) && Exact(cast->value.dtype()) ? Fired("modular set of a cast", Visit(cast->value))
+                                                                : ModularSet{};
       }
       case ExprKind::kAdd:
       case ExprKind::kSub:
@@ -85,13 +87,15 @@ class ModularVisitor {
         return OfBinary(static_cast<const ir::BinaryNode*>(e.get()));
       case ExprKind::kSelect: {
         const auto* select = static_cast<const ir::SelectNode*>(e.get());
-        return Either(select->true_value, select->false_value);
+        return Fired("modular set of select(c, x, y)", Either(select->true_value, select->false_value));
       }
       case ExprKind::kCall: {
         const auto* call = static_cast<const ir::CallNode*>(e.get());
         if (!Exact(call->dtype)) return {};
         if (call->Is(ir::Builtin::shift_left)) return OfShiftLeft(call);
-        if (call->Is(ir::Builtin::if_then_else)) return Either(call->args[1], call->args[2]);
+        if (call->Is(ir::Builtin::if_then_else)) {
+          return Fired("modular set of if_then_else(c, x, y)", Either(call->args[1], call->args[2]));
+        }
         return {};
       }
       default:
@@ -111,11 +115,11 @@ class ModularVisitor {
     if (!Exact(node->dtype)) return {};
     switch (node->kind) {
       case ExprKind::kAdd:
-        return AddSets(Visit(node->a), Visit(node->b));
+        return Fired("modular set of x + y", AddSets(Visit(node->a), Visit(node->b)));
       case ExprKind::kSub:
-        return SubSets(Visit(node->a), Visit(node->b));
+        return Fired("modular set of x - y", SubSets(Visit(node->a), Visit(node->b)));
       case ExprKind::kMul:
-        return MulSets(Visit(node->a), Visit(node->b));
+        return Fired("modular set of x * y", MulSets(Visit(node->a), Visit(node->b)));
       case ExprKind::kDiv:
         return DivByConst(node, /*floor=*/false);
       case ExprKind::kFloorDiv:
@@ -125,7 +129,7 @@ class ModularVisitor {
       case ExprKind::kFloorMod:
         return ModByConst(node, /*floor=*/true);
       default:
-        return Either(node->a, node->b);
+        return Fired("modular set of min(x, y)", Either(node->a, node->b));
     }
   }
 
@@ -134,10 +138,13 @@ class ModularVisitor {
     if (divisor == nullptr || *divisor == 0 || *divisor == INT64_MIN) return {};
     const ModularSet a = Visit(node->a);
     if (a.coeff % *divisor != 0) return {};
-    if (a.base % *divisor == 0) return MakeModularSet(a.coeff / *divisor, a.base / *divisor);
+    if (a.base % *divisor == 0) {
+      return Fired("modular set of x / c, divisible", MakeModularSet(a.coeff / *divisor, a.base / *divisor));
+    }
     // Rounds down only with the floor form, or when nothing is negative.
     if (*divisor > 0 && (floor || analyzer_.CanProveGreaterEqual(node->a, 0))) {
-      return MakeModularSet(a.coeff / *divisor, ir::FloorDivInt(a.base, *divisor));
+      return Fired("modular set of x / c, rounded down",
+                   MakeModularSet(a.coeff / *divisor, ir::FloorDivInt(a.base, *divisor)));
     }
     return {};
   }
@@ -148,14 +155,15 @@ class ModularVisitor {
     const ModularSet a = Visit(node->a);
     // Both forms subtract a multiple of the divisor.
     const int64_t step = ZeroAwareGcd(a.coeff, std::abs(*divisor));
+    if (a.coeff == 0) NoteRule("modular set of a literal % c");
     if (a.coeff == 0) return {0, floor ? ir::FloorModInt(a.base, *divisor) : a.base % *divisor};
-    return MakeModularSet(step, a.base);
+    return Fired("modular set of x % c", MakeModularSet(step, a.base));
   }
 
   ModularSet OfShiftLeft(const ir::CallNode* call) {
     const int64_t* shift = ir::ConstInt(call->args[1]);
     if (shift == nullptr || *shift < 0 || *shift > 61) return {};
-    return MulSets(Visit(call->args[0]), {0, int64_t{1} << *shift});
+    return Fired("modular set of x << c", MulSets(Visit(call->args[0]), {0, int64_t{1} << *shift}));
   }
 
   Analyzer& analyzer_;

@@ -1,5 +1,6 @@
 #include "common/arith/region.h"
 
+#include "common/arith/overlooked_predicate.h"
 #include "common/ir/ops.h"
 
 namespace hone::arith {
@@ -21,16 +22,16 @@ std::optional<IntSet> EvalIterSum(const IterSum& sum, Expr extent, Analyzer& ana
   return IntSet::FromMinExtent(sum.base, analyzer.Simplify(extent + reach));
 }
 
-}  // namespace
-
-std::optional<NDIntSet> EstimateRegionStrictBound(ir::Array<ir::Range> region, IterDomains domains, Expr predicate,
-                                                  Analyzer& analyzer) {
+// What the region's iter map gives; more than is touched when `*overlooks_predicate`.
+std::optional<NDIntSet> IterMapBound(ir::Array<ir::Range> region, IterDomains domains, Expr predicate,
+                                     Analyzer& analyzer, bool* overlooks_predicate) {
   absl::InlinedVector<Expr, 4> mins;
   for (const ir::Range& range : region) {
     if (ir::ConstInt(range.extent) == nullptr) return std::nullopt;
     mins.push_back(range.min);
   }
-  const IterMapResult map = DetectIterMap(mins, domains, predicate, IterMapLevel::kSurjective, analyzer);
+  const IterMapResult map = DetectIterMap(mins, domains, predicate, IterMapLevel::kSurjective, analyzer,
+                                          /*simplify_trivial_iterators=*/true, overlooks_predicate);
   if (!map.ok) return std::nullopt;
   NDIntSet out;
   for (size_t i = 0; i < region.size(); ++i) {
@@ -41,6 +42,15 @@ std::optional<NDIntSet> EstimateRegionStrictBound(ir::Array<ir::Range> region, I
   return out;
 }
 
+}  // namespace
+
+std::optional<NDIntSet> EstimateRegionStrictBound(ir::Array<ir::Range> region, IterDomains domains, Expr predicate,
+                                                  Analyzer& analyzer) {
+  bool overlooks_predicate = false;
+  std::optional<NDIntSet> out = IterMapBound(region, domains, predicate, analyzer, &overlooks_predicate);
+  return overlooks_predicate ? std::nullopt : std::move(out);
+}
+
 std::optional<NDIntSet> EstimateRegionLowerBound(ir::Array<ir::Range> region, IterDomains domains, Expr predicate,
                                                  Analyzer& analyzer) {
   return EstimateRegionStrictBound(region, domains, predicate, analyzer);
@@ -48,8 +58,9 @@ std::optional<NDIntSet> EstimateRegionLowerBound(ir::Array<ir::Range> region, It
 
 NDIntSet EstimateRegionUpperBound(ir::Array<ir::Range> region, IterDomains domains, Expr predicate,
                                   Analyzer& analyzer) {
-  if (std::optional<NDIntSet> strict = EstimateRegionStrictBound(region, domains, predicate, analyzer)) {
-    return *std::move(strict);
+  bool overlooks_predicate = false;
+  if (std::optional<NDIntSet> whole = IterMapBound(region, domains, predicate, analyzer, &overlooks_predicate)) {
+    return *std::move(whole);
   }
   DomMap dom_map;
   for (const IterDomain& domain : domains) dom_map.Set(domain.var, domain.range);

@@ -64,17 +64,19 @@ TEST_F(RegionTest, DependentDimensionsHaveNoStrictBound) {
 
 TEST_F(RegionTest, RandomRegionsContainWhatIsTouched) {
   int strict_count = 0;
-  for (uint64_t seed = 0; seed < 2000; ++seed) {
+  for (uint64_t seed = 0; seed < 20000; ++seed) {
     CounterRandom random({0x4e61, seed});
     std::vector<IterDomain> domains;
     const int count = static_cast<int>(random.Between(1, 3));
     for (int i = 0; i < count; ++i) {
       const char* names[] = {"a", "b", "c"};
-      domains.push_back(
-          {ir::MakeVar(names[i], ir::kInt32), {Int32(random.Between(-1, 2)), Int32(random.Between(1, 6))}});
+      const int64_t min = random.Between(-1, 2);  // One draw a statement: the order of arguments is the compiler's.
+      const int64_t extent = random.Between(1, 6);
+      domains.push_back({ir::MakeVar(names[i], ir::kInt32), {Int32(min), Int32(extent)}});
     }
     auto random_index = [&] {
-      Expr e = domains[random.Below(domains.size())].var * random.Between(1, 4);
+      const Var first = domains[random.Below(domains.size())].var;
+      Expr e = first * random.Between(1, 4);
       if (random.Below(2) == 0) e = e + Expr(domains[random.Below(domains.size())].var);
       if (random.Below(3) == 0) e = FloorDiv(e, random.Between(1, 4));
       if (random.Below(3) == 0) e = FloorMod(e, random.Between(1, 6));
@@ -82,9 +84,15 @@ TEST_F(RegionTest, RandomRegionsContainWhatIsTouched) {
     };
     std::vector<Range> ranges;
     const int rank = static_cast<int>(random.Between(1, 2));
-    for (int i = 0; i < rank; ++i) ranges.push_back({random_index(), Int32(random.Between(1, 3))});
+    for (int i = 0; i < rank; ++i) {
+      const Expr index = random_index();
+      ranges.push_back({index, Int32(random.Between(1, 3))});
+    }
     Expr predicate = ir::BoolImm(true);
-    if (random.Below(3) == 0) predicate = ir::LT(ranges[0].min, Int32(random.Between(1, 8)));
+    if (random.Below(3) == 0) {
+      const Expr bounded = random.Below(3) == 0 ? random_index() : ranges[0].min;
+      predicate = ir::LT(bounded, Int32(random.Between(1, 8)));
+    }
 
     std::set<std::vector<int64_t>> touched;
     ForEachPoint(domains, [&](const Point& point) {
@@ -123,7 +131,30 @@ TEST_F(RegionTest, RandomRegionsContainWhatIsTouched) {
     for (const auto& tuple : touched) ASSERT_TRUE(contains(*strict, tuple)) << "seed " << seed;
     ASSERT_EQ(box_size(*strict), static_cast<int64_t>(touched.size())) << "seed " << seed;
   }
-  EXPECT_GT(strict_count, 300);
+  EXPECT_GT(strict_count, 3000);
+}
+
+// A predicate over a division of overlapping iterators: the region of what is divided is no box that the map shows.
+TEST_F(RegionTest, PredicateOverADivisionIsNotOverlooked) {
+  const Var a = ir::MakeVar("a", ir::kInt32);
+  const Var b = ir::MakeVar("b", ir::kInt32);
+  const std::vector<IterDomain> domains = {{a, {Int32(0), Int32(5)}}, {b, {Int32(0), Int32(4)}}};
+  const Expr quotient = FloorDiv(b * 3 + Expr(a), 4);
+  const Expr predicate = ir::LT(quotient, Int32(3));
+  for (const Expr& index : {quotient, b * 3 + Expr(a), Expr(a)}) {
+    std::set<int64_t> touched;
+    ForEachPoint(domains, [&](const Point& point) {
+      if (Eval(predicate, point) != 0) touched.insert(Eval(index, point));
+    });
+    const auto region = MakeArray<Range>({{index, Int32(1)}});
+    if (const auto strict = EstimateRegionStrictBound(region, domains, predicate, analyzer_)) {
+      EXPECT_EQ(Const((*strict)[0].min()), *touched.begin());
+      EXPECT_EQ(Const((*strict)[0].max()), *touched.rbegin());
+    }
+    const NDIntSet upper = EstimateRegionUpperBound(region, domains, predicate, analyzer_);
+    EXPECT_LE(Const(upper[0].min()), *touched.begin());
+    EXPECT_GE(Const(upper[0].max()), *touched.rbegin());
+  }
 }
 
 // ---- access regions
@@ -222,7 +253,7 @@ class IndexMapTest : public RegionTest {
       }
     });
     std::vector<IterDomain> outputs;
-    const std::vector<Range> mapped_ranges = MapRanges(map, ranges, analyzer_);
+    ASSERT_OK_AND_ASSIGN(const std::vector<Range> mapped_ranges, MapRanges(map, ranges, analyzer_));
     for (size_t i = 0; i < map->final_indices.size(); ++i) {
       outputs.push_back({inverse.inverse->initial_indices[i], mapped_ranges[i]});
     }
@@ -252,9 +283,25 @@ TEST_F(IndexMapTest, TilingsInvertWithAndWithoutPadding) {
 TEST_F(IndexMapTest, ShapesAreMappedToTheWholeTiles) {
   const Var i = ir::MakeVar("i", ir::kInt32);
   const auto* tiled = ir::MakeIndexMap(MakeArray<Var>({i}), MakeArray<Expr>({FloorDiv(i, 4), FloorMod(i, 4)}));
-  const std::vector<Expr> shape = MapShape(tiled, {Int32(14)}, analyzer_);
+  ASSERT_OK_AND_ASSIGN(const std::vector<Expr> shape, MapShape(tiled, {Int32(14)}, analyzer_));
   EXPECT_EQ(Const(shape[0]), 4);
   EXPECT_EQ(Const(shape[1]), 4);
+}
+
+TEST_F(IndexMapTest, AReversedMapKeepsItsShape) {
+  const Var i = ir::MakeVar("i", ir::kInt32);
+  const auto* map = ir::MakeIndexMap(MakeArray<Var>({i}), MakeArray<Expr>({Int32(7) - Expr(i)}));
+  ASSERT_OK_AND_ASSIGN(const std::vector<Expr> shape, MapShape(map, {Int32(8)}, analyzer_));
+  EXPECT_EQ(Const(shape[0]), 8);
+}
+
+TEST_F(IndexMapTest, ShiftedAndUnboundedMapsGiveNoShape) {
+  const Var i = ir::MakeVar("i", ir::kInt32);
+  const Var j = ir::MakeVar("j", ir::kInt32);
+  const auto* shifted = ir::MakeIndexMap(MakeArray<Var>({i}), MakeArray<Expr>({i + 4}));
+  EXPECT_FALSE(MapShape(shifted, {Int32(8)}, analyzer_).ok());
+  const auto* product = ir::MakeIndexMap(MakeArray<Var>({i, j}), MakeArray<Expr>({i * Expr(j), Expr(j)}));
+  EXPECT_FALSE(MapShape(product, {Int32(8), Int32(8)}, analyzer_).ok());
 }
 
 TEST_F(IndexMapTest, ARepeatedIndexHasNoInverse) {

@@ -63,38 +63,39 @@ const ir::BinaryNode* Ordered(Expr e) {
 Expr JoinBounds(const Bound& p, Expr a, const Bound& q, Expr b) {
   if (!p.hole && !q.hole) {
     const ConstIntBound common = Intersect(p.range, q.range);
-    if (common.min_value > common.max_value) return ir::BoolImm(false);
-    if (common == p.range) return a;
-    if (common == q.range) return b;
+    if (common.min_value > common.max_value) return Fired("x < c1 and c2 < x", ir::BoolImm(false));
+    if (common == p.range) return Fired("x < c1 and x < c2, the first is enough", a);
+    if (common == q.range) return Fired("x < c1 and x < c2, the second is enough", b);
     return {};
   }
   if (p.hole && q.hole) return {};
   const Bound& range = p.hole ? q : p;
   const Bound& hole = p.hole ? p : q;
   const int64_t point = hole.range.min_value;
-  if (range.range.is_const(point)) return ir::BoolImm(false);
-  if (point < range.range.min_value || point > range.range.max_value) return p.hole ? b : a;
+  if (point < range.range.min_value || point > range.range.max_value)
+    return Fired("x < c1 and x != c2", p.hole ? b : a);
   return {};
 }
 
 Expr MeetBounds(const Bound& p, Expr a, const Bound& q, Expr b) {
   if (!p.hole && !q.hole) {
-    if (p.range.Contains(q.range)) return a;
-    if (q.range.Contains(p.range)) return b;
+    if (p.range.Contains(q.range)) return Fired("x < c1 or x < c2, the first is enough", a);
+    if (q.range.Contains(p.range)) return Fired("x < c1 or x < c2, the second is enough", b);
     const Bound& low = p.range.has_min() ? q : p;
     const Bound& high = p.range.has_min() ? p : q;
     // (.., m] and [n, ..) with n <= m + 1 cover everything.
     if (!low.range.has_min() && low.range.has_max() && high.range.has_min() && !high.range.has_max() &&
         high.range.min_value <= low.range.max_value + 1) {
-      return ir::BoolImm(true);
+      return Fired("x < c1 or c2 < x", ir::BoolImm(true));
     }
     return {};
   }
-  if (p.hole && q.hole) return p.range == q.range ? Expr() : ir::BoolImm(true);
+  if (p.hole && q.hole) return Fired("x != c1 or x != c2", p.range == q.range ? Expr() : ir::BoolImm(true));
   const Bound& range = p.hole ? q : p;
   const int64_t point = (p.hole ? p : q).range.min_value;
-  if (point >= range.range.min_value && point <= range.range.max_value) return ir::BoolImm(true);
-  return p.hole ? a : b;
+  if (point >= range.range.min_value && point <= range.range.max_value)
+    return Fired("x != c1 or x < c2, true", ir::BoolImm(true));
+  return Fired("x != c1 or x < c2", p.hole ? a : b);
 }
 
 }  // namespace
@@ -102,9 +103,9 @@ Expr MeetBounds(const Bound& p, Expr a, const Bound& q, Expr b) {
 Expr RewriteSimplifier::AndRules(Expr a, Expr b) {
   if (a.dtype().is_vector()) return {};
   if (!Pure(a) || !Pure(b)) return {};
-  if (InChain(ExprKind::kAnd, a, b)) return a;
-  if (InChain(ExprKind::kAnd, b, a)) return b;
-  if (Same(Negate(a), b) || Same(a, Negate(b))) return ir::BoolImm(false);
+  if (InChain(ExprKind::kAnd, a, b)) return Fired("(a and b) and b", a);
+  if (InChain(ExprKind::kAnd, b, a)) return Fired("a and (a and b)", b);
+  if (Same(Negate(a), b) || Same(a, Negate(b))) return Fired("a and not a", ir::BoolImm(false));
   const auto p = MatchBound(a);
   if (p) {
     if (const auto q = MatchBound(b); q && Same(p->x, q->x)) return JoinBounds(*p, a, *q, b);
@@ -113,9 +114,9 @@ Expr RewriteSimplifier::AndRules(Expr a, Expr b) {
   const auto* y = Ordered(b);
   if (x != nullptr && y != nullptr) {
     if (Same(x->a, y->b) && Same(x->b, y->a) && (x->kind == ExprKind::kLT || y->kind == ExprKind::kLT)) {
-      return ir::BoolImm(false);
+      return Fired("x < y and y < x", ir::BoolImm(false));
     }
-    if (Same(x->a, y->a) && Same(x->b, y->b)) return x->kind == ExprKind::kLT ? a : b;
+    if (Same(x->a, y->a) && Same(x->b, y->b)) return Fired("x < y and x <= y", x->kind == ExprKind::kLT ? a : b);
   }
   // x // c2 == c1 and x % c2 == c3.
   const auto* e = Match(ExprKind::kEQ, a);
@@ -133,7 +134,7 @@ Expr RewriteSimplifier::AndRules(Expr a, Expr b) {
     if (div != nullptr && mod != nullptr && Same(div->a, mod->a) && IsConst(div->b) && Same(div->b, mod->b) &&
         div->dtype.is_index() && ConstOfNode(div->b) > 0 && remainder >= 0 && remainder < ConstOfNode(div->b)) {
       const Expr value = Imm(div->dtype, static_cast<__int128>(quotient) * ConstOfNode(div->b) + remainder);
-      if (value) return Again(ir::EQ(div->a, value));
+      if (value) return Fired("x // c2 == c1 and x % c2 == c3", Again(ir::EQ(div->a, value)));
     }
   }
   return {};
@@ -142,9 +143,9 @@ Expr RewriteSimplifier::AndRules(Expr a, Expr b) {
 Expr RewriteSimplifier::OrRules(Expr a, Expr b) {
   if (a.dtype().is_vector()) return {};
   if (!Pure(a) || !Pure(b)) return {};
-  if (InChain(ExprKind::kOr, a, b)) return a;
-  if (InChain(ExprKind::kOr, b, a)) return b;
-  if (Same(Negate(a), b) || Same(a, Negate(b))) return ir::BoolImm(true);
+  if (InChain(ExprKind::kOr, a, b)) return Fired("(a or b) or b", a);
+  if (InChain(ExprKind::kOr, b, a)) return Fired("a or (a or b)", b);
+  if (Same(Negate(a), b) || Same(a, Negate(b))) return Fired("a or not a", ir::BoolImm(true));
   const auto p = MatchBound(a);
   if (p) {
     if (const auto q = MatchBound(b); q && Same(p->x, q->x)) return MeetBounds(*p, a, *q, b);
@@ -154,9 +155,9 @@ Expr RewriteSimplifier::OrRules(Expr a, Expr b) {
   if (x != nullptr && y != nullptr) {
     // x <= y or y <= x (or y < x).
     if (Same(x->a, y->b) && Same(x->b, y->a) && (x->kind == ExprKind::kLE || y->kind == ExprKind::kLE)) {
-      return ir::BoolImm(true);
+      return Fired("x <= y or y <= x", ir::BoolImm(true));
     }
-    if (Same(x->a, y->a) && Same(x->b, y->b)) return x->kind == ExprKind::kLE ? a : b;
+    if (Same(x->a, y->a) && Same(x->b, y->b)) return Fired("x < y or x <= y", x->kind == ExprKind::kLE ? a : b);
   }
   return {};
 }

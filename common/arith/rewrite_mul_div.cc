@@ -20,20 +20,20 @@ Expr Remainder(Expr a, Expr b, bool floor) { return floor ? ir::FloorMod(a, b) :
 }  // namespace
 
 Expr RewriteSimplifier::MulRules(Expr a, Expr b) {
-  if (IsConst(a)) return Again(ir::Mul(b, a));
+  if (IsConst(a)) return Fired("c * x", Again(ir::Mul(b, a)));
   if (IsConst(b)) {
     const int64_t c = ConstOfNode(b);
     if (const auto* add = Match(ExprKind::kAdd, a); add != nullptr && IsConst(add->b)) {
       const Expr product = Imm(a.dtype(), static_cast<__int128>(ConstOfNode(add->b)) * c);
-      return product ? Again(ir::Add(ir::Mul(add->a, b), product)) : Expr();
+      return Fired("(x + c1) * c2", product ? Again(ir::Add(ir::Mul(add->a, b), product)) : Expr());
     }
     if (auto scaled = MatchScaled(a)) {
       const Expr product = Imm(a.dtype(), static_cast<__int128>(scaled->c) * c);
-      return product ? ir::Mul(scaled->x, product) : Expr();
+      return Fired("(x * c1) * c2", product ? ir::Mul(scaled->x, product) : Expr());
     }
     if (const auto* sub = Match(ExprKind::kSub, a); sub != nullptr && c < 0) {
       const Expr positive = Imm(a.dtype(), -static_cast<__int128>(c));
-      if (positive) return Again(ir::Mul(ir::Sub(sub->b, sub->a), positive));
+      if (positive) return Fired("(x - y) * -c", Again(ir::Mul(ir::Sub(sub->b, sub->a), positive)));
     }
     return {};
   }
@@ -44,12 +44,14 @@ Expr RewriteSimplifier::MulRules(Expr a, Expr b) {
     const auto* x = a.as<ir::BinaryNode>();
     const auto* y = b.as<ir::BinaryNode>();
     if ((Same(x->a, y->a) && Same(x->b, y->b)) || (Same(x->a, y->b) && Same(x->b, y->a))) {
-      return Again(ir::Mul(x->a, x->b));
+      return Fired("min(x, y) * max(x, y)", Again(ir::Mul(x->a, x->b)));
     }
   }
   // Literals to the right of symbolic products.
-  if (auto scaled = MatchScaled(b)) return Again(ir::Mul(ir::Mul(a, scaled->x), Int(a, scaled->c)));
-  if (auto scaled = MatchScaled(a)) return Again(ir::Mul(ir::Mul(scaled->x, b), Int(a, scaled->c)));
+  if (auto scaled = MatchScaled(b))
+    return Fired("x * (y * c)", Again(ir::Mul(ir::Mul(a, scaled->x), Int(a, scaled->c))));
+  if (auto scaled = MatchScaled(a))
+    return Fired("(x * c) * y", Again(ir::Mul(ir::Mul(scaled->x, b), Int(a, scaled->c))));
   return {};
 }
 
@@ -60,7 +62,8 @@ Expr RewriteSimplifier::DivRules(Expr a, Expr b, bool floor) {
     const ConstIntBound bound = analyzer_.const_int_bound(a);
     if (bound.has_min() && bound.has_max() && bound.min_value <= bound.max_value && divisor > 0) {
       auto op = [&](int64_t x) { return floor ? ir::FloorDivInt(x, divisor) : x / divisor; };
-      if (op(bound.min_value) == op(bound.max_value) && Pure(a)) return Int(a, op(bound.min_value));
+      if (op(bound.min_value) == op(bound.max_value) && Pure(a))
+        return Fired("x / c, one quotient by bounds", Int(a, op(bound.min_value)));
     }
     return divisor > 0 ? DivByConstRules(a, divisor, floor) : Expr();
   }
@@ -68,19 +71,21 @@ Expr RewriteSimplifier::DivRules(Expr a, Expr b, bool floor) {
   const ConstIntBound divisor = analyzer_.const_int_bound(b);
   const bool positive = divisor.min_value > 0;
   const bool both = positive && NonNegative(a);
-  if (Same(a, b)) return Int(a, 1);
+  if (Same(a, b)) return Fired("x / x", Int(a, 1));
   // (x * c1) / (x * c2): the common factor goes for either rounding.
   const auto* mul = Match(ExprKind::kMul, a);
   if (mul != nullptr) {
-    if (Same(mul->a, b)) return mul->b;
-    if (Same(mul->b, b)) return mul->a;
+    if (Same(mul->a, b)) return Fired("(x * y) / x", mul->b);
+    if (Same(mul->b, b)) return Fired("(y * x) / x", mul->a);
     const auto* other = Match(ExprKind::kMul, b);
-    if (other != nullptr && Same(mul->a, other->a) && Pure(mul->a)) return Again(Quotient(mul->b, other->b, floor));
-    if (other != nullptr && Same(mul->b, other->b) && Pure(mul->b)) return Again(Quotient(mul->a, other->a, floor));
+    if (other != nullptr && Same(mul->a, other->a) && Pure(mul->a))
+      return Fired("(x * y) / (x * z)", Again(Quotient(mul->b, other->b, floor)));
+    if (other != nullptr && Same(mul->b, other->b) && Pure(mul->b))
+      return Fired("(y * x) / (z * x)", Again(Quotient(mul->a, other->a, floor)));
   }
   if (both && Pure(a)) {
     const CompareResult order = Compare(a, b);
-    if (order == CompareResult::kLT) return Int(a, 0);
+    if (order == CompareResult::kLT) return Fired("x / y, x < y", Int(a, 0));
   }
   // (x * b + y) / b, and (b + y) / b.
   const auto* add = Match(ExprKind::kAdd, a);
@@ -88,11 +93,11 @@ Expr RewriteSimplifier::DivRules(Expr a, Expr b, bool floor) {
     for (const auto& [first, second] : {std::pair{add->a, add->b}, std::pair{add->b, add->a}}) {
       // Truncation only takes out what has the sign of the sum.
       if (!floor && !(positive && NonNegative(first) && NonNegative(second))) continue;
-      if (Same(first, b)) return Again(ir::Add(Quotient(second, b, floor), Int(a, 1)));
+      if (Same(first, b)) return Fired("(y + x) / y", Again(ir::Add(Quotient(second, b, floor), Int(a, 1))));
       const auto* product = Match(ExprKind::kMul, first);
       if (product == nullptr) continue;
-      if (Same(product->b, b)) return Again(ir::Add(product->a, Quotient(second, b, floor)));
-      if (Same(product->a, b)) return Again(ir::Add(product->b, Quotient(second, b, floor)));
+      if (Same(product->b, b)) return Fired("(x * y + z) / y", Again(ir::Add(product->a, Quotient(second, b, floor))));
+      if (Same(product->a, b)) return Fired("(y * x + z) / y", Again(ir::Add(product->b, Quotient(second, b, floor))));
     }
   }
   return {};
@@ -220,7 +225,7 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
   // (x / c1) / c2.
   if (const auto* inner = Match(div_kind, a); inner != nullptr && IsConst(inner->b) && ConstOfNode(inner->b) > 0) {
     const Expr product = Imm(dtype, static_cast<__int128>(ConstOfNode(inner->b)) * divisor);
-    return product ? Again(Quotient(inner->a, product, floor)) : Expr();
+    return Fired("x / c1 / c2", product ? Again(Quotient(inner->a, product, floor)) : Expr());
   }
   // (x / c1 + c2) / c3 = (x + c1 * c2) / (c1 * c3).
   if (auto offset = MatchOffset(a)) {
@@ -230,27 +235,30 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
       const int64_t c1 = ConstOfNode(inner->b);
       const Expr shift = Imm(dtype, static_cast<__int128>(c1) * offset->c);
       const Expr product = Imm(dtype, static_cast<__int128>(c1) * divisor);
-      if (shift && product) return Again(Quotient(ir::Add(inner->a, shift), product, floor));
+      if (shift && product)
+        return Fired("(x / c1 + c2) / c3", Again(Quotient(ir::Add(inner->a, shift), product, floor)));
     }
   }
   // (x * c1) / c2 where one divides the other: exact for either rounding.
   if (auto scaled = MatchScaled(a); scaled && scaled->c > 0) {
-    if (scaled->c % divisor == 0) return Again(ir::Mul(scaled->x, Int(a, scaled->c / divisor)));
-    if (divisor % scaled->c == 0) return Again(Quotient(scaled->x, Int(a, divisor / scaled->c), floor));
+    if (scaled->c % divisor == 0)
+      return Fired("(x * c1) / c2, c2 divides c1", Again(ir::Mul(scaled->x, Int(a, scaled->c / divisor))));
+    if (divisor % scaled->c == 0)
+      return Fired("(x * c1) / c2, c1 divides c2", Again(Quotient(scaled->x, Int(a, divisor / scaled->c), floor)));
   }
   // (x % c1) // c2 = (x // c2) % (c1 / c2).
   if (floor && !DividesPlainly()) {
     const auto* mod = Match(ExprKind::kFloorMod, a);
     if (mod != nullptr && IsConst(mod->b) && ConstOfNode(mod->b) > 0 && ConstOfNode(mod->b) % divisor == 0) {
-      return Again(ir::FloorMod(ir::FloorDiv(mod->a, b), Int(a, ConstOfNode(mod->b) / divisor)));
+      return Fired("x % c1 // c2", Again(ir::FloorMod(ir::FloorDiv(mod->a, b), Int(a, ConstOfNode(mod->b) / divisor))));
     }
   }
   Expr divided;
   Expr rest;
   if (SplitDivisible(a, divisor, &divided, &rest)) {
-    if (!rest) return Again(divided);
+    if (!rest) return Fired("(x * c1 + y * c2) / c3, c3 divides both", Again(divided));
     if (floor || (NonNegative(divided) && NonNegative(rest))) {
-      return Again(ir::Add(divided, Quotient(rest, b, floor)));
+      return Fired("(x * c1 + y) / c2, c2 divides c1", Again(ir::Add(divided, Quotient(rest, b, floor))));
     }
   }
   // (x * c1 + y) // c2 = x // (c2 / c1) for 0 <= y < c1, c1 dividing c2.
@@ -261,13 +269,13 @@ Expr RewriteSimplifier::DivByConstRules(Expr a, int64_t divisor, bool floor) {
   const bool splits = DividesPlainly() ? SplitByFirst(a, divisor, bound_of, &high, &low, &scale)
                                        : SplitByScale(a, divisor, bound_of, &high, &low, &scale);
   if (floor && splits && (!low || Pure(low))) {
-    return Again(ir::FloorDiv(high, Int(a, divisor / scale)));
+    return Fired("(x * c1 + y) // c2, c1 divides c2", Again(ir::FloorDiv(high, Int(a, divisor / scale))));
   }
   // min(x * c1, y) // c2 with c2 dividing c1.
   if (floor && (a.kind() == ExprKind::kMin || a.kind() == ExprKind::kMax)) {
     const auto* op = a.as<ir::BinaryNode>();
     if (ExactQuotient(op->a, divisor) || ExactQuotient(op->b, divisor)) {
-      return Again(ir::Binary(a.kind(), ir::FloorDiv(op->a, b), ir::FloorDiv(op->b, b)));
+      return Fired("min(x * c1, y) // c2", Again(ir::Binary(a.kind(), ir::FloorDiv(op->a, b), ir::FloorDiv(op->b, b))));
     }
   }
   return {};
@@ -279,23 +287,25 @@ Expr RewriteSimplifier::ModRules(Expr a, Expr b, bool floor) {
     return divisor > 0 ? ModByConstRules(a, divisor, floor) : Expr();
   }
   if (!Pure(b)) return {};
-  if (SamePure(a, b)) return Int(a, 0);
+  if (SamePure(a, b)) return Fired("x % x", Int(a, 0));
   const auto* mul = Match(ExprKind::kMul, a);
   if (mul != nullptr && Pure(a)) {
-    if (Same(mul->a, b) || Same(mul->b, b)) return Int(a, 0);
+    if (Same(mul->a, b) || Same(mul->b, b)) return Fired("(x * y) % y", Int(a, 0));
     const auto* other = Match(ExprKind::kMul, b);
     if (other != nullptr && Same(mul->a, other->a) && IsConst(mul->b) && IsConst(other->b) && ConstOfNode(mul->b) > 0 &&
         ConstOfNode(other->b) > 0) {
-      return Again(ir::Mul(mul->a, Remainder(mul->b, other->b, floor)));
+      return Fired("(x * c1) % (x * c2)", Again(ir::Mul(mul->a, Remainder(mul->b, other->b, floor))));
     }
   }
-  if (NonNegative(a) && analyzer_.const_int_bound(b).min_value > 0 && Compare(a, b) == CompareResult::kLT) return a;
+  if (NonNegative(a) && analyzer_.const_int_bound(b).min_value > 0 && Compare(a, b) == CompareResult::kLT)
+    return Fired("x % y, x < y", a);
   if (!floor) return {};
   if (const auto* add = Match(ExprKind::kAdd, a); add != nullptr && Pure(a)) {
     for (const auto& [first, second] : {std::pair{add->a, add->b}, std::pair{add->b, add->a}}) {
-      if (Same(first, b)) return Again(ir::FloorMod(second, b));
+      if (Same(first, b)) return Fired("(y + x) % y", Again(ir::FloorMod(second, b)));
       const auto* product = Match(ExprKind::kMul, first);
-      if (product != nullptr && (Same(product->a, b) || Same(product->b, b))) return Again(ir::FloorMod(second, b));
+      if (product != nullptr && (Same(product->a, b) || Same(product->b, b)))
+        return Fired("(x * y + z) % y", Again(ir::FloorMod(second, b)));
     }
   }
   return {};
@@ -306,45 +316,50 @@ Expr RewriteSimplifier::ModByConstRules(Expr a, int64_t divisor, bool floor) {
   const DataType dtype = a.dtype();
   const Expr b = ir::IntImm(dtype, divisor);
   const ConstIntBound bound = analyzer_.const_int_bound(a);
-  if (bound.min_value >= 0 && bound.max_value < divisor && bound.min_value <= bound.max_value) return a;
+  if (bound.min_value >= 0 && bound.max_value < divisor && bound.min_value <= bound.max_value)
+    return Fired("x % c, x < c", a);
   const ModularSet set = analyzer_.modular_set(a);
   if (set.coeff != 0 && set.coeff % divisor == 0 && Pure(a) && (floor || set.base % divisor == 0)) {
-    return Int(a, ir::FloorModInt(set.base, divisor));
+    return Fired("x % c by the modular set", Int(a, ir::FloorModInt(set.base, divisor)));
   }
   if (!floor) {
     if (auto scaled = MatchScaled(a); scaled && scaled->c > 0 && divisor % scaled->c == 0) {
       // Exact for truncation, too: (x * c) % (c * d) = (x % d) * c.
-      return Again(ir::Mul(ir::TruncMod(scaled->x, Int(a, divisor / scaled->c)), Int(a, scaled->c)));
+      return Fired("truncmod(x * c1, c2)",
+                   Again(ir::Mul(ir::TruncMod(scaled->x, Int(a, divisor / scaled->c)), Int(a, scaled->c))));
     }
     Expr divided;
     Expr rest;
     if (bound.min_value >= 0 && SplitDivisible(a, divisor, &divided, &rest) && rest && NonNegative(rest)) {
-      return Again(ir::TruncMod(rest, b));
+      return Fired("truncmod(x * c1 + y, c2)", Again(ir::TruncMod(rest, b)));
     }
     if (const auto* inner = Match(ExprKind::kMod, a); inner != nullptr && IsConst(inner->b)) {
       const int64_t c = ConstOfNode(inner->b);
-      if (c > 0 && c % divisor == 0) return Again(ir::TruncMod(inner->a, b));
-      if (c > 0 && c <= divisor) return a;
+      if (c > 0 && c % divisor == 0)
+        return Fired("truncmod(truncmod(x, c1), c2), c2 divides c1", Again(ir::TruncMod(inner->a, b)));
+      if (c > 0 && c <= divisor) return Fired("truncmod(truncmod(x, c1), c2), c1 <= c2", a);
     }
     return {};
   }
   // (x % c) % d.
   if (const auto* inner = Match(ExprKind::kFloorMod, a); inner != nullptr && IsConst(inner->b)) {
     const int64_t c = ConstOfNode(inner->b);
-    if (c > 0 && c % divisor == 0) return Again(ir::FloorMod(inner->a, b));
+    if (c > 0 && c % divisor == 0) return Fired("x % c1 % c2", Again(ir::FloorMod(inner->a, b)));
   }
   if (auto scaled = MatchScaled(a)) {
     if (scaled->c > 0 && divisor % scaled->c == 0) {
-      return Again(ir::Mul(ir::FloorMod(scaled->x, Int(a, divisor / scaled->c)), Int(a, scaled->c)));
+      return Fired("(x * c1) % c2, c1 divides c2",
+                   Again(ir::Mul(ir::FloorMod(scaled->x, Int(a, divisor / scaled->c)), Int(a, scaled->c))));
     }
     const int64_t reduced = ir::FloorModInt(scaled->c, divisor);
-    if (reduced != scaled->c) return Again(ir::FloorMod(ir::Mul(scaled->x, Int(a, reduced)), b));
+    if (reduced != scaled->c)
+      return Fired("(x * c1) % c2, c1 outside of [0, c2)", Again(ir::FloorMod(ir::Mul(scaled->x, Int(a, reduced)), b)));
     return {};
   }
   Expr divided;
   Expr rest;
   if (SplitDivisible(a, divisor, &divided, &rest) && Pure(a)) {
-    return rest ? Again(ir::FloorMod(rest, b)) : Int(a, 0);
+    return Fired("(x * c1 + y) % c2, c2 divides c1", rest ? Again(ir::FloorMod(rest, b)) : Int(a, 0));
   }
   // (x * c1 + y) % c2 = (x % (c2 / c1)) * c1 + y for 0 <= y < c1, c1 dividing c2.
   if (const auto* add = Match(ExprKind::kAdd, a)) {
@@ -354,7 +369,7 @@ Expr RewriteSimplifier::ModByConstRules(Expr a, int64_t divisor, bool floor) {
       const ConstIntBound low = analyzer_.const_int_bound(second);
       if (low.min_value >= 0 && low.max_value < scaled->c) {
         const Expr high = ir::FloorMod(scaled->x, Int(a, divisor / scaled->c));
-        return Again(ir::Add(ir::Mul(high, Int(a, scaled->c)), second));
+        return Fired("(x * c1 + y) % c2, c1 divides c2", Again(ir::Add(ir::Mul(high, Int(a, scaled->c)), second)));
       }
     }
     // (x + y * c1) % c2 with c1 outside of [0, c2).
@@ -363,7 +378,8 @@ Expr RewriteSimplifier::ModByConstRules(Expr a, int64_t divisor, bool floor) {
       if (!scaled) continue;
       const int64_t reduced = ir::FloorModInt(scaled->c, divisor);
       if (reduced != scaled->c) {
-        return Again(ir::FloorMod(ir::Add(second, ir::Mul(scaled->x, Int(a, reduced))), b));
+        return Fired("(x * c1 + y) % c2, c1 outside of [0, c2)",
+                     Again(ir::FloorMod(ir::Add(second, ir::Mul(scaled->x, Int(a, reduced))), b)));
       }
     }
   }

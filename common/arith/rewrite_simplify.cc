@@ -112,7 +112,7 @@ Expr RewriteSimplifier::VisitNode(Expr e) {
   switch (e.kind()) {
     case ExprKind::kVar: {
       const auto* info = analyzer_.Find(Cast<ir::VarNode>(e));
-      return info != nullptr && info->value ? info->value : e;
+      return info != nullptr && info->value ? Fired("a variable of known value", info->value) : e;
     }
     case ExprKind::kIntImm:
     case ExprKind::kFloatImm:
@@ -176,7 +176,7 @@ Expr RewriteSimplifier::VisitBinary(const ir::BinaryNode* node) {
   if (!same || IsConst(a) || IsConst(b) || a == b || a.kind() == ExprKind::kFloatImm) {
     const Expr folded = ir::Binary(node->kind, a, b);
     const auto* made = folded.as<ir::BinaryNode>();
-    if (made == nullptr || made->kind != node->kind || made->a != a || made->b != b) return folded;
+    if (made == nullptr || made->kind != node->kind || made->a != a || made->b != b) return Fired("literals", folded);
     if (!same) node = made;
   }
   return Apply(node);
@@ -208,7 +208,7 @@ Expr RewriteSimplifier::Apply(const ir::BinaryNode* node) {
       } else if (const auto* imm = b.as<ir::FloatImmNode>();
                  imm != nullptr && imm->value != 0 && (dtype.is_float() || dtype.is_bfloat16())) {
         // As the peer does: a product with the rounded reciprocal.
-        out = ir::Mul(a, ir::FloatImm(dtype, 1.0 / imm->value));
+        out = Fired("float x / c", ir::Mul(a, ir::FloatImm(dtype, 1.0 / imm->value)));
       }
       break;
     case ExprKind::kMod:
@@ -242,11 +242,11 @@ Expr RewriteSimplifier::Apply(const ir::BinaryNode* node) {
       break;
     case ExprKind::kGT:
       if ((out = MatchConstraint(node))) return out;
-      if (!dtype.is_any_float()) return Visit(ir::MakeBinary(ExprKind::kLT, b, a));
+      if (!dtype.is_any_float()) return Fired("x > y", Visit(ir::MakeBinary(ExprKind::kLT, b, a)));
       break;
     case ExprKind::kGE:
       if ((out = MatchConstraint(node))) return out;
-      if (!dtype.is_any_float()) return Visit(ir::MakeBinary(ExprKind::kLE, b, a));
+      if (!dtype.is_any_float()) return Fired("x >= y", Visit(ir::MakeBinary(ExprKind::kLE, b, a)));
       break;
     case ExprKind::kAnd:
       if ((out = MatchConstraint(node))) return out;
@@ -264,8 +264,8 @@ Expr RewriteSimplifier::Apply(const ir::BinaryNode* node) {
 
 Expr RewriteSimplifier::MatchConstraint(Expr condition) {
   for (Expr known : analyzer_.literals_) {
-    if (Same(known, condition)) return ir::BoolImm(true);
-    if (IsNegation(known, condition)) return ir::BoolImm(false);
+    if (Same(known, condition)) return Fired("a known condition", ir::BoolImm(true));
+    if (IsNegation(known, condition)) return Fired("not a known condition", ir::BoolImm(false));
   }
   return {};
 }
@@ -274,24 +274,24 @@ Expr RewriteSimplifier::VisitNot(const ir::NotNode* node) {
   const Expr a = Visit(node->a);
   if (a.dtype().is_vector()) {
     if (const auto* broadcast = a.as<ir::BroadcastNode>()) {
-      return ir::MakeBroadcast(Visit(ir::MakeNot(broadcast->value)), broadcast->lanes);
+      return Fired("not broadcast", ir::MakeBroadcast(Visit(ir::MakeNot(broadcast->value)), broadcast->lanes));
     }
     return a == node->a ? Expr(node) : ir::MakeNot(a);
   }
-  if (IsConst(a)) return ir::Not(a);
+  if (IsConst(a)) return Fired("not literal", ir::Not(a));
   if (a.kind() == ExprKind::kNot || IsComparison(a.kind())) {
     const Expr negated = Negate(a);
-    if (negated.kind() != ExprKind::kNot) return negated;
+    if (negated.kind() != ExprKind::kNot) return Fired("not x < y", negated);
   }
   const Expr out = a == node->a ? Expr(node) : ir::MakeNot(a);
-  if (const Expr known = MatchConstraint(out)) return known;
+  if (const Expr known = MatchConstraint(out)) return Fired("not a comparison, known", known);
   return out;
 }
 
 Expr RewriteSimplifier::VisitSelect(const ir::SelectNode* node) {
   const Expr condition = Visit(node->condition);
-  if (ir::IsTrue(condition)) return Visit(node->true_value);
-  if (ir::IsFalse(condition)) return Visit(node->false_value);
+  if (ir::IsTrue(condition)) return Fired("select(true, x, y)", Visit(node->true_value));
+  if (ir::IsFalse(condition)) return Fired("select(false, x, y)", Visit(node->false_value));
   // A branch is evaluated even where it is not taken: there the condition must not be used to drop what keeps a
   // load in bounds or a divisor from zero.
   auto visit = [&](Expr value, Expr known) {
@@ -301,15 +301,15 @@ Expr RewriteSimplifier::VisitSelect(const ir::SelectNode* node) {
   };
   const Expr true_value = visit(node->true_value, condition);
   const Expr false_value = visit(node->false_value, Negate(condition));
-  if (Same(true_value, false_value)) return true_value;
+  if (Same(true_value, false_value)) return Fired("select(c, x, x)", true_value);
   if (condition == node->condition && true_value == node->true_value && false_value == node->false_value) return node;
   return ir::MakeSelect(condition, true_value, false_value);
 }
 
 Expr RewriteSimplifier::VisitIfThenElse(const ir::CallNode* node) {
   const Expr condition = Visit(node->args[0]);
-  if (ir::IsTrue(condition)) return Visit(node->args[1]);
-  if (ir::IsFalse(condition)) return Visit(node->args[2]);
+  if (ir::IsTrue(condition)) return Fired("if_then_else(true, x, y)", Visit(node->args[1]));
+  if (ir::IsFalse(condition)) return Fired("if_then_else(false, x, y)", Visit(node->args[2]));
   Expr true_value;
   Expr false_value;
   {
@@ -320,13 +320,14 @@ Expr RewriteSimplifier::VisitIfThenElse(const ir::CallNode* node) {
     ConstraintScope scope(analyzer_, Negate(condition));
     false_value = Visit(node->args[2]);
   }
-  if (Same(true_value, false_value) && Pure(condition)) return true_value;
+  if (Same(true_value, false_value) && Pure(condition)) return Fired("if_then_else(c, x, x)", true_value);
   // if c then (if d then x else k) else k, with a literal k; d is then evaluated where c is false.
   const auto* inner = true_value.as<ir::CallNode>();
   const bool literal = IsConst(false_value) || false_value.kind() == ExprKind::kFloatImm;
   if (inner != nullptr && inner->Is(ir::Builtin::if_then_else) && literal && Same(inner->args[2], false_value) &&
       !MayTrap(inner->args[0])) {
-    return ir::IfThenElse(ir::And(condition, inner->args[0]), inner->args[1], false_value);
+    return Fired("if_then_else(c, if_then_else(d, x, k), k)",
+                 ir::IfThenElse(ir::And(condition, inner->args[0]), inner->args[1], false_value));
   }
   if (condition == node->args[0] && true_value == node->args[1] && false_value == node->args[2]) return node;
   return ir::MakeCall(node->dtype, ir::Builtin::if_then_else, {condition, true_value, false_value});
@@ -336,19 +337,21 @@ Expr RewriteSimplifier::VisitCall(const ir::CallNode* node) {
   if (node->Is(ir::Builtin::if_then_else)) return VisitIfThenElse(node);
   const Array<Expr> args = VisitArray(node->args);
   if (node->function == nullptr && !args.empty()) {
-    if (node->op == ir::Builtin::likely && IsConst(args[0])) return args[0];
+    if (node->op == ir::Builtin::likely && IsConst(args[0])) return Fired("likely(literal)", args[0]);
     const bool both = args.size() == 2 && IsConst(args[0]) && IsConst(args[1]) && node->dtype.is_int();
     if (both) {
       const int64_t x = ConstOfNode(args[0]);
       const int64_t y = ConstOfNode(args[1]);
       Expr folded;
-      if (node->op == ir::Builtin::shift_right && y >= 0 && y < node->dtype.bits) folded = Imm(node->dtype, x >> y);
-      if (node->op == ir::Builtin::shift_left && y >= 0 && y < node->dtype.bits) {
-        folded = Imm(node->dtype, static_cast<__int128>(x) << y);
+      if (node->op == ir::Builtin::shift_right && y >= 0 && y < node->dtype.bits) {
+        folded = Fired("literal >> literal", Imm(node->dtype, x >> y));
       }
-      if (node->op == ir::Builtin::bitwise_and) folded = Imm(node->dtype, x & y);
-      if (node->op == ir::Builtin::bitwise_or) folded = Imm(node->dtype, x | y);
-      if (node->op == ir::Builtin::bitwise_xor) folded = Imm(node->dtype, x ^ y);
+      if (node->op == ir::Builtin::shift_left && y >= 0 && y < node->dtype.bits) {
+        folded = Fired("literal << literal", Imm(node->dtype, static_cast<__int128>(x) << y));
+      }
+      if (node->op == ir::Builtin::bitwise_and) folded = Fired("literal & literal", Imm(node->dtype, x & y));
+      if (node->op == ir::Builtin::bitwise_or) folded = Fired("literal | literal", Imm(node->dtype, x | y));
+      if (node->op == ir::Builtin::bitwise_xor) folded = Fired("literal ^ literal", Imm(node->dtype, x ^ y));
       if (folded) return folded;
     }
   }
@@ -361,14 +364,14 @@ Expr RewriteSimplifier::VisitCall(const ir::CallNode* node) {
 Expr RewriteSimplifier::VisitCast(const ir::CastNode* node) {
   const Expr value = Visit(node->value);
   if (value == node->value && !IsConst(value)) return node;
-  return ir::Cast(node->dtype, value);
+  return Fired("cast of a literal or a changed value", ir::Cast(node->dtype, value));
 }
 
 Expr RewriteSimplifier::VisitLet(const ir::LetNode* node) {
   const Expr value = Visit(node->value);
   if (IsConst(value) || value.kind() == ExprKind::kVar || value.kind() == ExprKind::kFloatImm) {
     analyzer_.InfoOf(node->var.get()).value = value;
-    return Visit(node->body);
+    return Fired("let x = literal or variable", Visit(node->body));
   }
   const Expr body = Visit(node->body);
   if (value == node->value && body == node->body) return node;
@@ -388,7 +391,7 @@ Expr RewriteSimplifier::VisitLoad(const ir::BufferLoadNode* node) {
 Expr RewriteSimplifier::VisitRamp(const ir::RampNode* node) {
   const Expr base = Visit(node->base);
   const Expr stride = Visit(node->stride);
-  if (ir::IsZero(stride)) return ir::MakeBroadcast(base, node->lanes);
+  if (ir::IsZero(stride)) return Fired("ramp of stride 0", ir::MakeBroadcast(base, node->lanes));
   if (base == node->base && stride == node->stride) return node;
   return ir::MakeRamp(base, stride, node->lanes);
 }

@@ -5,6 +5,7 @@
 
 #include "common/arith/analyzer.h"
 #include "common/arith/deep_equal.h"
+#include "common/arith/rule_log.h"
 #include "common/ir/ops.h"
 
 namespace hone::arith {

@@ -21,38 +21,43 @@ Expr RewriteSimplifier::VectorRules(ExprKind kind, Expr a, Expr b) {
   const auto* rb = b.as<ir::RampNode>();
   if (!SameLanes(a, b)) return {};
   if (ba != nullptr && bb != nullptr) {
-    return ir::MakeBroadcast(Again(ir::Binary(kind, ba->value, bb->value)), ba->lanes);
+    return Fired("broadcast op broadcast", ir::MakeBroadcast(Again(ir::Binary(kind, ba->value, bb->value)), ba->lanes));
   }
   switch (kind) {
     case ExprKind::kAdd:
       if (ra != nullptr && rb != nullptr) {
-        return Again(ir::MakeRamp(ir::Add(ra->base, rb->base), ir::Add(ra->stride, rb->stride), ra->lanes));
+        return Fired("ramp + ramp",
+                     Again(ir::MakeRamp(ir::Add(ra->base, rb->base), ir::Add(ra->stride, rb->stride), ra->lanes)));
       }
       if (ra != nullptr && bb != nullptr) {
-        return Again(ir::MakeRamp(ir::Add(ra->base, bb->value), ra->stride, ra->lanes));
+        return Fired("ramp + broadcast", Again(ir::MakeRamp(ir::Add(ra->base, bb->value), ra->stride, ra->lanes)));
       }
       if (ba != nullptr && rb != nullptr) {
-        return Again(ir::MakeRamp(ir::Add(ba->value, rb->base), rb->stride, rb->lanes));
+        return Fired("broadcast + ramp", Again(ir::MakeRamp(ir::Add(ba->value, rb->base), rb->stride, rb->lanes)));
       }
       return {};
     case ExprKind::kSub:
       if (ra != nullptr && rb != nullptr) {
-        return Again(ir::MakeRamp(ir::Sub(ra->base, rb->base), ir::Sub(ra->stride, rb->stride), ra->lanes));
+        return Fired("ramp - ramp",
+                     Again(ir::MakeRamp(ir::Sub(ra->base, rb->base), ir::Sub(ra->stride, rb->stride), ra->lanes)));
       }
       if (ra != nullptr && bb != nullptr) {
-        return Again(ir::MakeRamp(ir::Sub(ra->base, bb->value), ra->stride, ra->lanes));
+        return Fired("ramp - broadcast", Again(ir::MakeRamp(ir::Sub(ra->base, bb->value), ra->stride, ra->lanes)));
       }
       if (ba != nullptr && rb != nullptr) {
         const Expr zero = ir::ConstOf(rb->stride.dtype(), 0);
-        return Again(ir::MakeRamp(ir::Sub(ba->value, rb->base), ir::Sub(zero, rb->stride), rb->lanes));
+        return Fired("broadcast - ramp",
+                     Again(ir::MakeRamp(ir::Sub(ba->value, rb->base), ir::Sub(zero, rb->stride), rb->lanes)));
       }
       return {};
     case ExprKind::kMul:
       if (ra != nullptr && bb != nullptr) {
-        return Again(ir::MakeRamp(ir::Mul(ra->base, bb->value), ir::Mul(ra->stride, bb->value), ra->lanes));
+        return Fired("ramp * broadcast",
+                     Again(ir::MakeRamp(ir::Mul(ra->base, bb->value), ir::Mul(ra->stride, bb->value), ra->lanes)));
       }
       if (ba != nullptr && rb != nullptr) {
-        return Again(ir::MakeRamp(ir::Mul(ba->value, rb->base), ir::Mul(ba->value, rb->stride), rb->lanes));
+        return Fired("broadcast * ramp",
+                     Again(ir::MakeRamp(ir::Mul(ba->value, rb->base), ir::Mul(ba->value, rb->stride), rb->lanes)));
       }
       return {};
     case ExprKind::kDiv:
@@ -67,8 +72,9 @@ Expr RewriteSimplifier::VectorRules(ExprKind kind, Expr a, Expr b) {
       const auto* inner = Match(kind, a);
       const auto* kept = inner != nullptr ? inner->b.as<ir::BroadcastNode>() : nullptr;
       if (kept != nullptr && bb != nullptr) {
-        return ir::MakeBinary(kind, inner->a,
-                              ir::MakeBroadcast(Again(ir::Binary(kind, kept->value, bb->value)), bb->lanes));
+        return Fired("min(min(x, broadcast), broadcast)",
+                     ir::MakeBinary(kind, inner->a,
+                                    ir::MakeBroadcast(Again(ir::Binary(kind, kept->value, bb->value)), bb->lanes)));
       }
       return {};
     }
@@ -80,7 +86,7 @@ Expr RewriteSimplifier::VectorRules(ExprKind kind, Expr a, Expr b) {
     case ExprKind::kNE:
       // Only where nothing wraps do the lanes compare as the bases do.
       if (ra != nullptr && rb != nullptr && Same(ra->stride, rb->stride) && ra->base.dtype().is_index()) {
-        return ir::MakeBroadcast(Again(ir::MakeBinary(kind, ra->base, rb->base)), ra->lanes);
+        return Fired("ramp < ramp", ir::MakeBroadcast(Again(ir::MakeBinary(kind, ra->base, rb->base)), ra->lanes));
       }
       return {};
     default:
@@ -103,8 +109,10 @@ Expr RewriteSimplifier::VectorDivModRules(ExprKind kind, Expr a, Expr b) {
   const DataType dtype = ramp->base.dtype();
   const Expr base_op = ir::MakeBinary(kind, ramp->base, broadcast->value);
   if (*stride % *divisor == 0) {
-    if (mod) return ir::MakeBroadcast(Again(base_op), ramp->lanes);
-    return Again(ir::MakeRamp(base_op, ir::IntImm(dtype, *stride / *divisor), ramp->lanes));
+    if (mod)
+      return Fired("ramp % broadcast, the divisor divides the stride", ir::MakeBroadcast(Again(base_op), ramp->lanes));
+    return Fired("ramp / broadcast, the divisor divides the stride",
+                 Again(ir::MakeRamp(base_op, ir::IntImm(dtype, *stride / *divisor), ramp->lanes)));
   }
   if (lanes == nullptr || *lanes < 1) return {};
   // All lanes fall between the same two multiples of the divisor.
@@ -115,11 +123,13 @@ Expr RewriteSimplifier::VectorDivModRules(ExprKind kind, Expr a, Expr b) {
                      ir::FloorDivInt(set.base, *divisor) == ir::FloorDivInt(static_cast<int64_t>(last), *divisor);
   const bool part = *divisor % set.coeff == 0 && last >= 0 && last < set.coeff;
   if (!whole && !part) return {};
-  if (!mod) return ir::MakeBroadcast(Again(base_op), ramp->lanes);
+  if (!mod) return Fired("ramp / broadcast, one quotient", ir::MakeBroadcast(Again(base_op), ramp->lanes));
   if (whole) {
-    return ir::MakeRamp(ir::IntImm(dtype, ir::FloorModInt(set.base, *divisor)), ramp->stride, ramp->lanes);
+    return Fired("ramp % broadcast, the lanes do not wrap",
+                 ir::MakeRamp(ir::IntImm(dtype, ir::FloorModInt(set.base, *divisor)), ramp->stride, ramp->lanes));
   }
-  return ir::MakeRamp(Again(base_op), ramp->stride, ramp->lanes);
+  return Fired("ramp % broadcast, the lanes of any base do not wrap",
+               ir::MakeRamp(Again(base_op), ramp->stride, ramp->lanes));
 }
 
 }  // namespace hone::arith

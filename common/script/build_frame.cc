@@ -39,6 +39,20 @@ void Builder::Define(std::string_view name, const Value& value) {
   }
 }
 
+absl::Status Builder::DefineAssigned(std::string_view name, const Value& value, Position at) {
+  const auto known = innermost_.find(name);
+  if (known != innermost_.end() && known->second >= static_cast<int>(suite_mark_) &&
+      names_[static_cast<size_t>(known->second)].is_let) {
+    return Error(at,
+                 StrCat("'", name, "' has a value in this scope already: a let is not assigned to, use another name"));
+  }
+  Define(name, value);
+  const Frame* innermost = frames_.empty() ? nullptr : frames_.back();
+  names_.back().is_let = innermost != nullptr && innermost->kind == FrameKind::kLet && value.kind == ValueKind::kExpr &&
+                         value.expr() == Expr(innermost->vars[0]);
+  return absl::OkStatus();
+}
+
 const Value* Builder::Find(std::string_view name) const {
   auto it = innermost_.find(name);
   return it == innermost_.end() || it->second < 0 ? nullptr : &names_[static_cast<size_t>(it->second)].value;

@@ -1,4 +1,6 @@
 // Execution of statements.
+#include <utility>
+
 #include "common/ir/ops.h"
 #include "common/script/builder.h"
 #include "common/support/status_macros.h"
@@ -14,8 +16,10 @@ using ir::Expr;
 absl::Status Builder::Execute(Suite suite) {
   const size_t depth = frames_.size();
   const size_t mark = Mark();
+  const size_t outer_mark = std::exchange(suite_mark_, mark);
   for (const Statement* s : suite) HONE_RETURN_IF_ERROR(ExecuteOne(s));
   HONE_RETURN_IF_ERROR(ExitTo(depth));
+  suite_mark_ = outer_mark;
   Release(mark);
   return absl::OkStatus();
 }
@@ -185,8 +189,7 @@ absl::Status Builder::Assign(const Node* target, const Value& value) {
         }
       }
       HONE_ASSIGN_OR_RETURN(const Value bound, BindAssigned(target->text, value, target->at));
-      Define(target->text, bound);
-      return absl::OkStatus();
+      return DefineAssigned(target->text, bound, target->at);
     }
     case NodeKind::kSubscript:
       return Store(target, value);
@@ -241,8 +244,7 @@ absl::Status Builder::ExecuteAnnAssign(const Statement* s) {
   let->vars = {var};
   let->value = e;
   HONE_ASSIGN_OR_RETURN(const Value bound, Enter(let, s->at));
-  Define(target->text, bound);
-  return absl::OkStatus();
+  return DefineAssigned(target->text, bound, target->at);
 }
 
 absl::Status Builder::ExecuteAugAssign(const Statement* s) {

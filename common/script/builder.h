@@ -177,6 +177,8 @@ class Builder {
   size_t Mark() const { return names_.size(); }
   void Release(size_t mark);
   void Define(std::string_view name, const Value& value);
+  // The same for the target of an assignment. An error when it is the name of a let of the same scope.
+  absl::Status DefineAssigned(std::string_view name, const Value& value, Position at);
   const Value* Find(std::string_view name) const;
   void Rename(const Value& value, std::string_view name);
   std::string_view UnnumberedName(std::string_view name);
@@ -203,12 +205,14 @@ class Builder {
     std::string_view name;
     Value value;
     int previous;  // Index of the binding that this one hides, -1 for none.
+    bool is_let = false;
   };
 
   const Source& source_;
   ir::Arena& scratch_;
   const ParseOptions& options_;
   std::vector<Binding> names_;
+  size_t suite_mark_ = 0;  // Of the innermost list of statements.
   absl::flat_hash_map<std::string_view, int> innermost_;
   absl::flat_hash_set<const ir::VarNode*> named_vars_;
   // Names of the function's buffers, and the last number that was added to each.

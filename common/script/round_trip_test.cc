@@ -395,6 +395,9 @@ TEST(RefusalTest, MessagesSayWhereAndWhatWasExpected) {
       {"try:\n    pass", "8:9", "not supported"},
       {"T.evaluate(\"no end)", "8:20", "never closed"},
       {"if n < 2:\n  pass\n    pass", "10:13", "indented"},
+      {"x = n + 1\nx = n + 2", "9:9", "in this scope already"},
+      {"x: T.int32 = n\nx: T.int32 = n", "9:9", "in this scope already"},
+      {"x = n + 1\nx += 1", "9:9", "in this scope already"},
   };
   for (const Refusal& c : kCases) {
     const auto module = ParseModule(Main(kA, c.body), {.file_name = "f.py"});
@@ -404,6 +407,11 @@ TEST(RefusalTest, MessagesSayWhereAndWhatWasExpected) {
     EXPECT_NE(message.find(c.part), std::string::npos) << message;
     EXPECT_EQ(message.back(), '^') << message;
   }
+}
+
+TEST(ReadingTest, ALetOfAnInnerScopeMayHideAnOuterOne) {
+  EXPECT_OK(ParseModule(Main(kA, "x = n + 1\nfor i in range(2):\n    x = i + 1\n    A[x] = 1\nA[x] = 2")));
+  EXPECT_OK(ParseModule(Main(kA, "for i in range(2):\n    x = i\n    A[x] = 1\nx = n + 1\nA[x] = 2")));
 }
 
 TEST(RefusalTest, LimitsAreNotStackOverflows) {

@@ -89,6 +89,8 @@ Value EvaluateCall(const ir::CallNode* call, const Environment& environment, int
   const Value b = Evaluate(call->args[1], environment, lane);
   if (!a || !b) return std::nullopt;
   if (call->Is(ir::Builtin::bitwise_and)) return *a & *b;
+  if (call->Is(ir::Builtin::bitwise_or)) return *a | *b;
+  if (call->Is(ir::Builtin::bitwise_xor)) return *a ^ *b;
   const bool shift = *b >= 0 && *b < call->dtype.bits;
   if (call->Is(ir::Builtin::shift_right) && shift) return *a >> *b;
   if (call->Is(ir::Builtin::shift_left) && shift) return Hold(call->dtype, static_cast<__int128>(*a) << *b);

@@ -64,7 +64,8 @@ absl::StatusOr<Layout> MakeLayout(const ScheduleState& state, SrefId block, Buff
     if (in_new) out.used.push_back(i);
   }
   auto* cache = ir::CopyNode(CacheBuffer(buffer, storage_scope).get());
-  cache->shape = ir::MakeArray(arith::MapShape(map, extents, analyzer));
+  HONE_ASSIGN_OR_RETURN(const std::vector<Expr> shape, arith::MapShape(map, extents, analyzer));
+  cache->shape = ir::MakeArray(shape);
   out.cache = cache;
   out.old_indices = ir::MakeArray(old_indices.data(), old_indices.size());
   out.new_indices = ir::MakeArray(new_indices);

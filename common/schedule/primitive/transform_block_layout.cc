@@ -1,5 +1,6 @@
 #include "common/schedule/primitive/transform_block_layout.h"
 
+#include <optional>
 #include <vector>
 
 #include "common/arith/index_map.h"
@@ -120,6 +121,22 @@ absl::StatusOr<ir::IterType> TypeOf(const ScheduleState& state, SrefId block, Ex
   return *type;
 }
 
+// As far as literals tell.
+bool SameCount(absl::Span<const Expr> a, absl::Span<const Expr> b) {
+  const auto count = [](absl::Span<const Expr> extents) -> std::optional<__int128> {
+    __int128 out = 1;
+    for (const Expr extent : extents) {
+      const int64_t* value = ir::ConstInt(extent);
+      if (value == nullptr || out > INT64_MAX) return std::nullopt;
+      out *= *value;
+    }
+    return out;
+  };
+  const auto x = count(a);
+  const auto y = count(b);
+  return !x || !y || *x == *y;
+}
+
 }  // namespace
 
 absl::Status TransformBlockLayout(ScheduleState& state, SrefId block, const ir::IndexMapNode* index_map) {
@@ -143,7 +160,7 @@ absl::Status TransformBlockLayout(ScheduleState& state, SrefId block, const ir::
   }
   arith::Analyzer plain;  // Iters of extent 1 stay variables.
   const std::vector<Expr> mapped = arith::MapIndices(index_map, iters, plain);
-  const std::vector<Expr> new_extents = arith::MapShape(index_map, extents, analyzer);
+  HONE_ASSIGN_OR_RETURN(const std::vector<Expr> new_extents, arith::MapShape(index_map, extents, analyzer));
   LoopDomains domains;
   std::vector<ir::IterVar> new_iters;
   std::vector<ir::Var> new_loops;
@@ -161,7 +178,10 @@ absl::Status TransformBlockLayout(ScheduleState& state, SrefId block, const ir::
     domains.push_back({var, ir::RangeFromExtent(new_extents[i])});
   }
   const absl::StatusOr<const ir::IndexMapNode*> inverse = arith::InverseIndexMap(index_map, ranges, analyzer);
-  if (!inverse.ok()) return state.Refuse("The index map is not bijective affine", {block});
+  // j % 5 with j below 2 is j to the one, and padded to 5 to the other.
+  if (!inverse.ok() || !SameCount(extents, new_extents)) {
+    return state.Refuse("The index map is not bijective affine", {block});
+  }
   std::vector<Expr> values = arith::MapIndices(*inverse, new_vars, plain);
   for (size_t i = 0; i < iters.size(); ++i) {
     for (size_t k = 0; k < mapped.size(); ++k) {

@@ -109,9 +109,10 @@ absl::Status TransformLayout(ScheduleState& state, SrefId block, int buffer_inde
     scope = FunctionRootOf(state, block);
   }
   arith::Analyzer analyzer;
+  HONE_ASSIGN_OR_RETURN(const std::vector<Expr> shape,
+                        arith::MapShape(map, absl::MakeConstSpan(from->shape.data(), from->shape.size()), analyzer));
   auto* to_node = ir::CopyNode(from.get());
-  to_node->shape =
-      ir::MakeArray(arith::MapShape(map, absl::MakeConstSpan(from->shape.data(), from->shape.size()), analyzer));
+  to_node->shape = ir::MakeArray(shape);
   const Buffer to(to_node);
   LayoutPadding padding{ir::BoolImm(false), nullptr, pad_value};
   if (!assume_injective) {

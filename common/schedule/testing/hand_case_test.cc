@@ -56,5 +56,8 @@ TEST(HandCaseTest, EveryCaseComesOutAsTheReferenceSays) { RunFiles(kFolder, kCas
 
 TEST(HandCaseTest, SoDoCasesOfPrimitivesThatAreRecordedOften) { RunFiles(StrCat(kFolder, "/often"), 1); }
 
+// One file a chapter of the reference.
+TEST(HandCaseTest, EveryNamedConditionIsRefused) { RunFiles(StrCat(kFolder, "/refusals"), 10); }
+
 }  // namespace
 }  // namespace hone::schedule::testing
