@@ -65,6 +65,7 @@ constexpr Pass kGpuPipeline[] = {
     {"InferFragment", InferFragment},
     {"LowerThreadAllreduce", LowerThreadAllreduce},
     {"InjectPTXAsyncCopy", InjectPTXAsyncCopy},
+    {"SharePipelineBarrier", SharePipelineBarrier},
     {"MergeSharedMemoryAllocations", MergeSharedMemoryAllocations},
 };
 

@@ -20,6 +20,7 @@ HONE_DECLARE_PASS(ThreadSync);
 HONE_DECLARE_PASS(InferFragment);
 HONE_DECLARE_PASS(LowerThreadAllreduce);
 HONE_DECLARE_PASS(InjectPTXAsyncCopy);
+HONE_DECLARE_PASS(SharePipelineBarrier);
 HONE_DECLARE_PASS(MergeSharedMemoryAllocations);
 
 #undef HONE_DECLARE_PASS

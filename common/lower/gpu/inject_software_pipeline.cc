@@ -39,13 +39,28 @@ struct Child {
   bool async;
 };
 
+// Opens the blocks that only hold allocations, whose regions nobody filled in.
+class HolderOpener final : public ir::StmtExprMutator {
+ private:
+  using ir::StmtExprMutator::Mutate;
+  ir::Expr MutateExpr(ir::Expr e) override { return e; }
+
+  ir::Stmt Mutate(const ir::BlockRealizeNode* node) override {
+    const ir::BlockNode* block = node->block;
+    const bool holder = block->iter_vars.empty() && block->name.empty() && block->reads.empty() &&
+                        block->writes.empty() && !block->init;
+    return holder ? MutateStmt(block->body) : ir::Stmt(node);
+  }
+};
+
 const ir::BlockNode* OpaqueBlock(ir::Stmt body, const BuffersByData& buffers) {
-  const ir::BlockNode* bare = ir::MakeBlock({}, {}, {}, "", body);
+  const ir::BlockNode* bare = ir::MakeBlock({}, {}, {}, "", HolderOpener().MutateStmt(body));
   const arith::BlockReadWrite access = arith::GetBlockReadWriteRegion(bare, [&](ir::Var data) {
     auto it = buffers.find(data.get());
     return it != buffers.end() ? it->second : ir::Buffer();
   });
   auto* block = ir::CopyNode(bare);
+  block->body = body;
   block->reads = ir::MakeArray(access.reads);
   block->writes = ir::MakeArray(access.writes);
   return block;
@@ -124,12 +139,19 @@ class Pipeline {
     const ir::Expr filled = analyzer_.Simplify(ir::Add(begin, ir::IntImm(begin.dtype(), max_stage_)));
     const ir::Stmt prologue = Part(begin, filled, true);
     ir::Stmt body = ir::MakeNop();
+    ir::Stmt epilogue = ir::MakeNop();
     // A loop that is shorter than the pipeline never fills it.
     const bool fills = !analyzer_.CanProve(ir::LE(end, filled));
-    if (fills) body = Part(filled, end, false);
     const ir::Expr drain = fills ? end : analyzer_.Simplify(ir::Max(end, filled));
     const ir::Expr done = analyzer_.Simplify(ir::Add(end, ir::IntImm(end.dtype(), max_stage_)));
-    const ir::Stmt epilogue = Part(drain, done, true);
+    if (fills && OnlyCopiesAhead()) {
+      // The last tiles are used in the loop, too, where the copies are skipped: their code would be that of the loop
+      // once more a stage.
+      body = Part(filled, done, false);
+    } else {
+      if (fills) body = Part(filled, end, false);
+      epilogue = Part(drain, done, true);
+    }
     auto* block = ir::CopyNode(OpaqueBlock(ir::MakeSeq({prologue, body, epilogue}), buffers_));
     block->alloc_buffers = ir::MakeArray(allocations_);
     return ir::MakeBlockRealize({}, ir::BoolImm(true), block);
@@ -140,6 +162,13 @@ class Pipeline {
     ir::Buffer buffer;
     int64_t versions;
   };
+
+  // Asynchronous copies in the first stage, everything else in the last.
+  bool OnlyCopiesAhead() const {
+    return max_stage_ > 0 && std::all_of(children_.begin(), children_.end(), [&](const Child& child) {
+             return child.async ? child.stage == 0 : child.stage == max_stage_;
+           });
+  }
 
   // From the earliest stage that writes to the latest that reads.
   int64_t Versions(ir::Buffer buffer, bool double_buffer) const {

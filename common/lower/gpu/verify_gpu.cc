@@ -111,7 +111,24 @@ class Counter final : public ir::StmtExprVisitor {
   }
   void Visit(const ir::AllocateNode* node) override {
     CheckVector(node->dtype);
+    const int64_t bytes = RegisterBytes(node);
+    register_bytes_ += bytes;
+    ok = ok && register_bytes_ <= limits_.register_bytes;
     ir::StmtExprVisitor::Visit(node);
+    register_bytes_ -= bytes;
+  }
+  // Of one thread. Factors of wmma are loaded in time for their use and do not count.
+  int64_t RegisterBytes(const ir::AllocateNode* node) const {
+    const std::string_view scope = node->buffer_var->type->scope;
+    const bool accumulator = scope == "wmma.accumulator";
+    if (scope != "local" && !accumulator) return 0;
+    int64_t elements = 1;
+    for (ir::Expr extent : node->extents) {
+      const int64_t* value = ir::ConstInt(extent);
+      elements *= value != nullptr ? *value : 1;
+    }
+    const int64_t bytes = elements * node->dtype.bytes();
+    return accumulator ? bytes / limits_.warp_size : bytes;
   }
   void Visit(const ir::CastNode* node) override {
     CheckVector(node->dtype);
@@ -130,6 +147,7 @@ class Counter final : public ir::StmtExprVisitor {
 
   const GpuLimits& limits_;
   int depth_ = 0;
+  int64_t register_bytes_ = 0;
   int64_t threads_ = 1;
   std::array<int64_t, 3> seen_ = {};
 };

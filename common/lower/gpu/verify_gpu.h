@@ -10,8 +10,9 @@ namespace hone::lower {
 struct GpuLimits {
   int64_t shared_memory_bytes = INT64_MAX;  // A block.
   int64_t threads = INT64_MAX;              // A block.
-  int64_t virtual_threads = 8;              // Iterations of a loop that virtual threads became.
-  int64_t vector_bytes = 16;                // One access.
+  int64_t register_bytes = INT64_MAX;  // A thread: arrays and accumulators that live at once, as they are declared.
+  int64_t virtual_threads = 8;         // Iterations of a loop that virtual threads became.
+  int64_t vector_bytes = 16;           // One access.
   int64_t warp_size = 32;
 };
 

@@ -194,6 +194,53 @@ def main(A: T.Buffer((256,), "float16"), B: T.Buffer((256,), "float16"), C: T.Bu
   }
 }
 
+// One tile of half precision from shared memory, through an accumulator, to global memory.
+std::string TileOfHalves(std::string_view layout_a, std::string_view layout_b, std::string_view layout_c) {
+  return StrCat(R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((256,), "float16"), B: T.Buffer((256,), "float16"), C: T.Buffer((256,), "float32")):
+    bx = T.launch_thread("blockIdx.x", 1)
+    tx = T.launch_thread("threadIdx.x", 32)
+    s = T.allocate([512], "float16", "shared")
+    a = T.allocate([256], "float16", "wmma.matrix_a")
+    b = T.allocate([256], "float16", "wmma.matrix_b")
+    c = T.allocate([256], "float32", "wmma.accumulator")
+    s_1 = T.Buffer((512,), "float16", data=s, scope="shared")
+    for i in range(8):
+        s_1[tx * 8 + i] = A[tx * 8 + i]
+        s_1[256 + tx * 8 + i] = B[tx * 8 + i]
+    T.tvm_storage_sync("shared")
+    T.tvm_fill_fragment(c, 16, 16, 16, 0, T.float32(0))
+    T.tvm_load_matrix_sync(a, 16, 16, 16, 0, T.tvm_access_ptr(T.type_annotation("float16"), s, 0, 256, 1), 16, ")",
+                layout_a, R"(")
+    T.tvm_load_matrix_sync(b, 16, 16, 16, 0, T.tvm_access_ptr(T.type_annotation("float16"), s, 256, 256, 1), 16, ")",
+                layout_b, R"(")
+    T.tvm_mma_sync(c, 0, a, 0, b, 0, c, 0)
+    T.tvm_store_matrix_sync(c, 16, 16, 16, 0, T.tvm_access_ptr(T.type_annotation("float32"), C.data, 0, 256, 2), 16, ")",
+                layout_c, "\")\n");
+}
+
+TEST(CudaCodegenTest, TilesOfHalvesInSharedMemoryUseLdmatrixAndMma) {
+  for (const char* a : {"row_major", "col_major"}) {
+    for (const char* b : {"row_major", "col_major"}) {
+      ASSERT_OK_AND_ASSIGN(const CudaSource source, Emit(TileOfHalves(a, b, b), "sm_80"));
+      EXPECT_TRUE(Mentions(source.text, "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32")) << source.text;
+      EXPECT_FALSE(Mentions(source.text, "wmma.")) << source.text;
+      // Memory that runs across what mma.sync wants of it is transposed by the load.
+      const std::string loads[] = {StrCat("load_a_", std::string(a, 3)), StrCat("load_b_", std::string(b, 3))};
+      for (const std::string& load : loads) EXPECT_TRUE(Mentions(source.text, load + "(")) << source.text;
+      ExpectCompiles(source);
+    }
+  }
+}
+
+TEST(CudaCodegenTest, OlderDevicesKeepWmmaForHalves) {
+  ASSERT_OK_AND_ASSIGN(const CudaSource source, Emit(TileOfHalves("row_major", "row_major", "row_major"), "sm_75"));
+  EXPECT_TRUE(Mentions(source.text, "wmma.mma.sync")) << source.text;
+  ExpectCompiles(source);
+}
+
 TEST(CudaCodegenTest, MmaAndLdmatrixAreInlineAssembly) {
   ASSERT_OK_AND_ASSIGN(const CudaSource source, Emit(R"(
 from tvm.script import tir as T

@@ -24,7 +24,7 @@ struct alignas(vec_alignment(sizeof(T) * N)) vec {
 };
 )";
 
-constexpr char kHalf[] = R"(// IEEE half precision.
+constexpr char kHalf[] = R"(// IEEE half precision. Rounding is named, so that nothing is fused and every program rounds alike.
 struct half {
   unsigned short bits;
   half() = default;
@@ -41,9 +41,9 @@ struct half {
     asm(instruction " %0, %1, %2;" : "=h"(c.bits) : "h"(a.bits), "h"(b.bits));    \
     return c;                                                                     \
   }
-HALF_OPERATOR(+, "add.f16")
-HALF_OPERATOR(-, "sub.f16")
-HALF_OPERATOR(*, "mul.f16")
+HALF_OPERATOR(+, "add.rn.f16")
+HALF_OPERATOR(-, "sub.rn.f16")
+HALF_OPERATOR(*, "mul.rn.f16")
 #undef HALF_OPERATOR
 __device__ inline half operator/(half a, half b) { return half(float(a) / float(b)); }
 )";

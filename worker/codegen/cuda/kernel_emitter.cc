@@ -218,6 +218,7 @@ void KernelEmitter::Survey(Stmt body, const std::vector<const ir::AllocateNode*>
       if (const auto* data = call->args[2].as<ir::VarNode>()) written_[data] = true;
     }
   });
+  ChooseFragmentRegisters(body);
   for (const auto& [var, yes] : written_) used[var] = true;
   for (const GlobalBuffer& buffer : buffers_) {
     if (used.contains(buffer.data.get())) used_globals_.push_back(buffer.data.get());

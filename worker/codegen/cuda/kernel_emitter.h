@@ -49,6 +49,7 @@ class KernelEmitter {
     int m = 0, n = 0, k = 0;
     ir::DataType dtype;
     std::string layout = "row";
+    bool mma = false;  // In the registers of mma.sync and ldmatrix, instead of in those that wmma leaves open.
     int registers() const;
     std::string shape() const;
     std::string register_type() const;  // "float", "int" or "unsigned".
@@ -58,6 +59,7 @@ class KernelEmitter {
   // What the kernel uses, found before anything is written.
   void Survey(ir::Stmt body, const std::vector<const ir::AllocateNode*>& outer);
   void SurveyFragment(const ir::CallNode* call);
+  void ChooseFragmentRegisters(ir::Stmt body);
   std::string Signature();
   void BindThread(const ir::AttrStmtNode* attr);
 
@@ -105,6 +107,9 @@ class KernelEmitter {
   void StoreMatrix(const ir::CallNode* call);
   void FillMatrix(const ir::CallNode* call);
   void MultiplyMatrices(const ir::CallNode* call);
+  std::string LdmatrixFunction(const Fragment& f);
+  std::string MoveAccumulatorFunction(const Fragment& f, bool load, bool shared);
+  std::string MmaFunction(const Fragment& d, const Fragment& c);
   void PtxMma(const ir::CallNode* call);
   void PtxLdmatrix(const ir::CallNode* call);
   void PtxCpAsync(const ir::CallNode* call);
@@ -130,6 +135,7 @@ class KernelEmitter {
   absl::flat_hash_map<const ir::VarNode*, std::string> names_;  // Scalars and vectors, as expressions.
   absl::flat_hash_map<const ir::VarNode*, Pointer> pointers_;
   absl::flat_hash_map<const ir::VarNode*, Fragment> fragments_;
+  bool needs_wmma_ = false;  // Some matrix instruction has no counterpart among mma.sync and ldmatrix.
   absl::flat_hash_map<const ir::VarNode*, int64_t> dynamic_offset_;  // Shared buffers in dynamic memory.
   absl::flat_hash_map<const ir::VarNode*, bool> written_;
   absl::flat_hash_map<std::string, int> taken_;

@@ -83,7 +83,7 @@ std::string KernelEmitter::Fragment::register_type() const {
 
 int KernelEmitter::Fragment::registers() const {
   if (role == "c") return dtype.bits == 16 ? 4 : static_cast<int>(elements() / 32);
-  if (dtype.is_float() && dtype.bits == 16) return 8;  // Every element is held twice.
+  if (dtype.is_float() && dtype.bits == 16) return mma ? 4 : 8;  // wmma holds every element twice.
   return std::max<int>(1, static_cast<int>(elements() * dtype.bits / 1024));
 }
 
@@ -107,12 +107,39 @@ void KernelEmitter::SurveyFragment(const ir::CallNode* call) {
     if (data == nullptr) return;
     const std::string_view scope = data->type->scope;
     Fragment* fragment = note(data, scope == "wmma.matrix_a" ? "a" : scope == "wmma.matrix_b" ? "b" : "c", /*shape=*/1);
-    if (fragment != nullptr) fragment->layout = TextArg(call, 7) == "col_major" ? "col" : "row";
+    if (fragment == nullptr) return;
+    fragment->layout = TextArg(call, 7) == "col_major" ? "col" : "row";
+    if (fragment->role != "c" && !IsSharedScope(ScopeOf(call->args[5]))) needs_wmma_ = true;
   } else if (call->Is(Builtin::tvm_fill_fragment) || call->Is(Builtin::tvm_store_matrix_sync)) {
     note(var(0), "c", 1);
   } else if (call->Is(Builtin::tvm_mma_sync)) {
     note(var(0), "c", 0);
   }
+}
+
+// Half precision in tiles of 16 x 16 x 16 is written with ldmatrix and mma.sync, whose registers are known: loads take
+// one instruction without bank conflicts on padded rows, and nothing is held twice.
+void KernelEmitter::ChooseFragmentRegisters(ir::Stmt body) {
+  constexpr int kFirstSm = 80;
+  bool mma = sm_ >= kFirstSm && !needs_wmma_;
+  for (const auto& [var, f] : fragments_) {
+    const bool half = f.dtype.is_float() && f.dtype.bits == 16;
+    const bool single = f.dtype.is_float() && f.dtype.bits == 32;
+    mma = mma && (half || (single && f.role == "c"));
+    // Fragments that only mma names have their size from others.
+    mma = mma && (f.m == 0 || (f.m == 16 && f.n == 16 && f.k == 16));
+  }
+  // A warp's lanes are 32 neighbours in threadIdx.x.
+  ir::PreOrderVisitStmts(body, [&](ir::Stmt stmt) {
+    const auto* attr = stmt.as<ir::AttrStmtNode>();
+    const auto* iter = attr != nullptr ? ir::As<ir::IterVarNode>(attr->node) : nullptr;
+    if (iter != nullptr && attr->attr_key == "thread_extent" && iter->thread_tag == "threadIdx.x") {
+      const int64_t* extent = ir::ConstInt(attr->value);
+      mma = mma && extent != nullptr && *extent % 32 == 0;
+    }
+    return true;
+  });
+  for (auto& [var, f] : fragments_) f.mma = mma;
 }
 
 const KernelEmitter::Fragment* KernelEmitter::FragmentOf(Expr e, std::string* name) {
@@ -133,6 +160,14 @@ void KernelEmitter::LoadMatrix(const ir::CallNode* call) {
   const bool shared = IsSharedScope(ScopeOf(call->args[5]));
   const std::string type = PtxType(f->dtype);
   const std::string layout = TextArg(call, 7) == "col_major" ? "col" : "row";
+  if (f->mma) {
+    Fragment here = *f;
+    here.layout = layout;
+    const std::string function =
+        here.role == "c" ? MoveAccumulatorFunction(here, true, shared) : LdmatrixFunction(here);
+    return Line(StrCat(function, "(", name, "[", Scalar(call->args[4]), "], ", PointerExpr(call->args[5]), ", ",
+                       Scalar(call->args[6]), ");"));
+  }
   const std::string function =
       StrCat("wmma_load_", f->role, "_", layout, "_", f->shape(), "_", type, shared ? "_shared" : "");
   const int n = f->registers();
@@ -155,6 +190,12 @@ void KernelEmitter::StoreMatrix(const ir::CallNode* call) {
   const bool shared = IsSharedScope(ScopeOf(call->args[5]));
   const std::string type = PtxType(f->dtype);
   const std::string layout = TextArg(call, 7) == "col_major" ? "col" : "row";
+  if (f->mma) {
+    Fragment here = *f;
+    here.layout = layout;
+    return Line(StrCat(MoveAccumulatorFunction(here, false, shared), "(", name, "[", Scalar(call->args[4]), "], ",
+                       PointerExpr(call->args[5]), ", ", Scalar(call->args[6]), ");"));
+  }
   const std::string function = StrCat("wmma_store_", layout, "_", f->shape(), "_", type, shared ? "_shared" : "");
   const int n = f->registers();
   if (shared) prelude_.Use("shared_address");
@@ -192,6 +233,13 @@ void KernelEmitter::MultiplyMatrices(const ir::CallNode* call) {
     if (f[i] == nullptr) return;
   }
   const Fragment &d = *f[0], &a = *f[1], &b = *f[2], &c = *f[3];
+  if (d.mma) {
+    std::string text = StrCat(MmaFunction(d, c), "(");
+    for (size_t i = 0; i < 4; ++i) {
+      StrAppend(&text, i > 0 ? ", " : "", names[i], "[", Scalar(call->args[2 * i + 1]), "]");
+    }
+    return Line(StrCat(text, ");"));
+  }
   const bool floats = a.dtype.is_float() || a.dtype.is_bfloat16();
   // Half precision needs the types of both accumulators, all else the types of the factors, too.
   std::string types = StrCat(".", PtxType(d.dtype),
@@ -216,6 +264,94 @@ void KernelEmitter::MultiplyMatrices(const ir::CallNode* call) {
     StrAppend(&text, i > 0 ? ", " : "", names[i], "[", Scalar(call->args[2 * i + 1]), "]");
   }
   Line(StrCat(text, ");"));
+}
+
+// Loads a factor, 16 x 16 halves: four matrices of 8 x 8 in the order in which mma.sync takes them. Where the memory
+// runs along the other dimension than the registers, they are transposed on the way.
+std::string KernelEmitter::LdmatrixFunction(const Fragment& f) {
+  const std::string function = StrCat("load_", f.role, "_", f.layout);
+  const bool trans = (f.role == "a") != (f.layout == "row");
+  // Each lane names a row of eight halves. A by rows and B by rows: lanes 0 to 15 go down, 16 to 31 are to the right.
+  const bool by_halves = f.layout == "row";
+  const char* row = by_halves ? "lane % 16" : "lane % 8 + lane / 16 * 8";
+  const char* column = by_halves ? "lane / 16 * 8" : "lane / 8 % 2 * 8";
+  prelude_.Use("shared_address");
+  prelude_.Add(function, StrCat("// 16 x 16 halves for mma.sync.\n__device__ inline void ", function,
+                                "(unsigned* f, const void* p, int stride) {\n  const int lane = threadIdx.x % 32;\n",
+                                "  const unsigned short* from = (const unsigned short*)p + (", row, ") * stride + ",
+                                column, ";\n  asm volatile(\"ldmatrix.sync.aligned.m8n8.x4", trans ? ".trans" : "",
+                                ".shared.b16 {%0, %1, %2, %3}, [%4];\"\n      : ", Constraints("f", 4, "=r"),
+                                " : \"r\"(shared_address(from)) : \"memory\");\n}\n"));
+  return function;
+}
+
+// Moves an accumulator, 16 x 16: a lane has two neighbours in a row, in rows eight apart and in both halves of columns.
+std::string KernelEmitter::MoveAccumulatorFunction(const Fragment& f, bool load, bool shared) {
+  const bool half = f.dtype.bits == 16;
+  const bool row = f.layout == "row";
+  const std::string function =
+      StrCat(load ? "load" : "store", "_c_", f.layout, "_", PtxType(f.dtype), load && shared ? "_shared" : "");
+  const char* element = half ? "unsigned short" : "float";
+  std::string body;
+  for (int i = 0; i < 4; ++i) {
+    const std::string at = StrCat(
+        "to[", row ? StrCat(i % 2 * 8, " * stride + ", i / 2 * 8) : StrCat(i / 2 * 8, " * stride + ", i % 2 * 8));
+    if (row) {
+      const char* pair = half ? "unsigned" : "float2";
+      const std::string cell = StrCat("*(", pair, "*)&", at, "]");
+      if (half) {
+        StrAppend(&body, "  ", load ? StrCat("f[", i, "] = ", cell) : StrCat(cell, " = f[", i, "]"), ";\n");
+      } else if (load) {
+        StrAppend(&body, "  { const float2 two = ", cell, "; f[", 2 * i, "] = two.x; f[", 2 * i + 1, "] = two.y; }\n");
+      } else {
+        StrAppend(&body, "  ", cell, " = make_float2(f[", 2 * i, "], f[", 2 * i + 1, "]);\n");
+      }
+      continue;
+    }
+    const std::string next = StrCat(at, " + stride]"), first = StrCat(at, "]");
+    if (half && load) {
+      StrAppend(&body, "  f[", i, "] = ", first, " | (unsigned)", next, " << 16;\n");
+    } else if (half) {
+      StrAppend(&body, "  ", first, " = f[", i, "], ", next, " = f[", i, "] >> 16;\n");
+    } else if (load) {
+      StrAppend(&body, "  f[", 2 * i, "] = ", first, ", f[", 2 * i + 1, "] = ", next, ";\n");
+    } else {
+      StrAppend(&body, "  ", first, " = f[", 2 * i, "], ", next, " = f[", 2 * i + 1, "];\n");
+    }
+  }
+  prelude_.Add(
+      function,
+      StrCat("__device__ inline void ", function, "(", load ? "" : "const ", f.register_type(), "* f, ",
+             load ? "const " : "", "void* p, int stride) {\n", "  const int lane = threadIdx.x % 32;\n  ",
+             load ? "const " : "", element, "* to = (", load ? "const " : "", element, "*)p + ",
+             row ? "lane / 4 * stride + lane % 4 * 2" : "lane % 4 * 2 * stride + lane / 4", ";\n", body, "}\n"));
+  return function;
+}
+
+// D = A B + C: one instruction a half of the columns.
+std::string KernelEmitter::MmaFunction(const Fragment& d, const Fragment& c) {
+  const std::string td = PtxType(d.dtype), tc = PtxType(c.dtype);
+  const std::string function = StrCat("mma_m16n16k16_", td, "_", tc);
+  const int nd = d.registers() / 2, nc = c.registers() / 2;
+  std::string body;
+  for (int h = 0; h < 2; ++h) {
+    const auto list = [&](const char* array, int first, int count, const std::string& constraint) {
+      std::string out;
+      for (int i = 0; i < count; ++i) {
+        StrAppend(&out, i > 0 ? ", " : "", "\"", constraint, "\"(", array, "[", first + i, "])");
+      }
+      return out;
+    };
+    StrAppend(&body, "  asm(\"mma.sync.aligned.m16n8k16.row.col.", td, ".f16.f16.", tc, " {", Operands(0, nd), "}, {",
+              Operands(nd, 4), "}, {", Operands(nd + 4, 2), "}, {", Operands(nd + 6, nc),
+              "};\"\n      : ", list("d", h * nd, nd, StrCat("=", ConstraintOf(d.register_type()))),
+              "\n      : ", list("a", 0, 4, "r"), ", ", list("b", 2 * h, 2, "r"), ",\n        ",
+              list("c", h * nc, nc, ConstraintOf(c.register_type())), ");\n");
+  }
+  prelude_.Add(function,
+               StrCat("__device__ inline void ", function, "(", d.register_type(),
+                      "* d, const unsigned* a, const unsigned* b, const ", c.register_type(), "* c) {\n", body, "}\n"));
+  return function;
 }
 
 void KernelEmitter::PtxMma(const ir::CallNode* call) {

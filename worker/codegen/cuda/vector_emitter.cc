@@ -90,7 +90,9 @@ std::string KernelEmitter::ScopeOf(Expr pointer) {
     }
   }
   const auto it = data != nullptr ? pointers_.find(data) : pointers_.end();
-  return it != pointers_.end() ? it->second.scope : "global";
+  if (it != pointers_.end()) return it->second.scope;
+  if (data == nullptr || data->type->kind != ir::TypeKind::kPointer || data->type->scope.empty()) return "global";
+  return std::string(data->type->scope);
 }
 
 int KernelEmitter::AccessLanes(Expr base, DataType element, int lanes) {
