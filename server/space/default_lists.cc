@@ -101,13 +101,20 @@ ScheduleRules LlvmRules(std::string_view intrin = {}) {
 }
 
 // Rules 2 to 7 of cuda, which follow the custom rule and, on tensor cores, the tensor-core rules.
-void AddCudaRules(ScheduleRules& rules) {
+void AddCudaRules(ScheduleRules& rules, bool hone = false) {
   Add(rules, MultiLevelTiling(GpuTiling()));
   Add(rules, InlineConstantScalars());
   Add(rules, AutoInline(GpuInline()));
-  Add(rules, CrossThreadReduction({4, 8, 16, 32, 64, 128, 256, 512}));
+  Add(rules, CrossThreadReduction({4, 8, 16, 32, 64, 128, 256, 512}, /*fuse_tuples=*/hone));
   Add(rules, ParallelizeVectorizeUnroll(-1, -1, {0, 16, 64, 512, 1024}, /*unroll_explicit=*/true));
   Add(rules, AutoBind(/*max_threadblocks=*/256, {32, 64, 128, 256, 512, 1024}));
+}
+
+ScheduleRules CudaRules(bool hone) {
+  ScheduleRules rules;
+  Add(rules, ApplyCustomRule());
+  AddCudaRules(rules, hone);
+  return rules;
 }
 
 ScheduleRules HexagonRules() {
@@ -149,7 +156,7 @@ std::vector<TensorCoreGroup> MmaGroups() {
   return groups;
 }
 
-ScheduleRules TensorCoreRules() {
+MultiLevelTilingConfig TensorCoreTiling() {
   MultiLevelTilingConfig config;
   config.structure = "SSSRRSRS";
   config.tile_binds = {"blockIdx.y", "blockIdx.x", "threadIdx.y"};
@@ -157,12 +164,30 @@ ScheduleRules TensorCoreRules() {
   config.vector_load_lens = {1, 2, 3, 4, 8, 16};
   config.reuse_read = {ReuseConfig::Requirement::kMust, {4}, "shared.dyn"};
   config.reuse_write = {ReuseConfig::Requirement::kMust, {2}, "shared.dyn"};
+  return config;
+}
+
+ScheduleRules TensorCoreRules() {
+  MultiLevelTilingConfig config = TensorCoreTiling();
   ScheduleRules rules;
   Add(rules, ApplyCustomRule());
   Add(rules, MultiLevelTilingTensorCore(WmmaGroups(), config, /*use_software_pipeline=*/false));
   config.reuse_write.requirement = ReuseConfig::Requirement::kNo;
   Add(rules, MultiLevelTilingTensorCore(MmaGroups(), config, /*use_software_pipeline=*/true));
   AddCudaRules(rules);
+  return rules;
+}
+
+// The peer's list where asynchronous copies run one to three tiles ahead, in vectors of eight or sixteen bytes, and
+// where operands keep their layout.
+ScheduleRules HoneTensorCoreRules() {
+  MultiLevelTilingConfig config = TensorCoreTiling();
+  config.vector_load_lens = {4, 8, 16};
+  ScheduleRules rules;
+  Add(rules, ApplyCustomRule());
+  Add(rules, MultiLevelTilingTensorCore(WmmaGroups(), config, /*use_software_pipeline=*/false,
+                                        {.async_stages = {3, 4, 5}, .match_layout = true}));
+  AddCudaRules(rules, /*hone=*/true);
   return rules;
 }
 
@@ -197,16 +222,13 @@ absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind) {
   }
   if (kind == "hexagon") return HexagonRules();
   if (kind == "cuda-tensorcore") return TensorCoreRules();
-  if (kind == "cuda") {
-    ScheduleRules rules;
-    Add(rules, ApplyCustomRule());
-    AddCudaRules(rules);
-    return rules;
-  }
+  if (kind == "cuda") return CudaRules(/*hone=*/false);
   return Unknown(kind);
 }
 
 absl::StatusOr<ScheduleRules> HoneScheduleRules(std::string_view kind) {
+  if (kind == "cuda") return CudaRules(/*hone=*/true);
+  if (kind == "cuda-tensorcore") return HoneTensorCoreRules();
   HONE_ASSIGN_OR_RETURN(ScheduleRules rules, DefaultScheduleRules(kind));
   if (kind == "llvm" || kind == "vnni" || kind == "avx512") {
     InsertAfter(rules, "AddRFactor", AddNestedRFactor(/*max_jobs_per_core=*/16, /*max_innermost_factor=*/64));
@@ -214,7 +236,9 @@ absl::StatusOr<ScheduleRules> HoneScheduleRules(std::string_view kind) {
   return rules;
 }
 
-absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
+namespace {
+
+absl::StatusOr<Postprocs> PostprocsOf(std::string_view kind, bool hone) {
   Postprocs list;
   Add(list, DisallowDynamicLoop());
   if (kind == "llvm" || kind == "hexagon") {
@@ -236,13 +260,18 @@ absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) {
     Add(list, RewriteUnboundBlock(/*max_threadblocks=*/256));
     Add(list, RewriteParallelVectorizeUnroll());
     Add(list, RewriteReductionBlock());
-    Add(list, VerifyGpuCode());
+    Add(list, VerifyGpuCode(/*of_device=*/hone));
     // After the checks.
     if (kind == "cuda-tensorcore") Add(list, RewriteTensorize(/*vectorize_init_loop=*/false));
     return list;
   }
   return Unknown(kind);
 }
+
+}  // namespace
+
+absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind) { return PostprocsOf(kind, /*hone=*/false); }
+absl::StatusOr<Postprocs> HonePostprocs(std::string_view kind) { return PostprocsOf(kind, /*hone=*/true); }
 
 absl::StatusOr<Mutators> DefaultMutators(std::string_view kind) {
   Mutators list;

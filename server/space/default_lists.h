@@ -19,6 +19,7 @@ absl::StatusOr<ScheduleRules> DefaultScheduleRules(std::string_view kind);
 // The same with the rules of Hone's own among them, as the space "hone" has them (docs/search.md).
 absl::StatusOr<ScheduleRules> HoneScheduleRules(std::string_view kind);
 absl::StatusOr<Postprocs> DefaultPostprocs(std::string_view kind);
+absl::StatusOr<Postprocs> HonePostprocs(std::string_view kind);
 absl::StatusOr<Mutators> DefaultMutators(std::string_view kind);
 
 }  // namespace hone

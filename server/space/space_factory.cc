@@ -58,7 +58,7 @@ class Factory {
     if (name.head == kUnion) return MakeUnion(name.arguments);
     if ((name.head == kPostOrderApply || name.head == kHone) && name.arguments.size() <= 1) {
       return WithLists(std::make_unique<PostOrderApply>(), name.arguments.empty() ? "" : name.arguments[0],
-                       name.head == kHone ? HoneScheduleRules : DefaultScheduleRules);
+                       name.head == kHone);
     }
     if (name.arguments.empty()) {
       if (Generator generator = plugins_.MakeNamedSpace(name.head)) return WithLists(std::move(generator), "");
@@ -83,17 +83,14 @@ class Factory {
     return WithLists(std::make_unique<SpaceGeneratorUnion>(std::move(parts)), "");
   }
 
-  using RulesOfKind = absl::StatusOr<ScheduleRules> (*)(std::string_view kind);
-
-  // Gives the generator the lists of `kind` (empty: the target's) with the plug-ins' additions.
-  absl::StatusOr<Generator> WithLists(Generator generator, std::string_view kind,
-                                      RulesOfKind rules = DefaultScheduleRules) const {
+  // Gives the generator the peer's or Hone's lists of `kind` (empty: the target's) with the plug-ins' additions.
+  absl::StatusOr<Generator> WithLists(Generator generator, std::string_view kind, bool hone = false) const {
     if (kind.empty()) {
       HONE_ASSIGN_OR_RETURN(kind, RuleKindForSpace(context_.target));
     }
     SpaceLists lists;
-    HONE_ASSIGN_OR_RETURN(lists.rules, rules(kind));
-    HONE_ASSIGN_OR_RETURN(lists.postprocs, DefaultPostprocs(kind));
+    HONE_ASSIGN_OR_RETURN(lists.rules, hone ? HoneScheduleRules(kind) : DefaultScheduleRules(kind));
+    HONE_ASSIGN_OR_RETURN(lists.postprocs, hone ? HonePostprocs(kind) : DefaultPostprocs(kind));
     HONE_ASSIGN_OR_RETURN(lists.mutators, DefaultMutators(kind));
     HONE_RETURN_IF_ERROR(plugins_.Extend(context_, lists));
     // A generator that brings lists of its own keeps them.

@@ -18,7 +18,8 @@ absl::StatusOr<std::string> Postprocess(const InspectCase& question, schedule::S
   if (kind.empty()) {
     HONE_ASSIGN_OR_RETURN(kind, RuleKindForSpace(context.target));
   }
-  HONE_ASSIGN_OR_RETURN(Postprocs postprocs, DefaultPostprocs(kind));
+  HONE_ASSIGN_OR_RETURN(Postprocs postprocs,
+                        question.space.starts_with("hone") ? HonePostprocs(kind) : DefaultPostprocs(kind));
   for (const std::unique_ptr<Postproc>& postproc : postprocs) {
     HONE_RETURN_IF_ERROR(postproc->Initialize(context));
   }

@@ -1,9 +1,26 @@
 #include "server/space/postproc/verify_gpu_code.h"
 
+#include <algorithm>
+
 #include "common/support/strings.h"
+#include "common/target/rule_kind.h"
 #include "server/cost_model/feature/direct/gpu_limits.h"
 
 namespace hone {
+namespace {
+
+// Shared memory that a block may ask for. CUDA Programming Guide, table "Technical specifications per compute
+// capability".
+int64_t SharedMemoryOnRequest(int sm) {
+  constexpr int64_t kKib = 1024;
+  if (sm == 75) return 64 * kKib;
+  if (sm == 80 || sm == 87) return 163 * kKib;
+  if (sm == 86 || sm == 89 || sm >= 120) return 99 * kKib;
+  if (sm >= 90) return 227 * kKib;
+  return sm == 70 || sm == 72 ? 96 * kKib : 48 * kKib;
+}
+
+}  // namespace
 
 absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
   const auto limit = [&](std::string_view name) { return context.target.GetInt(name); };
@@ -15,6 +32,12 @@ absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
         shared.has_value() ? "max_threads_per_block" : "max_shared_memory_per_block", ", which VerifyGPUCode needs"));
   }
   limits_.shared_memory_bytes = *shared;
+  if (of_device_ && context.target.kind() == "cuda") {
+    limits_.shared_memory_bytes = std::max(*shared, SharedMemoryOnRequest(SmVersion(context.target)));
+    // 255 registers, some of which hold addresses and operands. Programs beyond are slower by orders of magnitude.
+    constexpr int64_t kRegisters = 208;
+    limits_.register_bytes = kRegisters * 4;
+  }
   limits_.threads = *threads;
   limits_.warp_size = limit("thread_warp_size").value_or(limits_.warp_size);
   return absl::OkStatus();

@@ -10,6 +10,9 @@ namespace hone {
 
 class VerifyGpuCode final : public Postproc {
  public:
+  // `of_device`: by what the device can do instead of by the target's attributes alone. A block may take all shared
+  // memory that is given on request, and threads may not hold more than their registers.
+  explicit VerifyGpuCode(bool of_device = false) : of_device_(of_device) {}
   std::string_view name() const override { return "VerifyGPUCode"; }
   // InvalidArgument when the target lacks max_shared_memory_per_block or max_threads_per_block.
   absl::Status Initialize(const SpaceContext& context) override;
@@ -20,6 +23,7 @@ class VerifyGpuCode final : public Postproc {
  private:
   bool Verify(const schedule::Schedule& sch, absl::FunctionRef<bool(ir::PrimFunc, const lower::GpuLimits&)> fits) const;
 
+  bool of_device_;
   lower::GpuLimits limits_;
 };
 

@@ -26,9 +26,9 @@ struct FusionTarget {
 };
 
 // Where the block can be computed inside of its first consumer.
-absl::StatusOr<std::optional<FusionTarget>> FindFusionTarget(Schedule& sch, BlockRv block) {
+absl::StatusOr<std::optional<FusionTarget>> FindFusionTarget(Schedule& sch, BlockRv block, bool tuples) {
   HONE_ASSIGN_OR_RETURN(const ir::BlockNode* node, sch.Get(block));
-  if (node->writes.size() != 1) return std::nullopt;
+  if (node->writes.size() != 1 && !tuples) return std::nullopt;
   HONE_ASSIGN_OR_RETURN(const schedule::BlockRvs consumers, sch.GetConsumers(block));
   if (consumers.empty()) return std::nullopt;
   std::vector<SrefId> consumer_srefs;
@@ -101,7 +101,7 @@ absl::StatusOr<std::vector<Schedule>> CrossThreadReduction::Apply(Schedule sch, 
   }
   Schedule bound = sch.Copy();
   HONE_RETURN_IF_ERROR(bound.Seed(sch.ForkSeed()));
-  HONE_ASSIGN_OR_RETURN(std::optional<FusionTarget> target, FindFusionTarget(bound, block));
+  HONE_ASSIGN_OR_RETURN(std::optional<FusionTarget> target, FindFusionTarget(bound, block, fuse_tuples_));
   const std::vector<double> probs(thread_extents_.size(), 1.0 / static_cast<double>(thread_extents_.size()));
   HONE_ASSIGN_OR_RETURN(const schedule::ExprRv sampled, bound.SampleCategorical(thread_extents_, probs));
   Value extent = Value::OfRv(sampled);
@@ -118,7 +118,10 @@ absl::StatusOr<std::vector<Schedule>> CrossThreadReduction::Apply(Schedule sch, 
       return absl::FailedPreconditionError("the consumer is bound to threads, but not by a split of the trace");
     }
     HONE_RETURN_IF_ERROR(bound.ComputeAt(block, target->loop, /*preserve_unit_loops=*/true));
-    HONE_RETURN_IF_ERROR(bound.SetScope(block, 0, "shared"));
+    HONE_ASSIGN_OR_RETURN(const ir::BlockNode* node, bound.Get(block));
+    for (int i = 0; i < static_cast<int>(node->writes.size()); ++i) {
+      HONE_RETURN_IF_ERROR(bound.SetScope(block, i, "shared"));
+    }
   }
   HONE_ASSIGN_OR_RETURN(const space::FusedReduction reduction, space::ReorderAndFuseReductionLoops(bound, block));
   const Value factors[] = {Value::None(), extent};

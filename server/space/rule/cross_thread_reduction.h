@@ -10,7 +10,9 @@ namespace hone {
 
 class CrossThreadReduction final : public ScheduleRule {
  public:
-  explicit CrossThreadReduction(std::vector<int64_t> thread_extents) : thread_extents_(std::move(thread_extents)) {}
+  // `fuse_tuples`: blocks that reduce several values at once are fused, too, which the peer's rule leaves apart.
+  explicit CrossThreadReduction(std::vector<int64_t> thread_extents, bool fuse_tuples = false)
+      : thread_extents_(std::move(thread_extents)), fuse_tuples_(fuse_tuples) {}
   std::string_view name() const override { return "CrossThreadReduction"; }
   std::string Signature() const override;
   absl::Status Initialize(const SpaceContext& context) override;
@@ -19,6 +21,7 @@ class CrossThreadReduction final : public ScheduleRule {
 
  private:
   std::vector<int64_t> thread_extents_;
+  bool fuse_tuples_;
   int64_t max_threads_per_block_ = -1;  // -1: the target does not say, the rule does nothing.
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/ir/ops.h"
+#include "common/ir/visitor.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -65,6 +66,7 @@ ir::Var VarOf(schedule::ExprRv rv) { return ir::MakeVar(ir::CopyString(StrCat("v
 
 absl::Status MultiLevelTilingTensorCore::Initialize(const SpaceContext& context) {
   HONE_RETURN_IF_ERROR(MultiLevelTiling::Initialize(context));
+  if (!async_stages_.empty()) async_stages_ = extras_.async_stages;
   for (const std::string& axis : config_.tile_binds) {
     if (axis == "threadIdx.x") {
       return absl::InvalidArgumentError("MultiLevelTilingTensorCore: tile_binds has threadIdx.x, which is the lanes'");
@@ -92,6 +94,7 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingTensorCore::Apply(Schedule
   for (size_t i = groups_.size(); i-- > 0;) {
     const space::IntrinDescription compute = space::ReadDescription(intrinsics_(groups_[i].compute).description);
     if (compute.realize == nullptr || !space::FindAutoTensorizeMapping(sch.state(), sref, compute)) continue;
+    if (extras_.match_layout && !FitsLayout(sch, sref, groups_[i])) continue;
     Schedule copy = sch.Copy();
     HONE_RETURN_IF_ERROR(copy.Annotate(block, "meta_schedule.tiling_structure", Value::String(config_.structure)));
     absl::StatusOr<States> states = ApplyGroup(State{std::move(copy), block, {}, {}, {}, {}}, groups_[i]);
@@ -106,6 +109,18 @@ absl::StatusOr<std::vector<Schedule>> MultiLevelTilingTensorCore::Apply(Schedule
   }
   if (out.empty()) return OneSchedule(std::move(sch));
   return out;
+}
+
+// B is kept as it is by groups that load it in rows, whose last index is spatial.
+bool MultiLevelTilingTensorCore::FitsLayout(const Schedule& sch, SrefId block, const TensorCoreGroup& group) const {
+  const ir::BlockNode* node = sch.state().block(block);
+  if (node->reads.size() != 2 || node->reads[1]->region.empty()) return true;
+  const ir::Expr last = node->reads[1]->region[node->reads[1]->region.size() - 1].min;
+  bool reduces = false;
+  for (const ir::IterVar iter : node->iter_vars) {
+    reduces = reduces || (iter->iter_type == ir::IterType::kReduce && ir::UsesVar(last, iter->var));
+  }
+  return reduces == (group.load_b.find("_trans") != std::string::npos);
 }
 
 absl::StatusOr<MultiLevelTiling::States> MultiLevelTilingTensorCore::ApplyGroup(State state,
@@ -124,7 +139,13 @@ absl::StatusOr<MultiLevelTiling::States> MultiLevelTilingTensorCore::ApplyGroup(
     HONE_ASSIGN_OR_RETURN(const bool loaded, AddTensorizedLoads(s, job));
     if (!loaded) continue;
     HONE_RETURN_IF_ERROR(AddSoftwarePipeline(s, job));
-    out.push_back(std::move(s));
+    if (group.is_mma() || extras_.async_stages.empty()) {
+      out.push_back(std::move(s));
+      continue;
+    }
+    HONE_ASSIGN_OR_RETURN(States pipelined, AddAsyncPipeline(std::move(s)));
+    // The first is the one without copies ahead.
+    for (size_t i = pipelined.size() > 1 ? 1 : 0; i < pipelined.size(); ++i) out.push_back(std::move(pipelined[i]));
   }
   return out;
 }

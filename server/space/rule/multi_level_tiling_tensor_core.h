@@ -16,14 +16,24 @@ struct TensorCoreGroup {
   bool is_mma() const { return compute.starts_with("mma_sync"); }
 };
 
+// What goes beyond the peer's rule.
+struct TensorCoreExtras {
+  // Compute stages of asynchronous copies into shared memory, for wmma: a space with each instead of the one without
+  // copies ahead, where the device can copy so.
+  std::vector<int> async_stages = {};
+  // Leave out groups that want B transposed when it is not, and the other way round.
+  bool match_layout = false;
+};
+
 // Yields one space a group that can compute the block, the last group first; the plain block when there is none.
 class MultiLevelTilingTensorCore final : public MultiLevelTiling {
  public:
   MultiLevelTilingTensorCore(std::vector<TensorCoreGroup> groups, MultiLevelTilingConfig config,
-                             bool use_software_pipeline)
+                             bool use_software_pipeline, TensorCoreExtras extras = {})
       : MultiLevelTiling(std::move(config)),
         groups_(std::move(groups)),
-        use_software_pipeline_(use_software_pipeline) {}
+        use_software_pipeline_(use_software_pipeline),
+        extras_(std::move(extras)) {}
   std::string_view name() const override { return "MultiLevelTilingTensorCore"; }
   std::string Signature() const override;
   // Also InvalidArgument for a threadIdx.x among the binds, and for wmma without a must-have shared write cache.
@@ -53,8 +63,11 @@ class MultiLevelTilingTensorCore final : public MultiLevelTiling {
   absl::StatusOr<bool> AddTensorizedLoads(State& state, const Job& job);
   absl::Status AddSoftwarePipeline(State& state, const Job& job);
 
+  bool FitsLayout(const schedule::Schedule& sch, schedule::SrefId block, const TensorCoreGroup& group) const;
+
   std::vector<TensorCoreGroup> groups_;
   bool use_software_pipeline_;
+  TensorCoreExtras extras_;
   bool splits_for_mma_ = false;  // While the loops of an mma group are tiled.
 };
 

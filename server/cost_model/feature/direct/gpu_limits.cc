@@ -23,7 +23,7 @@ class Checker {
       if (!ThreadsFit(program_.kernels[k])) return Verdict::kDoesNotFit;
       const Verdict memory = SharedMemory(static_cast<int>(k));
       if (memory == Verdict::kDoesNotFit) return memory;
-      known = known && memory == Verdict::kFits;
+      known = known && memory == Verdict::kFits && SurelyFitsRegisters(static_cast<int>(k));
     }
     for (const Store& store : program_.stores) {
       const Verdict vectors = Vectors(store.target, &store);
@@ -84,6 +84,23 @@ class Checker {
     const auto limit = static_cast<uint64_t>(limits_.shared_memory_bytes);
     if (most <= limit) return Verdict::kFits;
     return together && least > limit ? Verdict::kDoesNotFit : Verdict::kUnknown;
+  }
+
+  // Whether what a thread holds fits even if all of it lives at once.
+  bool SurelyFitsRegisters(int kernel) const {
+    if (limits_.register_bytes == INT64_MAX) return true;
+    uint64_t bytes = 0;
+    for (size_t id = 0; id < program_.buffers.size(); ++id) {
+      const BufferFacts& facts = program_.buffers[id];
+      const std::string_view scope = facts.placed ? facts.buffer->scope() : std::string_view();
+      const bool accumulator = scope == "wmma.accumulator";
+      if ((scope != "local" && !accumulator) || program_.scopes[facts.scope].kernel != kernel) continue;
+      const auto all = Elements(facts) * static_cast<uint64_t>(facts.buffer->dtype.bytes());
+      Shared one{static_cast<int>(id), 0, all, -1, -1};
+      Multiply(kernel, one);
+      bytes += accumulator ? one.most_bits / static_cast<uint64_t>(limits_.warp_size) : one.most_bits;
+    }
+    return bytes <= static_cast<uint64_t>(limits_.register_bytes);
   }
 
   bool UnderVector(int scope) const {
