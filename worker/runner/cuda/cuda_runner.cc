@@ -292,8 +292,17 @@ class CudaRunner::Session final : public Sampler {
     if (auto failure = slot_.Load(request_.artifact, Roles(), deadline_)) return failure;
     result_.sandbox_layers = slot_.description().layers;
     if (auto failure = Execute(DeviceOp::kRun, command_)) return failure;
+    const double first_run = reply_.seconds[0];
     if (Checks()) {
       if (auto failure = Compare(command_)) return failure;
+    }
+    if (IsFarBehind(first_run)) {
+      result_.samples = {first_run};
+      result_.median = first_run;
+      result_.number = 1;
+      result_.abandoned = true;
+      if (Checks()) result_.verdict = Verdict::kRight;
+      return std::nullopt;
     }
     if (auto failure = Measure()) return failure;
     if (!Checks()) return std::nullopt;
@@ -318,6 +327,14 @@ class CudaRunner::Session final : public Sampler {
   }
 
  private:
+  // The one run that was checked says enough: nothing that it holds besides the kernel's time can explain it.
+  bool IsFarBehind(double first_run) const {
+    constexpr double kRatio = 3;
+    constexpr double kFirstTime = 1e-3;  // Cold caches, and whatever else a first run has to do.
+    return policy_.abandon_ratio > 0 && request_.best_so_far.has_value() &&
+           first_run > kFirstTime + std::max(kRatio, policy_.abandon_ratio) * *request_.best_so_far;
+  }
+
   bool Checks() const { return policy_.check_result && runner_.options_.references != nullptr; }
 
   std::vector<ParamRole> Roles() const {

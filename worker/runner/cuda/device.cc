@@ -319,8 +319,15 @@ void DeviceSession::Run(const DeviceCommand& command, DeviceReply* reply) {
     return;
   }
   if (!Reset(command, reply) || !Good(driver_->cuStreamSynchronize(stream_), "setting parameters", reply)) return;
-  if (!Launch(reply)) return;
-  Good(driver_->cuStreamSynchronize(stream_), "running " + program_.kernels[0].name, reply);
+  if (!Good(driver_->cuEventRecord(events_[0], stream_), "timing", reply) || !Launch(reply) ||
+      !Good(driver_->cuEventRecord(events_[1], stream_), "timing", reply) ||
+      !Good(driver_->cuStreamSynchronize(stream_), "running " + program_.kernels[0].name, reply)) {
+    return;
+  }
+  float milliseconds = 0;
+  if (!Good(driver_->cuEventElapsedTime(&milliseconds, events_[0], events_[1]), "timing", reply)) return;
+  reply->seconds[0] = reply->total_seconds = static_cast<double>(milliseconds) * 1e-3;
+  reply->samples = 1;
 }
 
 bool DeviceSession::Check(const char* kernel, std::vector<void*> args, uint64_t count, DeviceReply* reply) {

@@ -16,7 +16,7 @@ enum class DeviceOp : uint32_t {
   kPut,       // Descriptor attached: `bytes` of data number `value`, uploaded.
   kDrop,      // Forgets data number `value`.
   kLoad,      // Descriptor attached: a program (see WireProgram), `bytes` long. Replaces the one before.
-  kRun,       // Parameters are reset, the kernels run once.
+  kRun,       // Parameters are reset, the kernels run once. Timed as one section.
   kCompare,   // What they left against `reference` (outputs) and `input` (the rest), and the guards.
   kPoison,    // Outputs only.
   kTime,      // `value` calls; kFlushL2: with a cold L2 before each, timed one by one.
@@ -68,7 +68,7 @@ struct DeviceReply {
   uint32_t samples;             // kTime.
   uint32_t broken;              // The context is lost: the process has to be replaced.
   char message[256];            // What was being done, and the error.
-  double seconds[kMaxSamples];  // kTime: one a timed section.
+  double seconds[kMaxSamples];  // kTime, kRun: one a timed section.
   double total_seconds;
   ParamFindings params[kMaxParams];
   DeviceDescription device;
