@@ -10,6 +10,7 @@
 #include "common/script/printer.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/codegen/llvm/shared_library.h"
 
@@ -57,11 +58,39 @@ std::vector<KernelParameter> ParametersOf(const ir::PrimFuncNode* function) {
   return out;
 }
 
+// What a program has to do to run the kernels, in order.
+std::string LaunchText(const codegen::LaunchPlan& plan, const std::vector<KernelParameter>& parameters) {
+  const auto dim = [](const std::array<uint32_t, 3>& d) { return StrCat("{", d[0], ", ", d[1], ", ", d[2], "}"); };
+  std::string text;
+  for (size_t i = 0; i < plan.temporary_bytes.size(); ++i) {
+    StrAppend(&text, "// temporary ", i, ": ", plan.temporary_bytes[i], " bytes of device memory\n");
+  }
+  for (const codegen::KernelLaunch& kernel : plan.kernels) {
+    std::string args;
+    for (int arg : kernel.args) {
+      const std::string name = arg < 0 ? StrCat("temporary ", -1 - arg) : parameters[static_cast<size_t>(arg)].name;
+      StrAppend(&args, args.empty() ? "" : ", ", name);
+    }
+    StrAppend(&text, "// launch ", kernel.name, "(", args, ") with grid ", dim(kernel.grid), ", block ",
+              dim(kernel.block), ", ", kernel.dynamic_shared_bytes, " bytes of dynamic shared memory\n");
+  }
+  return text;
+}
+
+absl::StatusOr<std::string> CudaText(const KernelExport& wanted, const ir::IRModule& module,
+                                     const ir::PrimFuncNode* function, const Target& target) {
+  HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(module, target));
+  HONE_ASSIGN_OR_RETURN(const codegen::CudaSource source, codegen::EmitCuda(lowered, target));
+  std::string text = StrCat("// ", wanted.name, ", for ", source.plan.arch, "\n");
+  for (const std::string& note : wanted.notes) StrAppend(&text, "// ", note, "\n");
+  return StrCat(text, LaunchText(source.plan, ParametersOf(function)), "\n", source.text);
+}
+
 }  // namespace
 
 const std::vector<std::string>& KernelFormats() {
   static const std::vector<std::string>& formats =
-      *new std::vector<std::string>{"object", "shared", "header", "llvm-ir", "asm", "tvmscript"};
+      *new std::vector<std::string>{"object", "shared", "header", "llvm-ir", "asm", "cuda", "tvmscript"};
   return formats;
 }
 
@@ -74,7 +103,7 @@ absl::StatusOr<std::string> ExportKernel(const KernelExport& wanted) {
   const auto& formats = KernelFormats();
   if (std::find(formats.begin(), formats.end(), wanted.format) == formats.end()) {
     return absl::InvalidArgumentError(
-        StrCat("format \"", wanted.format, "\" is none of object, shared, header, llvm-ir, asm, tvmscript"));
+        StrCat("format \"", wanted.format, "\" is none of object, shared, header, llvm-ir, asm, cuda, tvmscript"));
   }
   InspectCase question;
   question.module = wanted.module;
@@ -90,9 +119,9 @@ absl::StatusOr<std::string> ExportKernel(const KernelExport& wanted) {
     return KernelHeader({wanted.name, symbol, ParametersOf(function), wanted.notes});
   }
   HONE_ASSIGN_OR_RETURN(const Target target, TargetOf(question));
-  if (target.kind() != "llvm") {
-    return absl::UnimplementedError(
-        StrCat("a kernel for ", target.kind(), " has no form \"", wanted.format, "\": its record's target is no CPU"));
+  if (wanted.format == "cuda" && target.kind() == "cuda") return CudaText(wanted, module, function, target);
+  if (target.kind() != "llvm" || wanted.format == "cuda") {
+    return absl::UnimplementedError(StrCat("a kernel for ", target.kind(), " has no form \"", wanted.format, "\""));
   }
   HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(module, target));
   codegen::CompileOptions options;

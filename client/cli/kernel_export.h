@@ -9,10 +9,10 @@
 namespace hone::cli {
 
 struct KernelExport {
-  std::string module;              // TVMScript of the workload.
-  std::string trace_json;          // Empty = as it stands.
-  std::string target;              // Kind llvm.
-  std::string format;              // "object", "shared", "header", "llvm-ir", "asm" or "tvmscript".
+  std::string module;      // TVMScript of the workload.
+  std::string trace_json;  // Empty = as it stands.
+  std::string target;
+  std::string format;              // "object", "shared", "header", "llvm-ir", "asm", "cuda" or "tvmscript".
   std::string name;                // Of the typed function in the header.
   std::string symbol;              // Of the kernel; empty = SymbolOf(...).
   std::vector<std::string> notes;  // Comment lines for the header.
@@ -25,7 +25,8 @@ const std::vector<std::string>& KernelFormats();
 // only the usual "main". A C identifier, so that kernels of different names link together.
 std::string SymbolOf(std::string_view global_symbol, std::string_view name);
 
-// The file's bytes. An object needs libgomp and libm at most, a shared library is linked with them already.
+// The file's bytes. An object needs libgomp and libm at most, a shared library is linked with them already. "cuda" is
+// the source of a GPU's kernels with their launches in comments; the other forms of code are those of CPUs.
 absl::StatusOr<std::string> ExportKernel(const KernelExport& wanted);
 
 }  // namespace hone::cli

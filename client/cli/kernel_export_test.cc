@@ -97,6 +97,28 @@ TEST(KernelExportTest, UnknownFormatAndTargetWithoutKernelAreRefused) {
   KernelExport gpu = Small("object");
   gpu.target = "cuda -arch=sm_80";
   EXPECT_STATUS(ExportKernel(gpu), absl::StatusCode::kUnimplemented, "cuda");
+  EXPECT_STATUS(ExportKernel(Small("cuda")), absl::StatusCode::kUnimplemented, "llvm");
+}
+
+TEST(KernelExportTest, KernelsOfGpusAreSourceWithTheirLaunches) {
+  KernelExport wanted = Small("cuda");
+  wanted.target = "cuda -arch=sm_80";
+  wanted.module =
+      "@T.prim_func\n"
+      "def main(A: T.Buffer((64,), \"float32\"), B: T.Buffer((64,), \"float32\")):\n"
+      "    for i in T.thread_binding(2, thread=\"blockIdx.x\"):\n"
+      "        for j in T.thread_binding(32, thread=\"threadIdx.x\"):\n"
+      "            with T.block(\"B\"):\n"
+      "                v = T.axis.spatial(64, i * 32 + j)\n"
+      "                B[v] = A[v] + T.float32(1)\n";
+  wanted.notes = {"record 0123"};
+  const std::string text = Exported(wanted);
+  for (const char* part :
+       {"// add-one, for sm_80", "// record 0123",
+        "// launch main_kernel(A, B) with grid {2, 1, 1}, block {32, 1, 1}, 0 bytes of dynamic shared memory",
+        "extern \"C\" __global__"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
 }
 
 }  // namespace
