@@ -48,10 +48,133 @@ NDIntSet ProducedRegion(const ScheduleState& state, SrefId producer, ir::BufferR
   return NDIntSet(write->region.size(), IntSet::Nothing());
 }
 
+// A sum of scaled variables and a number.
+struct PlainSum {
+  absl::InlinedVector<std::pair<const ir::VarNode*, int64_t>, 8> terms;
+  int64_t base = 0;
+};
+
+// Adds `scale` times `e`, block iters as they are bound; false for anything but sums, products by numbers, variables.
+bool AddPlain(ir::Expr e, int64_t scale, const ir::BlockRealizeNode* realize, PlainSum& out) {
+  switch (e.kind()) {
+    case ir::ExprKind::kIntImm:
+      out.base += scale * e.as<ir::IntImmNode>()->value;
+      return true;
+    case ir::ExprKind::kVar: {
+      const auto* var = e.as<ir::VarNode>();
+      for (size_t i = 0; realize != nullptr && i < realize->iter_values.size(); ++i) {
+        if (realize->block->iter_vars[i]->var.get() == var) {
+          return AddPlain(realize->iter_values[i], scale, nullptr, out);
+        }
+      }
+      for (auto& [known, coefficient] : out.terms) {
+        if (known != var) continue;
+        coefficient += scale;
+        return true;
+      }
+      out.terms.emplace_back(var, scale);
+      return true;
+    }
+    case ir::ExprKind::kAdd:
+    case ir::ExprKind::kSub: {
+      const auto* op = e.as<ir::BinaryNode>();
+      return AddPlain(op->a, scale, realize, out) &&
+             AddPlain(op->b, e.kind() == ir::ExprKind::kAdd ? scale : -scale, realize, out);
+    }
+    case ir::ExprKind::kMul: {
+      const auto* op = e.as<ir::BinaryNode>();
+      const int64_t* left = ir::ConstInt(op->a);
+      const int64_t* right = ir::ConstInt(op->b);
+      if (right != nullptr) return AddPlain(op->a, scale * *right, realize, out);
+      return left != nullptr && AddPlain(op->b, scale * *left, realize, out);
+    }
+    default:
+      return false;
+  }
+}
+
+// One dimension of a box: [outer, outer + width).
+struct PlainSide {
+  PlainSum outer;
+  int64_t width = 0;
+};
+using PlainBox = absl::InlinedVector<PlainSide, 4>;
+
+// What `realize` touches of `region` when the variables of `domains` run; nullopt when that is no plain box. With
+// `exact`, every point of the box is touched, whatever the other dimensions do.
+std::optional<PlainBox> BoxOf(const ir::BlockRealizeNode* realize, ir::BufferRegion region, const LoopDomains& domains,
+                              bool exact) {
+  if (exact && !ir::IsTrue(realize->predicate)) return std::nullopt;
+  PlainBox box;
+  absl::InlinedVector<const ir::VarNode*, 8> used;
+  for (const ir::Range& range : region->region) {
+    const int64_t* extent = ir::ConstInt(range.extent);
+    PlainSum sum;
+    if (extent == nullptr || !AddPlain(range.min, 1, realize, sum)) return std::nullopt;
+    PlainSide side;
+    side.outer.base = sum.base;
+    side.width = *extent;
+    std::sort(sum.terms.begin(), sum.terms.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    for (const auto& [var, coefficient] : sum.terms) {
+      const auto domain = std::find_if(domains.begin(), domains.end(),
+                                       [v = var](const arith::IterDomain& d) { return d.var.get() == v; });
+      if (coefficient == 0) continue;
+      if (domain == domains.end()) {
+        side.outer.terms.emplace_back(var, coefficient);
+        continue;
+      }
+      const int64_t* steps = ir::ConstInt(domain->range.extent);
+      if (steps == nullptr || !ir::IsZero(domain->range.min) || *steps < 1 || coefficient < 0) return std::nullopt;
+      if (*steps == 1) continue;
+      if (exact && (coefficient != side.width || std::find(used.begin(), used.end(), var) != used.end())) {
+        return std::nullopt;
+      }
+      used.push_back(var);
+      side.width += coefficient * (*steps - 1);
+    }
+    box.push_back(std::move(side));
+  }
+  return box;
+}
+
+bool Contains(const PlainSide& outside, const PlainSide& inside) {
+  if (outside.outer.terms.size() != inside.outer.terms.size()) return false;
+  for (const auto& term : outside.outer.terms) {
+    if (std::find(inside.outer.terms.begin(), inside.outer.terms.end(), term) == inside.outer.terms.end()) return false;
+  }
+  return outside.outer.base <= inside.outer.base &&
+         inside.outer.base + inside.width <= outside.outer.base + outside.width;
+}
+
+// Whether one write of one producer covers `read`, told by numbers; false when that cannot be told.
+bool IsPlainlyCovered(const ScheduleState& state, SrefId consumer, ir::BufferRegion read,
+                      absl::Span<const SrefId> producers, SrefId lca) {
+  std::optional<PlainBox> consumed;
+  for (SrefId producer : producers) {
+    for (ir::BufferRegion write : state.block(producer)->writes) {
+      if (!(write->buffer == read->buffer)) continue;
+      const std::string_view scope = read->buffer->scope();
+      const std::optional<PlainBox> produced =
+          BoxOf(state.at(producer).realize, write, DomainsOfPath(state, state.parent(producer), lca, scope), true);
+      if (!produced.has_value()) continue;
+      if (!consumed.has_value()) {
+        consumed =
+            BoxOf(state.at(consumer).realize, read, DomainsOfPath(state, state.parent(consumer), lca, scope), false);
+        if (!consumed.has_value()) return false;
+      }
+      bool all = true;
+      for (size_t d = 0; all && d < produced->size(); ++d) all = Contains((*produced)[d], (*consumed)[d]);
+      if (all) return true;
+    }
+  }
+  return false;
+}
+
 // What `consumer` reads of what `producers` write below their common ancestor `lca` is covered.
 bool CoveredUnder(const ScheduleState& state, SrefId consumer, absl::Span<const SrefId> producers, SrefId lca) {
   const ir::BlockRealizeNode* realize = state.at(consumer).realize;
   for (ir::BufferRegion read : realize->block->reads) {
+    if (IsPlainlyCovered(state, consumer, read, producers, lca)) continue;
     arith::Analyzer analyzer;
     // Loops around both: a unit loop may occur in the indices of one only.
     for (const arith::IterDomain& domain : DomainsOfPath(state, lca, kNoSref)) analyzer.Bind(domain.var, domain.range);

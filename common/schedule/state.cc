@@ -366,7 +366,14 @@ void ScheduleState::Remove(SrefId id, SrefId keep) {
 }
 
 void ScheduleState::ReplaceShallow(SrefId id, const StmtNode* stmt) {
-  Settle();
+  if (nodes_[id].realize == nullptr) {
+    Settle();
+  } else {
+    // No flag depends on more than the regions of a block.
+    const auto* block = static_cast<const BlockNode*>(stmt);
+    if (!nodes_[id].block()->reads.same_as(block->reads) || !nodes_[id].block()->writes.same_as(block->writes))
+      Settle();
+  }
   const StmtNode* container = Container(id);
   Sref& node = nodes_[id];
   if (node.stmt == stmt) return;

@@ -531,10 +531,13 @@ class Reader {
       return true;
     }
     out.widest_bytes = store->value.dtype().bytes();
+    const auto* cast = store->value.as<ir::CastNode>();
+    out.is_load = (cast != nullptr ? cast->value : store->value).kind() == ExprKind::kBufferLoad;
     if (!ReadSimpleValue(store->value, out)) {
       out.loads.clear();
       out.operations.fill(0);
       out.plain = false;
+      out.is_load = false;
       if (!ReadValueBySimplifying(store->value, out)) return false;
     }
     program_.stores.push_back(std::move(out));
@@ -549,9 +552,10 @@ class Reader {
         const auto* load = e.as<ir::BufferLoadNode>();
         out.loads.emplace_back();
         out.widest_bytes = std::max<int>(out.widest_bytes, e.dtype().bytes());
-        // The indices of a load that are not linear are simplified with the whole value.
-        return !load->predicate && ReadAccess(load->buffer, load->indices, out.loads.back()) &&
-               (lite_ || IsLinear(out.loads.back()));
+        if (load->predicate || !ReadAccess(load->buffer, load->indices, out.loads.back())) return false;
+        // Indices that are not linear are simplified with the whole value: now, or when the temporary is compacted.
+        return lite_ || IsLinear(out.loads.back()) ||
+               (out.is_load && !program_.buffers[out.loads.back().buffer].parameter);
       }
       case ExprKind::kAdd:
       case ExprKind::kSub:
@@ -919,6 +923,7 @@ class Reader {
 
   bool Rebase(Index& index, const BufferFacts& facts, const Hull& hull) {
     if (index.unknown) return true;
+    if (index.source) index.source = ir::Sub(index.source, ToExpr(hull.outer, index.source.dtype()));
     if (index.written) {
       const ir::DataType dtype = index.written.dtype();
       index.written = ir::Sub(index.written, ToExpr(hull.outer, dtype));
@@ -942,6 +947,7 @@ class Reader {
     for (size_t i = 0; i < program_.stores.size(); ++i) {
       Store& store = program_.stores[i];
       SetLoops(store);
+      if (store.is_load && !lite_ && !IsLinear(store.loads[0]) && !SimplifyLoad(store.loads[0])) return false;
       if (!FinishAccess(store.target)) return false;
       for (Access& load : store.loads) {
         if (!FinishAccess(load)) return false;
@@ -969,6 +975,25 @@ class Reader {
       inner.insert(inner.end(), axes.rbegin(), axes.rend());
     }
     store.loops.assign(inner.rbegin(), inner.rend());
+  }
+
+  // All indices of a load at once, as the pass does it.
+  bool SimplifyLoad(Access& access) {
+    absl::InlinedVector<Expr, 4> indices;
+    for (const Index& index : access.indices) {
+      if (!index.source) return false;
+      indices.push_back(index.source);
+    }
+    const ir::Buffer buffer = program_.buffers[access.buffer].buffer;
+    const Expr simple = Simplify(ir::MakeBufferLoad(buffer, ir::Array<Expr>(indices.data(), indices.size())));
+    const auto* load = simple.as<ir::BufferLoadNode>();
+    if (load == nullptr) return false;
+    for (size_t d = 0; d < indices.size(); ++d) {
+      Index& index = access.indices[d];
+      index.written = load->indices[d];
+      index.simplified = true;
+    }
+    return true;
   }
 
   bool FinishAccess(Access& access) {

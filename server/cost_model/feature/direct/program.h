@@ -85,6 +85,7 @@ struct Store {
   bool plain = true;                     // The value is arithmetic on loads, and casts of them.
   bool value_varies = false;             // One that is not plain mentions a virtual thread, perhaps.
   int widest_bytes = 0;                  // Of the elements loaded, computed and stored.
+  bool is_load = false;                  // The value is a load or the cast of one.
 };
 
 struct Program {
