@@ -24,7 +24,8 @@ struct alignas(vec_alignment(sizeof(T) * N)) vec {
 };
 )";
 
-constexpr char kHalf[] = R"(// IEEE half precision. Rounding is named, so that nothing is fused and every program rounds alike.
+constexpr char kHalf[] =
+    R"(// IEEE half precision. Rounding is named, so that nothing is fused and every program rounds alike.
 struct half {
   unsigned short bits;
   half() = default;
