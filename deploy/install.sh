@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lays out what users of Hone need under PREFIX: bin/ (hone, hone-server, hone-worker), include/hone/ (the headers that
-# plug-ins are written against, and what these include), lib/pkgconfig/hone-plugin.pc, share/hone/ (the example plug-in).
+# plug-ins are written against, and what these include), lib/pkgconfig/hone-plugin.pc, lib/hone-python (the Python client,
+# for PYTHONPATH), share/hone/ (the example plug-in).
 # usage: deploy/install.sh PREFIX [--no-build]
 #   --no-build   take the programs of the last build (or of HONE_BIN_DIR)
 # Exit status: 0 when everything is in place, 1 when the build or a copy failed, 2 for usage.
@@ -12,7 +13,7 @@ build=1
 for argument in "$@"; do
   case "$argument" in
     --no-build) build=0 ;;
-    -h | --help) sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "deploy/install.sh: unknown option $argument (known: --no-build)" 2 ;;
     *) prefix="$argument" ;;
   esac
@@ -23,7 +24,7 @@ prefix="$(cd "$prefix" && pwd)"
 cd "$hone_root"
 
 if [ "$build" -eq 1 ]; then
-  bazel build //client/cli:hone //server:hone-server //worker:hone-worker </dev/null
+  bazel build //client/cli:hone //server:hone-server //worker:hone-worker //client/python:hone_py </dev/null
 fi
 bin="${HONE_BIN_DIR:-bazel-bin}"
 mkdir -p "$prefix/bin"
@@ -33,6 +34,14 @@ for program in client/cli/hone server/hone-server worker/hone-worker; do
   done
   [ -x "$prefix/bin/$(basename "$program")" ] || say "not built, left out: $program"
 done
+
+if [ -e "$bin/client/python/lib/hone/_hone.so" ]; then
+  mkdir -p "$prefix/lib/hone-python/hone"
+  install -m 644 "$bin"/client/python/lib/hone/*.py "$prefix/lib/hone-python/hone/"
+  install -m 755 "$bin/client/python/lib/hone/_hone.so" "$prefix/lib/hone-python/hone/"
+else
+  say "not built, left out: client/python"
+fi
 
 # The compiler tells which of our headers a plug-in sees.
 headers="$(printf '#include "server/space/plugin.h"\n' | g++ -std=c++20 -I. -MM -MT x -x c++ - | tr ' \\' '\n\n' |

@@ -32,7 +32,7 @@ fi
 if [ "$tidy" -eq 1 ]; then
   # Generated protocol headers are looked up where Bazel puts them.
   printf '%s\n' "${files[@]}" | grep '\.cc$' | xargs -r -P "$(nproc)" -I{} \
-    clang-tidy --quiet {} -- -std=c++20 -I. -Ibazel-bin -Ibazel-bin/proto -isystem /usr/lib/llvm-22/include -isystem /usr/include/eigen3 \
+    clang-tidy --quiet {} -- -std=c++20 -I. -Ibazel-bin -Ibazel-bin/proto -isystem /usr/lib/llvm-22/include -isystem /usr/include/eigen3 -isystem /usr/include/python3.11 \
     2> >(grep -v 'warnings generated\|Suppressed\|Use -header-filter' >&2) || status=1
 fi
 if [ "$build" -eq 1 ]; then

@@ -78,6 +78,8 @@ class TaskScheduler {
 
   int num_tasks() const { return static_cast<int>(tasks_.size()); }
   const TaskRecord& task(int task_id) const { return tasks_[task_id]; }
+  // What Tune was called with.
+  const TuneOptions& options() const { return options_; }
   Database* database() const { return options_.database.get(); }
   CostModel* cost_model() const { return options_.cost_model.get(); }
   const std::string& device_json() const { return device_json_; }

@@ -218,7 +218,13 @@ absl::StatusOr<std::shared_ptr<Database>> TuneTasks(TuneTasksOptions options) {
 
 absl::StatusOr<std::optional<schedule::Schedule>> CompileTir(Database& database, const ir::IRModule& mod,
                                                              const Target& target) {
-  return database.QuerySchedule(NormalizeModule(mod), target, "main");
+  const ir::IRModule module = NormalizeModule(mod);
+  HONE_ASSIGN_OR_RETURN(std::optional<schedule::Schedule> out, database.QuerySchedule(module, target, "main"));
+  if (out.has_value() || !module || module->functions.size() != 1) return out;
+  // TuneTir tunes functions, which get attributes that a module's function may lack.
+  const auto* function = ir::As<ir::PrimFuncNode>(module->functions[0].function);
+  if (function == nullptr) return out;
+  return database.QuerySchedule(ModuleOfFunction(module, function), target, "main");
 }
 
 absl::StatusOr<TasksWithWeights> ContextsOfExtractedTasks(const std::vector<ExtractedTask>& tasks,

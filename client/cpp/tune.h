@@ -67,7 +67,7 @@ struct TuneTasksOptions : TuneSettings {
 };
 absl::StatusOr<std::shared_ptr<Database>> TuneTasks(TuneTasksOptions options);
 
-// The best schedule of `mod` in the database; nullopt when there is none.
+// The best schedule of `mod` in the database, as it is or as TuneTir tunes its function; nullopt when there is none.
 absl::StatusOr<std::optional<schedule::Schedule>> CompileTir(Database& database, const ir::IRModule& mod,
                                                              const Target& target);
 

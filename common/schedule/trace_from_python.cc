@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
 #include "common/ir/ops.h"
+#include "common/schedule/schedule.h"
 #include "common/schedule/signature.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/lexer.h"
@@ -79,9 +81,26 @@ std::vector<std::string_view> SplitNames(std::string_view names) {
   return out;
 }
 
+// The names of a method's arguments in Python.
+std::string_view ArgumentsOf(const InstructionRow& row) {
+  for (const Method& special : kSpecialMethods) {
+    if (special.name == row.method) return special.arguments;
+  }
+  return row.arguments;
+}
+
 class Reader {
  public:
-  explicit Reader(const script::Source& source) : source_(source) {}
+  // With `live`, names stand for the random variables of a schedule: their kind and id.
+  explicit Reader(const script::Source& source, bool live = false) : source_(source), live_(live) {}
+
+  // A lone call, without results.
+  absl::StatusOr<Instruction> ReadLoneCall(script::Suite suite) {
+    if (suite.size() != 1 || suite[0]->kind != SuiteKind::kExpr) {
+      return source_.Error({1, 1}, "expected one call of a method of sch");
+    }
+    return ReadInstruction(*suite[0]);
+  }
 
   absl::Status ReadSuite(script::Suite suite, int depth = 0) {
     for (const Statement* statement : suite) {
@@ -121,7 +140,28 @@ class Reader {
 
   absl::Status Error(script::Position at, std::string_view message) const { return source_.Error(at, message); }
 
-  absl::Status ReadCall(const Statement& statement, const Node* target) {
+  // ---- random variables
+
+  bool FindRv(std::string_view name, Rv* rv) {
+    if (live_) {
+      const bool kind = name.size() > 1 && (name[0] == 'b' || name[0] == 'l' || name[0] == 'v');
+      if (!kind || !absl::SimpleAtoi(ToAbsl(name.substr(1)), &rv->id)) return false;
+      live_kinds_[rv->id] = name[0];
+      return true;
+    }
+    const auto it = names_.find(name);
+    if (it == names_.end()) return false;
+    *rv = it->second;
+    return true;
+  }
+
+  char KindOf(Rv rv) const {
+    if (!live_) return kinds_[static_cast<size_t>(rv.id)];
+    const auto it = live_kinds_.find(rv.id);
+    return it == live_kinds_.end() ? ' ' : it->second;
+  }
+
+  absl::StatusOr<Instruction> ReadInstruction(const Statement& statement) {
     const Node* call = statement.value;
     const bool method = call != nullptr && call->kind == NodeKind::kCall &&
                         call->items[0]->kind == NodeKind::kAttribute &&
@@ -133,9 +173,13 @@ class Reader {
     }
     if (out.row == nullptr) return Error(call->at, StrCat("sch has no method \"", call->items[0]->text, "\""));
     HONE_RETURN_IF_ERROR(ReadArguments(*call, &out));
-    const absl::Status fits =
-        CheckSignature(*out.row, out.inputs, out.attrs, [this](Rv rv) { return kinds_[static_cast<size_t>(rv.id)]; });
+    const absl::Status fits = CheckSignature(*out.row, out.inputs, out.attrs, [this](Rv rv) { return KindOf(rv); });
     if (!fits.ok()) return Error(call->at, ToStd(fits.message()));
+    return out;
+  }
+
+  absl::Status ReadCall(const Statement& statement, const Node* target) {
+    HONE_ASSIGN_OR_RETURN(Instruction out, ReadInstruction(statement));
     HONE_RETURN_IF_ERROR(ReadOutputs(*out.row, target, statement.at, &out));
     instructions_.push_back(out);
     return absl::OkStatus();
@@ -183,11 +227,7 @@ class Reader {
         arguments.named.emplace_back(keyword.name, keyword.value);
       }
     }
-    std::string_view names = row.arguments;
-    for (const Method& special : kSpecialMethods) {
-      if (special.name == row.method) names = special.arguments;
-    }
-    HONE_RETURN_IF_ERROR(Assign(row, SplitNames(names), call.at, &arguments, out));
+    HONE_RETURN_IF_ERROR(Assign(row, SplitNames(ArgumentsOf(row)), call.at, &arguments, out));
     if (arguments.next < arguments.positional.size()) {
       return Error(arguments.positional[arguments.next]->at, StrCat(row.method, " takes no more arguments"));
     }
@@ -295,7 +335,7 @@ class Reader {
     for (const Default& fallback : kDefaults) {
       if (fallback.method == row.method && fallback.argument == name) return Value::Int(fallback.value);
     }
-    if (name == "func_name") return Value::String("main");
+    if (name == "func_name") return Value::String(live_ ? "" : "main");  // Live: the function that is worked on.
     if (name == "consumer_blocks") return Value::List({});
     if (name == "pad_value") return Value::None();
     return Error(at, StrCat(row.method, ": argument \"", name, "\" is missing"));
@@ -317,8 +357,8 @@ class Reader {
       case NodeKind::kString:
         return Text(node->text);
       case NodeKind::kName: {
-        const auto it = names_.find(node->text);
-        if (it != names_.end()) return Value::OfRv(it->second);
+        Rv rv;
+        if (FindRv(node->text, &rv)) return Value::OfRv(rv);
         if (in_map) return Text(node->text);
         return Error(node->at, StrCat("unknown random variable \"", node->text, "\""));
       }
@@ -460,11 +500,11 @@ class Reader {
   absl::StatusOr<ir::Expr> ReadName(const Node* node, const Variables& variables) {
     const auto it = variables.find(node->text);
     if (it != variables.end()) return ir::Expr(it->second);
-    const auto rv = names_.find(node->text);
-    if (rv == names_.end()) return Error(node->at, StrCat("unknown variable \"", node->text, "\""));
+    Rv rv;
+    if (!FindRv(node->text, &rv)) return Error(node->at, StrCat("unknown variable \"", node->text, "\""));
     // Replay knows the variables that stand for numbers by this name.
-    auto [it2, fresh] = numbers_.try_emplace(rv->second.id);
-    if (fresh) it2->second = ir::MakeVar(StrCat("v", rv->second.id), ir::kInt32);
+    auto [it2, fresh] = numbers_.try_emplace(rv.id);
+    if (fresh) it2->second = ir::MakeVar(StrCat("v", rv.id), ir::kInt32);
     return ir::Expr(it2->second);
   }
 
@@ -547,15 +587,21 @@ class Reader {
   absl::flat_hash_map<std::string_view, Rv> names_;
   absl::flat_hash_map<int32_t, ir::Var> numbers_;
   std::vector<char> kinds_;
+  const bool live_ = false;
+  absl::flat_hash_map<int32_t, char> live_kinds_;
 };
+
+absl::StatusOr<script::Suite> Parse(const script::Source& source, ir::Arena& scratch) {
+  HONE_ASSIGN_OR_RETURN(const std::vector<script::Token> tokens, script::Tokenize(source, scratch, kMaxTokens));
+  return script::ParsePython(source, tokens, scratch, kMaxDepth);
+}
 
 }  // namespace
 
 absl::StatusOr<Trace> TraceFromPython(std::string_view text) {
   const script::Source source(text, "trace");
   ir::Arena scratch;
-  HONE_ASSIGN_OR_RETURN(const std::vector<script::Token> tokens, script::Tokenize(source, scratch, kMaxTokens));
-  HONE_ASSIGN_OR_RETURN(const script::Suite suite, script::ParsePython(source, tokens, scratch, kMaxDepth));
+  HONE_ASSIGN_OR_RETURN(const script::Suite suite, Parse(source, scratch));
   auto arena = std::make_shared<ir::Arena>();
   const ir::ArenaScope scope(arena);
   Reader reader(source);
@@ -567,6 +613,45 @@ absl::StatusOr<Trace> TraceFromText(std::string_view text) {
   const size_t start = text.find_first_not_of(" \t\r\n");
   const bool json = start != std::string_view::npos && text[start] == '[';
   return json ? TraceFromJson(text) : TraceFromPython(text);
+}
+
+std::vector<PythonParameter> PythonParametersOf(const InstructionRow& row) {
+  std::vector<PythonParameter> out;
+  for (std::string_view name : SplitNames(ArgumentsOf(row))) {
+    if (name == "*") {
+      out.push_back({row.output_kind == 'b' ? "blocks" : "loops", true, ""});
+      continue;
+    }
+    if (name.back() == '*') name.remove_suffix(1);
+    PythonParameter parameter{std::string(name), false, ""};
+    for (const Default& fallback : kDefaults) {
+      if (fallback.method != row.method || fallback.argument != name) continue;
+      const bool number = name == "index" || name == "cse_thresh" || fallback.method.substr(0, 6) == "sample";
+      parameter.fallback = number ? StrCat(fallback.value) : fallback.value != 0 ? "True" : "False";
+    }
+    if (name == "func_name" || name == "pad_value") parameter.fallback = "None";
+    if (name == "consumer_blocks") parameter.fallback = "[]";
+    out.push_back(std::move(parameter));
+  }
+  if (row.name.substr(0, 6) == "Sample") out.push_back({"decision", false, "None"});
+  return out;
+}
+
+absl::StatusOr<RvList> CallFromPython(Schedule& schedule, std::string_view text) {
+  const script::Source source(text, "call");
+  ir::Arena scratch;
+  HONE_ASSIGN_OR_RETURN(const script::Suite suite, Parse(source, scratch));
+  const ir::ArenaScope scope(schedule.state().arena());
+  Reader reader(source, /*live=*/true);
+  HONE_ASSIGN_OR_RETURN(const Instruction instruction, reader.ReadLoneCall(suite));
+  Call call;
+  call.inputs = absl::MakeConstSpan(instruction.inputs.data(), instruction.inputs.size());
+  call.attrs = absl::MakeConstSpan(instruction.attrs.data(), instruction.attrs.size());
+  call.decision = instruction.decision;
+  schedule.SetCurrent(*instruction.row);
+  const absl::Status status = instruction.row->apply(schedule, call);
+  if (!status.ok()) return absl::Status(status.code(), schedule.DescribeError(status));
+  return std::move(call.outputs);
 }
 
 }  // namespace hone::schedule
