@@ -35,6 +35,7 @@ struct Arguments {
   std::string job;
   std::string workload;
   bool failed = false;
+  bool refused = false;
   bool trace = false;
   bool script = false;
 };
@@ -83,6 +84,7 @@ absl::StatusOr<v1::QueryRequest> QueryFromArguments(const Arguments& arguments) 
   request.set_target_json(arguments.target);
   request.set_device_class(arguments.device_class);
   request.set_top_k(static_cast<uint32_t>(arguments.top_k));
+  request.set_include_refused(arguments.refused);
   for (const std::string& name : arguments.trust) {
     v1::Trust trust = v1::TRUST_UNSPECIFIED;
     if (name == "verified") trust = v1::TRUST_VERIFIED;
@@ -102,6 +104,7 @@ void AddQueryFlags(Flags& flags, Arguments* arguments) {
   flags.Add("equality", &arguments->equality, "structural, ignore-ndarray or anchor-block");
   flags.Add("trust", &arguments->trust, "verified (default), imported");
   flags.Add("pool", &arguments->pools, "Only these pools");
+  flags.Add("refused", &arguments->refused, "Also, after all others, those that do not run on the device asked for");
   flags.Add("top-k", &arguments->top_k, "How many, fastest first");
 }
 

@@ -1,9 +1,13 @@
 #include "client/cli/records_transfer.h"
 
-#include <algorithm>
+#include <condition_variable>
 #include <cstdio>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "client/cli/exit_code.h"
 #include "client/cli/hex.h"
@@ -14,11 +18,13 @@
 #include "common/support/strings.h"
 #include "common/wire/records_wire.h"
 #include "server/database/json_database.h"
+#include "server/database/tvm_import.h"
 
 namespace hone::cli {
 namespace {
 
-constexpr size_t kBatch = 200;  // Records of one message.
+constexpr int kBatch = 1000;  // Records of one message, unless they are long.
+constexpr int64_t kShownBadLines = 100;
 
 struct Arguments {
   RecordSourceFlags source;
@@ -26,6 +32,7 @@ struct Arguments {
   std::string job;
   std::string workload;
   std::string pool;
+  std::string record;
   bool failed = false;
   bool pruned = false;
 };
@@ -34,12 +41,14 @@ struct Counts {
   int64_t workloads = 0;
   int64_t records = 0;
   int64_t duplicates = 0;
+  int64_t bad_lines = 0;
 };
 
 void PrintCounts(const char* what, const Counts& counts) {
   std::fprintf(stderr, "%s %s\n", what,
                StrCat(counts.workloads, " workloads, ", counts.records, " records",
-                      counts.duplicates > 0 ? StrCat("; ", counts.duplicates, " were there already") : "")
+                      counts.duplicates > 0 ? StrCat("; ", counts.duplicates, " were there already") : "",
+                      counts.bad_lines > 0 ? StrCat("; ", counts.bad_lines, " bad lines were passed over") : "")
                    .c_str());
 }
 
@@ -126,55 +135,120 @@ absl::Status Export(const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-// What others measured comes in as imported; nothing here vouches for it.
-std::vector<TuningRecord> AsImports(std::vector<TuningRecord> records) {
-  for (TuningRecord& record : records) {
-    if (record.trust == Trust::kVerified) record.trust = Trust::kImported;
-  }
-  return records;
+TvmImportOptions ImportOptions() {
+  TvmImportOptions options;
+  options.codec = script::GraphCodec();
+  options.batch_records = kBatch;
+  options.batch_bytes = size_t{4} << 20;  // A message has 32 MiB at most.
+  options.on_bad_line = [shown = int64_t{0}](const std::string& line) mutable {
+    if (++shown <= kShownBadLines) std::fprintf(stderr, "hone: %s\n", line.c_str());
+    if (shown == kShownBadLines) std::fprintf(stderr, "hone: further bad lines are only counted\n");
+  };
+  return options;
 }
 
-absl::Status ImportToServer(const Arguments& arguments, const std::vector<Workload>& workloads,
-                            const std::vector<TuningRecord>& records, Counts* counts) {
-  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, arguments.source.server.Open());
-  bool first = true;
-  size_t next = 0;
-  HONE_ASSIGN_OR_RETURN(v1::ImportResponse response, RecordClient(connection).Import([&](v1::ImportChunk* chunk) {
-    if (!first && next >= records.size()) return false;
-    if (first) {
-      chunk->set_pool(arguments.pool);
-      for (const Workload& workload : workloads) *chunk->add_workloads() = ToProto(workload);
-    }
-    first = false;
-    for (size_t end = std::min(next + kBatch, records.size()); next < end; ++next) {
-      *chunk->add_records() = ToProto(records[next]);
-    }
+// Chunks on their way from the reading thread to the stream; a few, so that memory is bounded.
+class ChunkQueue {
+ public:
+  // False when the stream has ended: there is no use in reading on.
+  bool Push(v1::ImportChunk chunk) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return chunks_.size() < 3 || closed_; });
+    if (closed_) return false;
+    chunks_.push_back(std::move(chunk));
+    changed_.notify_all();
     return true;
-  }));
-  for (const std::string& bad : response.bad()) std::fprintf(stderr, "hone: %s\n", bad.c_str());
-  *counts = {static_cast<int64_t>(response.workloads()), static_cast<int64_t>(response.records()),
-             static_cast<int64_t>(response.duplicates())};
+  }
+  // False at the end.
+  bool Pop(v1::ImportChunk* chunk) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !chunks_.empty() || closed_; });
+    if (chunks_.empty()) return false;
+    *chunk = std::move(chunks_.front());
+    chunks_.pop_front();
+    changed_.notify_all();
+    return true;
+  }
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<v1::ImportChunk> chunks_;
+  bool closed_ = false;
+};
+
+TvmImportSink SinkOf(ChunkQueue& queue, const std::string& pool) {
+  auto push = [&queue, pool, first = true](v1::ImportChunk chunk) mutable -> absl::Status {
+    if (std::exchange(first, false)) chunk.set_pool(pool);
+    return queue.Push(std::move(chunk)) ? absl::OkStatus() : absl::CancelledError("the server ended the import");
+  };
+  auto shared = std::make_shared<decltype(push)>(std::move(push));
+  TvmImportSink sink;
+  sink.workload = [shared](const Workload& workload) -> absl::StatusOr<Digest> {
+    v1::ImportChunk chunk;
+    *chunk.add_workloads() = ToProto(workload);
+    HONE_RETURN_IF_ERROR((*shared)(std::move(chunk)));
+    return workload.id;
+  };
+  sink.records = [shared](const std::vector<TuningRecord>& records) -> absl::StatusOr<int64_t> {
+    v1::ImportChunk chunk;
+    for (const TuningRecord& record : records) *chunk.add_records() = ToProto(record);
+    HONE_RETURN_IF_ERROR((*shared)(std::move(chunk)));
+    return static_cast<int64_t>(records.size());
+  };
+  return sink;
+}
+
+absl::Status ImportToServer(const Arguments& arguments, Counts* counts) {
+  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, arguments.source.server.Open());
+  ChunkQueue queue;
+  absl::StatusOr<TvmImportCounts> read;
+  std::thread reader([&] {
+    read = ImportTvmFolder(arguments.folder, ImportOptions(), SinkOf(queue, arguments.pool));
+    queue.Close();
+  });
+  absl::StatusOr<v1::ImportResponse> response =
+      RecordClient(connection).Import([&](v1::ImportChunk* chunk) { return queue.Pop(chunk); });
+  queue.Close();
+  reader.join();
+  HONE_RETURN_IF_ERROR(response.status());
+  HONE_RETURN_IF_ERROR(read.status());
+  for (const std::string& bad : response->bad()) std::fprintf(stderr, "hone: %s\n", bad.c_str());
+  *counts = {static_cast<int64_t>(response->workloads()), static_cast<int64_t>(response->records()),
+             static_cast<int64_t>(response->duplicates()), read->bad_lines};
   return absl::OkStatus();
 }
 
 absl::Status Import(const Arguments& arguments) {
-  HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> source, OpenFolder(arguments.folder, /*write=*/false));
-  HONE_ASSIGN_OR_RETURN(std::vector<Workload> workloads, source->GetAllWorkloads());
-  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> records, source->GetAllRecords());
-  records = AsImports(std::move(records));
   Counts counts;
   if (FromServer(arguments)) {
-    HONE_RETURN_IF_ERROR(ImportToServer(arguments, workloads, records, &counts));
+    HONE_RETURN_IF_ERROR(ImportToServer(arguments, &counts));
   } else {
     const std::string& folder = arguments.source.work_dir;
     HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> destination,
                           OpenFolder(folder.empty() ? "hone-work" : folder, /*write=*/true));
-    for (const Workload& workload : workloads) HONE_RETURN_IF_ERROR(destination->CommitWorkload(workload).status());
-    counts.workloads = static_cast<int64_t>(workloads.size());
-    HONE_ASSIGN_OR_RETURN(counts.records, destination->CommitRecords(records));
-    counts.duplicates = static_cast<int64_t>(records.size()) - counts.records;
+    HONE_ASSIGN_OR_RETURN(const TvmImportCounts read,
+                          ImportTvmFolder(arguments.folder, ImportOptions(), hone::SinkOf(*destination)));
+    counts = {read.workloads, read.records - read.duplicates, read.duplicates, read.bad_lines};
   }
   PrintCounts("imported", counts);
+  return absl::OkStatus();
+}
+
+absl::Status Promote(const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, arguments.source.server.Open());
+  RecordClient client(connection);
+  HONE_ASSIGN_OR_RETURN(const v1::Match match, client.GetRecord(arguments.record));
+  v1::PromoteRequest request;
+  request.set_record_id(match.record().id());
+  request.set_to_pool(arguments.pool);
+  HONE_ASSIGN_OR_RETURN(const v1::PromoteResponse response, client.Promote(request));
+  std::printf("%s\n", ToHex(response.record_id()).c_str());
   return absl::OkStatus();
 }
 
@@ -197,6 +271,14 @@ void AddRecordsTransferCommands(Flags& records) {
   imported->source.Declare(flags);
   flags.Add("pool", &imported->pool, "Pool of a server to put them in");
   flags.Run([imported] { return Report(Import(*imported)); });
+
+  auto promoted = std::make_shared<Arguments>();
+  promoted->pool = "shared";
+  flags = records.Command("promote", "Copy a verified record into another pool, for others to use; prints its new id");
+  flags.AddPositional("RECORD", &promoted->record, "Id, 8 digits at least");
+  promoted->source.server.Declare(flags);
+  flags.Add("to", &promoted->pool, "Pool to copy it to; shared is read by everybody");
+  flags.Run([promoted] { return Report(Promote(*promoted)); });
 }
 
 }  // namespace hone::cli

@@ -20,12 +20,12 @@ absl::StatusOr<std::optional<Workload>> OrNothing(absl::StatusOr<v1::Workload> f
 }  // namespace
 
 absl::StatusOr<bool> RemoteDatabase::HasWorkload(const Workload& workload) {
-  HONE_ASSIGN_OR_RETURN(const auto found, FindWorkloadByKey(equality_, workload.key(equality_)));
+  HONE_ASSIGN_OR_RETURN(const auto found, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   return found.has_value();
 }
 
 absl::StatusOr<Workload> RemoteDatabase::CommitWorkload(const Workload& workload) {
-  HONE_ASSIGN_OR_RETURN(const auto found, FindWorkloadByKey(equality_, workload.key(equality_)));
+  HONE_ASSIGN_OR_RETURN(const auto found, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   if (found.has_value()) return *found;
   v1::CommitRequest request;
   *request.add_workloads() = ToProto(workload);
@@ -39,7 +39,9 @@ absl::StatusOr<std::optional<Workload>> RemoteDatabase::FindWorkload(const Diges
   return OrNothing(client_.GetWorkload(request));
 }
 
-absl::StatusOr<std::optional<Workload>> RemoteDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key) {
+absl::StatusOr<std::optional<Workload>> RemoteDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                                          const std::vector<std::string>& pools) {
+  if (!pools.empty()) return absl::UnimplementedError("the server chooses the pools of a remote database");
   v1::GetWorkloadRequest request;
   request.set_key(key.Raw());
   request.set_equality(ToProto(equality));
@@ -81,7 +83,7 @@ absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::AllPages(RecordPageReq
 
 absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::GetTopK(const Workload& workload, int k) {
   if (k < 0) return absl::InvalidArgumentError(StrCat("top_k is ", k, ", must be non-negative"));
-  HONE_ASSIGN_OR_RETURN(const auto stored, FindWorkloadByKey(equality_, workload.key(equality_)));
+  HONE_ASSIGN_OR_RETURN(const auto stored, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   if (!stored.has_value() || k == 0) return std::vector<TuningRecord>();
   RecordPageRequest request;
   request.workload_id = stored->id;
@@ -141,7 +143,8 @@ absl::StatusOr<RecordPage> RemoteDatabase::ListRecords(const RecordPageRequest& 
   return page;
 }
 
-absl::StatusOr<DatabaseStats> RemoteDatabase::Stats() {
+absl::StatusOr<DatabaseStats> RemoteDatabase::Stats(const std::vector<std::string>& pools) {
+  if (!pools.empty()) return absl::UnimplementedError("the server chooses the pools of a remote database");
   HONE_ASSIGN_OR_RETURN(const v1::StatsResponse stats, client_.Stats());
   DatabaseStats out;
   out.workloads = static_cast<int64_t>(stats.workloads());

@@ -21,7 +21,8 @@ class RemoteDatabase final : public Database {
   absl::StatusOr<bool> HasWorkload(const Workload& workload) override;
   absl::StatusOr<Workload> CommitWorkload(const Workload& workload) override;
   absl::StatusOr<std::optional<Workload>> FindWorkload(const Digest& id) override;
-  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) override;
+  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                            const std::vector<std::string>& pools) override;
   absl::StatusOr<std::vector<Workload>> GetAllWorkloads() override;
   absl::StatusOr<int64_t> CommitRecords(absl::Span<const TuningRecord> records) override;
   absl::StatusOr<std::vector<TuningRecord>> GetTopK(const Workload& workload, int k) override;
@@ -30,7 +31,7 @@ class RemoteDatabase final : public Database {
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
   absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
-  absl::StatusOr<DatabaseStats> Stats() override;
+  absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
 
  private:
   absl::StatusOr<std::vector<TuningRecord>> AllPages(RecordPageRequest request);

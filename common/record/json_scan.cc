@@ -1,5 +1,6 @@
 #include "common/record/json_scan.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -24,107 +25,104 @@ absl::Status Unexpected(std::string_view text, size_t at, std::string_view expec
       StrCat("JSON has '", text.substr(at, 1), "' at offset ", at, ", expected ", expected));
 }
 
-absl::StatusOr<size_t> SkipString(std::string_view text, size_t at) {
+// What a byte can begin, or be within a number or literal.
+enum ByteKind : uint8_t { kOther, kBlank, kWord, kQuote, kOpen, kCloser, kComma };
+
+constexpr std::array<uint8_t, 256> MakeKinds() {
+  std::array<uint8_t, 256> kinds{};
+  for (int c = '0'; c <= '9'; ++c) kinds[c] = kWord;
+  for (int c = 'a'; c <= 'z'; ++c) kinds[c] = kinds[c - 'a' + 'A'] = kWord;
+  kinds['-'] = kinds['+'] = kinds['.'] = kWord;
+  kinds[' '] = kinds['\t'] = kinds['\n'] = kinds['\r'] = kBlank;
+  kinds['"'] = kQuote;
+  kinds['['] = kinds['{'] = kOpen;
+  kinds[']'] = kinds['}'] = kCloser;
+  kinds[','] = kComma;
+  return kinds;
+}
+constexpr std::array<uint8_t, 256> kKinds = MakeKinds();
+
+ByteKind KindAt(std::string_view text, size_t at) {
+  return static_cast<ByteKind>(kKinds[static_cast<unsigned char>(text[at])]);
+}
+
+// One past the string at `at`, or npos when it does not end.
+size_t EndOfString(std::string_view text, size_t at) {
   for (++at; at < text.size(); ++at) {
-    if (text[at] == '\\') {
-      ++at;
-    } else if (text[at] == '"') {
-      return at + 1;
-    }
+    if (text[at] == '"') return at + 1;
+    at += text[at] == '\\';
   }
-  return Unexpected(text, text.size(), "the end of a string");
+  return std::string_view::npos;
 }
 
-// One past the literal or number at `at`.
-absl::StatusOr<size_t> SkipScalar(std::string_view text, size_t at) {
+bool IsDigits(std::string_view word) {
+  for (char c : word) {
+    if (c < '0' || c > '9') return false;
+  }
+  return !word.empty();
+}
+
+// One past the literal or number at `at`, or npos when it is none.
+size_t EndOfWord(std::string_view text, size_t at) {
   size_t end = at;
-  while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '-' ||
-                               text[end] == '+' || text[end] == '.')) {
-    ++end;
-  }
+  while (end < text.size() && KindAt(text, end) == kWord) ++end;
   std::string_view word = text.substr(at, end - at);
-  if (word == "null" || word == "true" || word == "false") return end;
-  if (!ParseJsonNumber(word).ok()) return Unexpected(text, at, "a value");
-  return end;
+  bool good = (word.size() < 18 && IsDigits(word)) || word == "null" || word == "true" || word == "false" ||
+              ParseJsonNumber(word).ok();
+  return good ? end : std::string_view::npos;
 }
-
-// Walks a nested value with a stack of its own: the closers that are owed.
-class Walker {
- public:
-  explicit Walker(std::string_view text) : text_(text) {}
-
-  absl::StatusOr<size_t> Skip(size_t at) {
-    do {
-      HONE_RETURN_IF_ERROR(Step(at));
-      at = next_;
-    } while (!owed_.empty());
-    return at;
-  }
-
- private:
-  absl::Status Step(size_t at) {
-    at = SkipBlanks(text_, at);
-    if (at >= text_.size()) return Unexpected(text_, at, "a value");
-    char c = text_[at];
-    if (!owed_.empty() && c == owed_.back()) return Close(at);
-    if (needs_comma_) return Comma(at);
-    if (c == '[' || c == '{') return Open(at);
-    absl::StatusOr<size_t> end = c == '"' ? SkipString(text_, at) : SkipScalar(text_, at);
-    HONE_RETURN_IF_ERROR(end.status());
-    return Ended(*end, /*is_string=*/c == '"');
-  }
-
-  absl::Status Open(size_t at) {
-    if (expect_key_) return Unexpected(text_, at, "a key");
-    if (owed_.size() >= kMaxJsonDepth) {
-      return absl::InvalidArgumentError(StrCat("JSON is nested deeper than ", kMaxJsonDepth));
-    }
-    owed_.push_back(text_[at] == '[' ? ']' : '}');
-    expect_key_ = text_[at] == '{';
-    next_ = at + 1;
-    return absl::OkStatus();
-  }
-
-  absl::Status Close(size_t at) {
-    owed_.pop_back();
-    expect_key_ = false;
-    needs_comma_ = true;
-    next_ = at + 1;
-    return absl::OkStatus();
-  }
-
-  absl::Status Comma(size_t at) {
-    if (text_[at] != ',') return Unexpected(text_, at, "',' or the end of a list");
-    needs_comma_ = false;
-    expect_key_ = owed_.back() == '}';
-    next_ = at + 1;
-    return absl::OkStatus();
-  }
-
-  absl::Status Ended(size_t end, bool is_string) {
-    next_ = end;
-    if (!expect_key_) {
-      needs_comma_ = true;
-      return absl::OkStatus();
-    }
-    if (!is_string) return Unexpected(text_, end, "a string as key");
-    end = SkipBlanks(text_, end);
-    if (end >= text_.size() || text_[end] != ':') return Unexpected(text_, end, "':'");
-    expect_key_ = false;
-    next_ = end + 1;
-    return absl::OkStatus();
-  }
-
-  std::string_view text_;
-  std::string owed_;
-  bool needs_comma_ = false;
-  bool expect_key_ = false;
-  size_t next_ = 0;
-};
 
 }  // namespace
 
-absl::StatusOr<size_t> SkipJsonValue(std::string_view text, size_t begin) { return Walker(text).Skip(begin); }
+// A machine over bytes: `owed` holds the closers of what is open, innermost last. Traces are megabytes of short strings
+// and brackets, so that a step is a table and a few comparisons, and allocates nothing.
+absl::StatusOr<size_t> SkipJsonValue(std::string_view text, size_t at) {
+  char owed[kMaxJsonDepth];
+  int depth = 0;
+  bool needs_comma = false, expects_key = false;
+  do {
+    while (at < text.size() && KindAt(text, at) == kBlank) ++at;
+    if (at >= text.size()) return Unexpected(text, at, "a value");
+    const ByteKind kind = KindAt(text, at);
+    if (kind == kCloser && depth > 0 && text[at] == owed[depth - 1]) {
+      --depth;
+      ++at;
+      expects_key = false;
+      needs_comma = true;
+      continue;
+    }
+    if (needs_comma) {
+      if (kind != kComma) return Unexpected(text, at, "',' or the end of a list");
+      needs_comma = false;
+      expects_key = owed[depth - 1] == '}';
+      ++at;
+      continue;
+    }
+    if (kind == kOpen) {
+      if (expects_key) return Unexpected(text, at, "a key");
+      if (depth >= kMaxJsonDepth) {
+        return absl::InvalidArgumentError(StrCat("JSON is nested deeper than ", kMaxJsonDepth));
+      }
+      expects_key = text[at] == '{';
+      owed[depth++] = expects_key ? '}' : ']';
+      ++at;
+      continue;
+    }
+    const size_t end = kind == kQuote ? EndOfString(text, at) : EndOfWord(text, at);
+    if (end == std::string_view::npos) {
+      return kind == kQuote ? Unexpected(text, text.size(), "the end of a string") : Unexpected(text, at, "a value");
+    }
+    at = end;
+    needs_comma = !expects_key;
+    if (!expects_key) continue;
+    if (kind != kQuote) return Unexpected(text, at, "a string as key");
+    at = SkipBlanks(text, at);
+    if (at >= text.size() || text[at] != ':') return Unexpected(text, at, "':'");
+    expects_key = false;
+    ++at;
+  } while (depth > 0);
+  return at;
+}
 
 absl::StatusOr<std::vector<std::string_view>> SplitJsonArray(std::string_view text) {
   size_t at = SkipBlanks(text, 0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "common/record/json_scan.h"
 #include "common/support/status_macros.h"
@@ -13,14 +14,16 @@ namespace {
 constexpr std::array<std::string_view, 3> kTrustNames = {"verified", "imported", "failed"};
 constexpr double kTvmFailed = 1e10;  // TVM's mark of a failure in files.
 
+// Reads no further than the first instruction's name: whoever made the record has read the trace.
 bool HasScheduling(std::string_view trace_json) {
-  absl::StatusOr<std::vector<std::string_view>> parts = SplitJsonArray(trace_json);
-  if (!parts.ok() || parts->empty()) return false;
-  std::string_view instructions = (*parts)[0];
-  size_t first = instructions.find_first_not_of(" \t\r\n", 1);
-  if (first == std::string_view::npos || instructions[first] != '[') return false;
-  size_t quote = instructions.find('"', first);
-  return quote != std::string_view::npos && instructions.substr(quote, 15) != "\"EnterPostproc\"";
+  size_t at = 0;
+  for (int open = 0; open < 3; ++open, ++at) {  // Of the trace, the instructions, the first of them.
+    at = trace_json.find_first_not_of(" \t\r\n", at);
+    if (at == std::string_view::npos || trace_json[at] != '[') return false;
+  }
+  size_t quote = trace_json.find_first_not_of(" \t\r\n", at);
+  return quote != std::string_view::npos && trace_json[quote] == '"' &&
+         trace_json.substr(quote, 15) != "\"EnterPostproc\"";
 }
 
 }  // namespace
@@ -65,7 +68,7 @@ double SortKey(const TuningRecord& record) {
   if (!run_secs || run_secs->empty()) return kTvmFailed;
   double sum = 0;
   for (double secs : *run_secs) sum += secs;
-  return sum / static_cast<double>(run_secs->size());
+  return std::isnan(sum) ? HUGE_VAL : sum / static_cast<double>(run_secs->size());  // Orders must be total.
 }
 
 absl::StatusOr<SplitTrace> SplitTraceJson(std::string_view trace_json) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/support/status_macros.h"
+#include "common/support/strings.h"
 
 namespace hone {
 
@@ -11,6 +12,25 @@ absl::StatusOr<std::optional<TuningRecord>> Database::QueryRecord(const Workload
   HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> top, GetTopK(workload, 1));
   if (top.empty()) return std::nullopt;
   return std::move(top[0]);
+}
+
+namespace {
+
+absl::Status NotOfThisKind(std::string_view what) {
+  return absl::UnimplementedError(StrCat("this kind of database does not ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<DeviceTarget>> Database::DevicesOf(const RecordQuery&) {
+  return NotOfThisKind("list devices");
+}
+absl::Status Database::AddToPool(const Digest&, const std::string&) { return NotOfThisKind("have pools"); }
+absl::StatusOr<bool> Database::WorkloadInPools(const Digest&, const std::vector<std::string>&) {
+  return NotOfThisKind("have pools");
+}
+absl::StatusOr<int64_t> Database::TrimFailures(const FailureRetention&, absl::Time) {
+  return NotOfThisKind("forget records");
 }
 
 absl::Status DumpPruned(Database& source, Database& destination) {

@@ -17,12 +17,20 @@
 
 namespace hone {
 
+// Where and for what a record was measured: records that agree in both fit an asking device equally well.
+struct DeviceTarget {
+  std::string device_class;
+  std::string target_json;
+  auto operator<=>(const DeviceTarget&) const = default;
+};
+
 // What RecordService asks: the best records of one group of workloads.
 struct RecordQuery {
   Digest key;  // Grouping key under `equality`.
   ModuleEquality equality = ModuleEquality::kStructural;
-  std::string target_json;   // Empty = any.
-  std::string device_class;  // Empty = any.
+  std::string target_json;            // Empty = any.
+  std::string device_class;           // Empty = any.
+  std::vector<DeviceTarget> devices;  // Only of these; empty = any.
   Metric metric = Metric::kSeconds;
   std::vector<Trust> trust = {Trust::kVerified};
   std::vector<std::string> pools;  // Empty = all.
@@ -30,8 +38,9 @@ struct RecordQuery {
 };
 
 struct RecordPageRequest {
-  std::string job_id;  // Empty = all.
-  Digest workload_id;  // Zero = all.
+  std::string job_id;              // Empty = all.
+  Digest workload_id;              // Zero = all.
+  std::vector<std::string> pools;  // Empty = all.
   bool include_failed = true;
   uint64_t after = 0;  // Cursor of the page before; 0 = from the start.
   int limit = 100;
@@ -47,6 +56,16 @@ struct DatabaseStats {
   std::map<std::string, int64_t> by_trust, by_failure, by_device_class;
 };
 
+// How many failures are kept: they teach a cost model what not to build, and pile up. A failure goes when it is older
+// than max_age, or when its workload has more than per_workload younger ones; those of `live_jobs` stay, which a resume
+// needs.
+struct FailureRetention {
+  int64_t per_workload = 10'000;
+  absl::Duration max_age = absl::Hours(24 * 90);
+  std::vector<std::string> live_jobs;
+  int64_t limit = 10'000;  // At most so many in one call, the oldest first.
+};
+
 // Thread-safe. Errors: Unimplemented where a kind cannot do it (as TVM's union); Unavailable when the store is away;
 // DataLoss when what it holds cannot be read.
 class Database {
@@ -59,8 +78,9 @@ class Database {
   // The stored workload equal to this one; stores it when there is none.
   virtual absl::StatusOr<Workload> CommitWorkload(const Workload& workload) = 0;
   virtual absl::StatusOr<std::optional<Workload>> FindWorkload(const Digest& id) = 0;
-  // The first stored workload with this key.
-  virtual absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) = 0;
+  // The first stored workload with this key, of those in these pools (empty = all).
+  virtual absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                                    const std::vector<std::string>& pools = {}) = 0;
   virtual absl::StatusOr<std::vector<Workload>> GetAllWorkloads() = 0;
 
   // Stores records; those without an id get RecordId. One whose id is stored already is passed over. All or none.
@@ -82,7 +102,16 @@ class Database {
   // The record with an id that starts with these hexadecimal digits. NotFound; InvalidArgument when there are several.
   virtual absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) = 0;
   virtual absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) = 0;
-  virtual absl::StatusOr<DatabaseStats> Stats() = 0;
+  // Of the records and workloads in these pools; empty = all.
+  virtual absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) = 0;
+
+  // The devices and targets that records matching `query` may have, whatever `query` says of them.
+  virtual absl::StatusOr<std::vector<DeviceTarget>> DevicesOf(const RecordQuery& query);
+  // A workload is in the pools of its records, and in those it was added to.
+  virtual absl::Status AddToPool(const Digest& workload_id, const std::string& pool);
+  virtual absl::StatusOr<bool> WorkloadInPools(const Digest& workload_id, const std::vector<std::string>& pools);
+  // Removes failures; returns how many. Unimplemented where records are in files of TVM's, which only grow.
+  virtual absl::StatusOr<int64_t> TrimFailures(const FailureRetention& retention, absl::Time now);
 };
 
 // For each workload of `source`, the valid record with the smallest mean goes to `destination`.

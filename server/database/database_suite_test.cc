@@ -207,11 +207,159 @@ TEST_P(DatabaseSuite, StatsCount) {
   Workload w = WorkloadFromScript("w");
   ASSERT_OK(database->CommitWorkload(w));
   ASSERT_OK(database->CommitRecords({RecordOf(w, 1, 1), Failed(w, 2), Failed(w, 3)}));
-  DatabaseStats stats = *database->Stats();
+  DatabaseStats stats = *database->Stats({});
   EXPECT_EQ(stats.records, 3);
   EXPECT_EQ(stats.by_trust["verified"], 1);
   EXPECT_EQ(stats.by_failure["crash"], 2);
   EXPECT_EQ(stats.by_device_class["d"], 3);
+}
+
+TEST_P(DatabaseSuite, PoolsBoundPagesStatsAndWorkloads) {
+  auto database = Open();
+  Workload a = WorkloadFromScript("a"), b = WorkloadFromScript("b"), c = WorkloadFromScript("c");
+  for (const Workload& w : {a, b, c}) ASSERT_OK(database->CommitWorkload(w));
+  auto in_pool = [](TuningRecord record, std::string pool) {
+    record.pool = std::move(pool);
+    record.id = RecordId(record);
+    return record;
+  };
+  ASSERT_OK(database->CommitRecords({in_pool(RecordOf(a, 1, 1), "p"), in_pool(RecordOf(a, 2, 2), "q"),
+                                     in_pool(RecordOf(b, 3, 3), "q"), in_pool(Failed(b, 4), "q")}));
+  ASSERT_OK(database->AddToPool(c.id, "p"));
+  EXPECT_STATUS(database->AddToPool(Sha256("x"), "p"), absl::StatusCode::kFailedPrecondition, "was not committed");
+
+  RecordPageRequest page;
+  page.pools = {"p"};
+  EXPECT_EQ(database->ListRecords(page)->records.size(), 1);
+  page.pools = {"p", "q"};
+  EXPECT_EQ(database->ListRecords(page)->records.size(), 4);
+  page.pools = {"none"};
+  EXPECT_TRUE(database->ListRecords(page)->records.empty());
+
+  DatabaseStats stats = *database->Stats({"p"});
+  EXPECT_EQ(stats.records, 1);
+  EXPECT_EQ(stats.workloads, 2);
+  EXPECT_TRUE(stats.by_failure.empty());
+  stats = *database->Stats({"q", "none"});
+  EXPECT_EQ(stats.records, 3);
+  EXPECT_EQ(stats.workloads, 2);
+  EXPECT_EQ(stats.by_failure["crash"], 1);
+  EXPECT_EQ(database->Stats({})->records, 4);
+  EXPECT_EQ(database->Stats({})->workloads, 3);
+
+  EXPECT_TRUE(*database->WorkloadInPools(a.id, {"p"}));
+  EXPECT_TRUE(*database->WorkloadInPools(c.id, {"p"}));
+  EXPECT_FALSE(*database->WorkloadInPools(b.id, {"p"}));
+  EXPECT_FALSE(*database->WorkloadInPools(Sha256("x"), {"p"}));
+  EXPECT_TRUE(database->FindWorkloadByKey(ModuleEquality::kStructural, b.keys[0])->has_value());
+  EXPECT_TRUE(database->FindWorkloadByKey(ModuleEquality::kStructural, b.keys[0], {"q"})->has_value());
+  EXPECT_FALSE(database->FindWorkloadByKey(ModuleEquality::kStructural, b.keys[0], {"p"})->has_value());
+}
+
+TEST_P(DatabaseSuite, DevicesAndTargetsNarrowTheBest) {
+  auto database = Open();
+  Workload w = WorkloadFromScript("w"), other = WorkloadFromScript("other");
+  ASSERT_OK(database->CommitWorkload(w));
+  ASSERT_OK(database->CommitWorkload(other));
+  auto for_target = [](TuningRecord record, std::string target) {
+    record.target_json = std::move(target);
+    return record;
+  };
+  ASSERT_OK(database->CommitRecords({for_target(RecordOf(w, 3, 1, "d"), "t"), for_target(RecordOf(w, 1, 2, "e"), "t"),
+                                     for_target(RecordOf(w, 2, 3, "e"), "u"),
+                                     for_target(RecordOf(other, 1, 4, "f"), "t"), Failed(w, 5)}));
+  RecordQuery query;
+  query.key = w.keys[0];
+  query.limit = 10;
+  EXPECT_EQ(*database->DevicesOf(query), (std::vector<DeviceTarget>{{"d", "t"}, {"e", "t"}, {"e", "u"}}));
+  auto slots = [&] {
+    std::vector<int> found;
+    std::vector<TuningRecord> best = *database->Best(query);
+    for (const TuningRecord& record : best) found.push_back(static_cast<int>(record.slot.slot));
+    return found;
+  };
+  query.devices = {{"e", "u"}, {"d", "t"}};
+  EXPECT_EQ(slots(), (std::vector<int>{3, 1}));
+  query.devices = {{"d", "u"}};
+  EXPECT_TRUE(slots().empty());
+  query.devices = {};
+  query.target_json = "t";
+  EXPECT_EQ(slots(), (std::vector<int>{2, 1}));
+  query.device_class = "d";
+  EXPECT_EQ(slots(), (std::vector<int>{1}));
+  query.trust = {Trust::kImported};
+  EXPECT_TRUE(database->DevicesOf(query)->empty());
+}
+
+TEST_P(DatabaseSuite, EqualWorkloadsAreOneGroupAndTiesKeepTheirOrder) {
+  auto database = Open();
+  Workload a = WorkloadFromScript("a"), b = WorkloadFromScript("b");
+  b.keys[2] = a.keys[2];  // Equal in the anchor block only.
+  ASSERT_OK(database->CommitWorkload(a));
+  ASSERT_OK(database->CommitWorkload(b));
+  ASSERT_OK(database->CommitRecords({RecordOf(b, 1, 1), RecordOf(a, 1, 2), RecordOf(b, 1, 3), RecordOf(a, 0.5, 4)}));
+  RecordQuery query;
+  query.equality = ModuleEquality::kAnchorBlock;
+  query.key = a.keys[2];
+  query.limit = 3;
+  std::vector<TuningRecord> best = *database->Best(query);
+  ASSERT_EQ(best.size(), 3);
+  EXPECT_EQ(best[0].slot.slot, 4);
+  EXPECT_EQ(best[1].slot.slot, 1);
+  EXPECT_EQ(best[2].slot.slot, 2);
+}
+
+TEST_P(DatabaseSuite, RetentionLetsOldAndTooManyFailuresGo) {
+  auto database = Open();
+  Workload w = WorkloadFromScript("w"), other = WorkloadFromScript("o");
+  ASSERT_OK(database->CommitWorkload(w));
+  ASSERT_OK(database->CommitWorkload(other));
+  std::vector<TuningRecord> records = {RecordOf(w, 1, 1), Failed(other, 20)};
+  for (int i = 2; i < 8; ++i) records.push_back(Failed(w, i));  // Created at 1'700'000'000 + i.
+  TuningRecord live = Failed(w, 8);
+  live.slot.job_id = "live";
+  live.id = RecordId(live);
+  live.created = absl::FromUnixSeconds(1);
+  records.push_back(live);
+  ASSERT_OK(database->CommitRecords(records));
+  FailureRetention retention;
+  retention.per_workload = 4;  // Of w: live and 5, 6, 7 at most.
+  retention.max_age = absl::Seconds(100);
+  retention.live_jobs = {"live"};
+  retention.limit = 2;
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'106);  // What is younger than 6 is not too old.
+  absl::StatusOr<int64_t> gone = database->TrimFailures(retention, now);
+  if (absl::IsUnimplemented(gone.status())) GTEST_SKIP() << gone.status();
+  EXPECT_EQ(*gone, 2);  // Bounded: the oldest first.
+  EXPECT_EQ(*database->Size(), 7);
+  retention.limit = 100;
+  EXPECT_EQ(*database->TrimFailures(retention, now), 2);
+  EXPECT_EQ(*database->TrimFailures(retention, now), 0);
+  std::set<uint32_t> left;
+  RecordPage page = *database->ListRecords({});
+  for (const TuningRecord& record : page.records) left.insert(record.slot.slot);
+  EXPECT_EQ(left, (std::set<uint32_t>{1, 6, 7, 8, 20}));
+  EXPECT_EQ(*database->Size(), 5);
+  EXPECT_EQ(database->Stats({})->by_failure["crash"], 4);
+  // What went may come again.
+  EXPECT_EQ(*database->CommitRecords({records[2]}), 1);
+}
+
+TEST_P(DatabaseSuite, ManyRecordsAtOnceCountOnceEach) {
+  auto database = Open();
+  Workload w = WorkloadFromScript("w");
+  ASSERT_OK(database->CommitWorkload(w));
+  std::vector<TuningRecord> records;
+  for (int i = 0; i < 600; ++i) {
+    records.push_back(i % 7 == 0 ? Failed(w, i) : RecordOf(w, 1 + i % 13, i, i % 2 ? "tab\there \\ \"quoted\"" : "e"));
+  }
+  ASSERT_OK(database->CommitRecords({records[3], records[10]}));
+  EXPECT_EQ(*database->CommitRecords(records), 598);
+  EXPECT_EQ(*database->CommitRecords(records), 0);
+  EXPECT_EQ(*database->Size(), 600);
+  EXPECT_EQ(RecordToJson(*database->FindRecord(records[599].id.Hex())), RecordToJson(records[599]));
+  EXPECT_EQ(RecordToJson(*database->FindRecord(records[7].id.Hex())), RecordToJson(records[7]));
+  EXPECT_EQ(database->Stats({})->by_failure["crash"], 86);
 }
 
 TEST_P(DatabaseSuite, PrunedKeepsTheBestOfEachWorkload) {
@@ -255,6 +403,16 @@ INSTANTIATE_TEST_SUITE_P(
                              std::string url = testing::SharedCluster().NewDatabase();
                              EXPECT_OK(MigratePostgres(url));
                              EXPECT_OK(MigratePostgres(url));  // A second time changes nothing.
+                             return std::make_unique<PostgresDatabase>(url, e);
+                           }},
+                      // As a role that owns nothing.
+                      Kind{"postgres_server_role",
+                           [](Folder&, ModuleEquality e) -> std::unique_ptr<Database> {
+                             std::string owner = testing::SharedCluster().NewDatabase();
+                             EXPECT_OK(MigratePostgres(owner));
+                             std::string url = testing::SharedCluster().AsRole(owner, "hone_server");
+                             EXPECT_OK(GrantToServer(owner, "hone_server"));
+                             EXPECT_OK(MigratePostgres(url));  // Checks, and finds all steps there.
                              return std::make_unique<PostgresDatabase>(url, e);
                            }}),
     [](const auto& info) { return std::string(info.param.name); });

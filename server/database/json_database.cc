@@ -9,20 +9,18 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <utility>
 
-#include "common/record/json_scan.h"
 #include "common/record/record_json.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "server/database/json_lines.h"
 #include "server/database/memory_database.h"
 
 namespace hone {
 namespace {
 
 constexpr size_t kMaxWarnings = 100;
-constexpr size_t kMaxLineBytes = 64u << 20;
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
   std::string message = StrCat(what, " ", path, ": ", std::strerror(errno));
@@ -30,50 +28,8 @@ absl::Status SystemError(std::string_view what, const std::string& path) {
   return absl::UnavailableError(message);
 }
 
-std::string CheckOf(std::string_view line) { return Sha256(line).Hex().substr(0, 16); }
-
 std::string OwnLine(int64_t number, std::string_view line, std::string_view json) {
-  return StrCat("[", number, ",\"", CheckOf(line), "\",", json, "]\n");
-}
-
-// Calls `use(number, line)` for each line; a last line without newline is passed over and its offset returned as the
-// file's good size.
-absl::StatusOr<int64_t> ForEachLine(const std::string& path, const std::function<void(int64_t, std::string&)>& use) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return 0;
-  std::string line;
-  int64_t number = 0, good = 0;
-  while (std::getline(in, line)) {
-    if (in.eof()) break;  // No newline: cut short.
-    good += static_cast<int64_t>(line.size()) + 1;
-    use(number++, line);
-  }
-  return good;
-}
-
-struct OwnEntry {
-  std::string check;
-  std::string json;
-};
-
-// Our entries by line number of TVM's file. Bad ones do not matter: TVM's line says enough.
-absl::StatusOr<std::vector<OwnEntry>> LoadOwn(const std::string& path, int64_t& good_size) {
-  std::vector<OwnEntry> entries;
-  HONE_ASSIGN_OR_RETURN(good_size, ForEachLine(path, [&](int64_t, std::string& line) {
-                          absl::StatusOr<std::vector<std::string_view>> parts = SplitJsonArray(line);
-                          if (!parts.ok() || parts->size() != 3 || (*parts)[1].size() < 2) return;
-                          absl::StatusOr<int64_t> number = ParseJsonInteger((*parts)[0]);
-                          if (!number.ok() || *number < 0 || *number > (int64_t{1} << 32)) return;
-                          if (*number >= static_cast<int64_t>(entries.size())) entries.resize(*number + 1);
-                          std::string_view check = (*parts)[1];
-                          entries[*number] = {std::string(check.substr(1, check.size() - 2)), std::string((*parts)[2])};
-                        }));
-  return entries;
-}
-
-const OwnEntry* EntryFor(const std::vector<OwnEntry>& entries, int64_t number, std::string_view line) {
-  if (number >= static_cast<int64_t>(entries.size()) || entries[number].check != CheckOf(line)) return nullptr;
-  return &entries[number];
+  return StrCat("[", number, ",\"", OwnCheck(line), "\",", json, "]\n");
 }
 
 absl::Status CutTo(const std::string& path, int64_t size) {
@@ -169,68 +125,52 @@ void JsonDatabase::Warn(std::string text) {
 }
 
 absl::Status JsonDatabase::LoadWorkloads() {
-  int64_t own_size = 0;
-  HONE_ASSIGN_OR_RETURN(std::vector<OwnEntry> own, LoadOwn(own_workloads_.path, own_size));
-  auto parse = [&](int64_t number, const std::string& line) -> absl::StatusOr<Workload> {
-    if (const OwnEntry* entry = EntryFor(own, number, line)) return WorkloadFromJson(entry->json);
-    if (line.size() > kMaxLineBytes) return absl::InvalidArgumentError("longer than 64 MiB");
-    return ParseTvmWorkloadLine(line, options_.codec);
-  };
-  HONE_ASSIGN_OR_RETURN(
-      int64_t size, ForEachLine(workloads_.path, [&](int64_t number, std::string& line) {
-        mutex_.AssertHeld();
-        ++workloads_.lines;
-        absl::StatusOr<Workload> workload = parse(number, line);
-        if (!workload.ok()) {
-          return Warn(StrCat("database_workload.json line ", number + 1, ": ", ToStd(workload.status().message())));
-        }
-        if (index_.FindWorkload(workload->id) == nullptr) {
-          line_of_[workload->id] = number;
-          index_.AddWorkload(*workload);
-        }
-        by_line_[number] = workload->id;
-      }));
+  LineReader lines(workloads_.path);
+  OwnLines own(own_workloads_.path);
+  while (std::optional<std::string_view> line = lines.Next()) {
+    ++workloads_.lines;
+    absl::StatusOr<Workload> workload = absl::InvalidArgumentError("longer than 64 MiB");
+    if (!lines.too_long()) workload = ParseWorkloadLine(lines.number(), *line, own, options_.codec);
+    if (!workload.ok()) {
+      Warn(StrCat("database_workload.json line ", lines.number() + 1, ": ", ToStd(workload.status().message())));
+      continue;
+    }
+    if (index_.FindWorkload(workload->id) == nullptr) {
+      line_of_[workload->id] = lines.number();
+      index_.AddWorkload(*workload);
+    }
+    by_line_[lines.number()] = workload->id;
+  }
   if (options_.read_only) return absl::OkStatus();
-  HONE_RETURN_IF_ERROR(CutTo(workloads_.path, size));
-  return CutTo(own_workloads_.path, own_size);
+  HONE_RETURN_IF_ERROR(CutTo(workloads_.path, lines.good_bytes()));
+  return CutTo(own_workloads_.path, own.DrainedBytes());
 }
 
 absl::Status JsonDatabase::LoadRecords() {
-  int64_t own_size = 0;
-  HONE_ASSIGN_OR_RETURN(std::vector<OwnEntry> own, LoadOwn(own_records_.path, own_size));
-  auto parse = [&](int64_t number, const std::string& line) -> absl::StatusOr<IndexedRecord> {
-    if (line.size() > kMaxLineBytes) return absl::InvalidArgumentError("longer than 64 MiB");
-    HONE_ASSIGN_OR_RETURN(IndexedRecord parsed, ParseTvmRecordLine(line));
-    const OwnEntry* entry = EntryFor(own, number, line);
-    if (entry == nullptr) return parsed;
-    HONE_ASSIGN_OR_RETURN(TuningRecord full, RecordFromJson(entry->json));
-    full.trace_json = std::move(parsed.record.trace_json);
-    parsed.record = std::move(full);
-    return parsed;
-  };
-  HONE_ASSIGN_OR_RETURN(
-      int64_t size, ForEachLine(records_.path, [&](int64_t number, std::string& line) {
-        mutex_.AssertHeld();
-        ++records_.lines;
-        absl::StatusOr<IndexedRecord> parsed = parse(number, line);
-        if (parsed.ok() && !by_line_.contains(parsed->workload_index)) {
-          parsed =
-              absl::InvalidArgumentError(StrCat("workload ", parsed->workload_index, " is not in the workload file"));
-        }
-        if (!parsed.ok()) {
-          return Warn(StrCat("database_tuning_record.json line ", number + 1, ": ", ToStd(parsed.status().message())));
-        }
-        TuningRecord& record = parsed->record;
-        record.workload_id = by_line_[parsed->workload_index];
-        if (record.id == Digest{}) record.id = RecordId(record);
-        // Equal lines of an import are kept apart, as TVM does.
-        if (index_.HasRecord(record.id)) record.id = Sha256(StrCat(record.id.Hex(), " line ", number));
-        index_.AddRecord(std::move(record));
-      }));
+  LineReader lines(records_.path);
+  OwnLines own(own_records_.path);
+  while (std::optional<std::string_view> line = lines.Next()) {
+    ++records_.lines;
+    absl::StatusOr<IndexedRecord> parsed = absl::InvalidArgumentError("longer than 64 MiB");
+    if (!lines.too_long()) parsed = ParseRecordLine(lines.number(), *line, own);
+    if (parsed.ok() && !by_line_.contains(parsed->workload_index)) {
+      parsed = absl::InvalidArgumentError(StrCat("workload ", parsed->workload_index, " is not in the workload file"));
+    }
+    if (!parsed.ok()) {
+      Warn(StrCat("database_tuning_record.json line ", lines.number() + 1, ": ", ToStd(parsed.status().message())));
+      continue;
+    }
+    TuningRecord& record = parsed->record;
+    record.workload_id = by_line_[parsed->workload_index];
+    if (record.id == Digest{}) record.id = RecordId(record);
+    // Equal lines of an import are kept apart, as TVM does.
+    if (index_.HasRecord(record.id)) record.id = Sha256(StrCat(record.id.Hex(), " line ", lines.number()));
+    index_.AddRecord(record);
+  }
   by_line_.clear();
   if (options_.read_only) return absl::OkStatus();
-  HONE_RETURN_IF_ERROR(CutTo(records_.path, size));
-  return CutTo(own_records_.path, own_size);
+  HONE_RETURN_IF_ERROR(CutTo(records_.path, lines.good_bytes()));
+  return CutTo(own_records_.path, own.DrainedBytes());
 }
 
 absl::Status JsonDatabase::OpenForAppend(File& file) {
@@ -282,7 +222,7 @@ absl::StatusOr<int64_t> JsonDatabase::CommitRecords(absl::Span<const TuningRecor
   }
   HONE_RETURN_IF_ERROR(WriteAll(records_.fd, records_.path, lines));
   HONE_RETURN_IF_ERROR(WriteAll(own_records_.fd, own_records_.path, own));
-  for (TuningRecord& record : fresh) index_.AddRecord(std::move(record));
+  for (const TuningRecord& record : fresh) index_.AddRecord(record);
   return static_cast<int64_t>(fresh.size());
 }
 
@@ -299,7 +239,7 @@ absl::StatusOr<std::vector<TuningRecord>> JsonDatabase::GetAllRecords() {
 
 absl::StatusOr<int64_t> JsonDatabase::Size() {
   absl::MutexLock lock(&mutex_);
-  return static_cast<int64_t>(index_.records().size());
+  return index_.size();
 }
 
 absl::StatusOr<std::vector<TuningRecord>> JsonDatabase::Best(const RecordQuery& query) {
@@ -312,9 +252,10 @@ absl::StatusOr<TuningRecord> JsonDatabase::FindRecord(std::string_view id_prefix
   return index_.FindRecord(id_prefix);
 }
 
-absl::StatusOr<std::optional<Workload>> JsonDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key) {
+absl::StatusOr<std::optional<Workload>> JsonDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                                        const std::vector<std::string>& pools) {
   absl::MutexLock lock(&mutex_);
-  const Workload* found = index_.FindByKey(equality, key);
+  const Workload* found = index_.FindByKey(equality, key, pools);
   return found == nullptr ? std::nullopt : std::optional<Workload>(*found);
 }
 
@@ -323,9 +264,28 @@ absl::StatusOr<RecordPage> JsonDatabase::ListRecords(const RecordPageRequest& re
   return index_.Page(request);
 }
 
-absl::StatusOr<DatabaseStats> JsonDatabase::Stats() {
+absl::StatusOr<DatabaseStats> JsonDatabase::Stats(const std::vector<std::string>& pools) {
   absl::MutexLock lock(&mutex_);
-  return index_.Stats();
+  return index_.Stats(pools);
+}
+
+absl::StatusOr<std::vector<DeviceTarget>> JsonDatabase::DevicesOf(const RecordQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  return index_.DevicesOf(query);
+}
+
+absl::Status JsonDatabase::AddToPool(const Digest& workload_id, const std::string& pool) {
+  absl::MutexLock lock(&mutex_);
+  if (index_.FindWorkload(workload_id) == nullptr) {
+    return absl::FailedPreconditionError(StrCat("workload ", workload_id.Hex(), " was not committed to this database"));
+  }
+  index_.AddToPool(workload_id, pool);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> JsonDatabase::WorkloadInPools(const Digest& workload_id, const std::vector<std::string>& pools) {
+  absl::MutexLock lock(&mutex_);
+  return index_.InPools(workload_id, pools);
 }
 
 }  // namespace hone

@@ -49,7 +49,7 @@ absl::StatusOr<std::vector<Workload>> MemoryDatabase::GetAllWorkloads() {
 absl::StatusOr<int64_t> MemoryDatabase::CommitRecords(absl::Span<const TuningRecord> records) {
   absl::MutexLock lock(&mutex_);
   HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> fresh, NewRecords(index_, records));
-  for (TuningRecord& record : fresh) index_.AddRecord(std::move(record));
+  for (const TuningRecord& record : fresh) index_.AddRecord(record);
   return static_cast<int64_t>(fresh.size());
 }
 
@@ -61,12 +61,12 @@ absl::StatusOr<std::vector<TuningRecord>> MemoryDatabase::GetTopK(const Workload
 
 absl::StatusOr<std::vector<TuningRecord>> MemoryDatabase::GetAllRecords() {
   absl::MutexLock lock(&mutex_);
-  return std::vector<TuningRecord>(index_.records().begin(), index_.records().end());
+  return index_.All();
 }
 
 absl::StatusOr<int64_t> MemoryDatabase::Size() {
   absl::MutexLock lock(&mutex_);
-  return static_cast<int64_t>(index_.records().size());
+  return index_.size();
 }
 
 absl::StatusOr<std::vector<TuningRecord>> MemoryDatabase::Best(const RecordQuery& query) {
@@ -79,9 +79,10 @@ absl::StatusOr<TuningRecord> MemoryDatabase::FindRecord(std::string_view id_pref
   return index_.FindRecord(id_prefix);
 }
 
-absl::StatusOr<std::optional<Workload>> MemoryDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key) {
+absl::StatusOr<std::optional<Workload>> MemoryDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                                          const std::vector<std::string>& pools) {
   absl::MutexLock lock(&mutex_);
-  const Workload* found = index_.FindByKey(equality, key);
+  const Workload* found = index_.FindByKey(equality, key, pools);
   return found == nullptr ? std::nullopt : std::optional<Workload>(*found);
 }
 
@@ -90,9 +91,33 @@ absl::StatusOr<RecordPage> MemoryDatabase::ListRecords(const RecordPageRequest& 
   return index_.Page(request);
 }
 
-absl::StatusOr<DatabaseStats> MemoryDatabase::Stats() {
+absl::StatusOr<DatabaseStats> MemoryDatabase::Stats(const std::vector<std::string>& pools) {
   absl::MutexLock lock(&mutex_);
-  return index_.Stats();
+  return index_.Stats(pools);
+}
+
+absl::StatusOr<std::vector<DeviceTarget>> MemoryDatabase::DevicesOf(const RecordQuery& query) {
+  absl::MutexLock lock(&mutex_);
+  return index_.DevicesOf(query);
+}
+
+absl::Status MemoryDatabase::AddToPool(const Digest& workload_id, const std::string& pool) {
+  absl::MutexLock lock(&mutex_);
+  if (index_.FindWorkload(workload_id) == nullptr) {
+    return absl::FailedPreconditionError(StrCat("workload ", workload_id.Hex(), " was not committed to this database"));
+  }
+  index_.AddToPool(workload_id, pool);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> MemoryDatabase::WorkloadInPools(const Digest& workload_id, const std::vector<std::string>& pools) {
+  absl::MutexLock lock(&mutex_);
+  return index_.InPools(workload_id, pools);
+}
+
+absl::StatusOr<int64_t> MemoryDatabase::TrimFailures(const FailureRetention& retention, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  return index_.TrimFailures(retention, now);
 }
 
 }  // namespace hone

@@ -24,9 +24,14 @@ class MemoryDatabase final : public Database {
   absl::StatusOr<int64_t> Size() override;
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
-  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) override;
+  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                            const std::vector<std::string>& pools) override;
   absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
-  absl::StatusOr<DatabaseStats> Stats() override;
+  absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
+  absl::StatusOr<std::vector<DeviceTarget>> DevicesOf(const RecordQuery& query) override;
+  absl::Status AddToPool(const Digest& workload_id, const std::string& pool) override;
+  absl::StatusOr<bool> WorkloadInPools(const Digest& workload_id, const std::vector<std::string>& pools) override;
+  absl::StatusOr<int64_t> TrimFailures(const FailureRetention& retention, absl::Time now) override;
 
  private:
   const ModuleEquality equality_;

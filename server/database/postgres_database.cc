@@ -31,13 +31,49 @@ absl::StatusOr<std::vector<TuningRecord>> RecordsOf(const pqxx::result& rows) {
   return records;
 }
 
-// The numbers of the workloads with this key, as an array literal.
-std::string WorkloadNumbers(pqxx::transaction_base& work, ModuleEquality equality, const Digest& key) {
-  PgArray numbers;
-  pqxx::result rows =
-      work.exec_params("SELECT no FROM workloads WHERE " + KeyColumn(equality) + " = $1::bytea", PgBytes(key));
-  for (const auto& row : rows) numbers.Add(row[0].c_str());
-  return numbers.text();
+constexpr size_t kMaxWorkloadBytes = size_t{64} << 20;  // Of the workloads that are kept in memory.
+
+// Groups of a key: $1. One for the structural key, for the others as many as there are.
+std::string GroupsOf(ModuleEquality equality) {
+  if (equality == ModuleEquality::kStructural) {
+    return "(SELECT group_no AS no FROM workloads WHERE key_structural = $1::bytea LIMIT 1) g";
+  }
+  return StrCat("(SELECT DISTINCT group_no AS no FROM workloads WHERE ", KeyColumn(equality), " = $1::bytea) g");
+}
+
+std::string Suffix(ModuleEquality equality) { return StrCat("_", static_cast<int>(equality)); }
+
+// Statements by the bits of their conditions.
+constexpr int kConditions = 16;
+BestConditions ConditionsOf(ModuleEquality equality, int bits) {
+  return {equality, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
+}
+int BitsOf(const RecordQuery& query) {
+  return int{!query.pools.empty()} | int{!query.device_class.empty()} << 1 | int{!query.target_json.empty()} << 2 |
+         int{!query.devices.empty()} << 3;
+}
+
+constexpr char kShelves[] =
+    "s.metric = $2::smallint AND s.trust = ANY ($3::smallint[]) AND ($4::text[] = '{}' OR s.pool = ANY ($4::text[]))";
+
+std::string DevicesSql(ModuleEquality equality) {
+  return StrCat("SELECT DISTINCT s.device_class, s.target FROM shelves s, ", GroupsOf(equality), " WHERE ", kShelves,
+                " AND EXISTS (SELECT FROM records r WHERE r.group_no = g.no AND r.shelf = s.no AND r.median IS NOT "
+                "NULL)");
+}
+
+std::string TopSql(ModuleEquality equality) {
+  return StrCat("WITH top AS (SELECT t.seq, t.mean FROM ", GroupsOf(equality),
+                " CROSS JOIN LATERAL (SELECT r.seq, r.mean FROM records r WHERE r.group_no = g.no AND r.valid ORDER "
+                "BY r.mean, r.seq LIMIT $2) t ORDER BY t.mean, t.seq LIMIT $2) ",
+                kRecordColumns, "FROM records r JOIN top ON top.seq = r.seq ORDER BY top.mean, top.seq");
+}
+
+template <typename Strings>
+std::string ArrayOf(const Strings& strings) {
+  PgArray array;
+  for (const std::string& text : strings) array.Add(text);
+  return array.text();
 }
 
 template <typename T>
@@ -49,13 +85,41 @@ std::string ArrayOfEnums(const std::vector<T>& values) {
 
 }  // namespace
 
+// One probe of records_best for each group and shelf, which gives `limit` rows in order; then the best of these. Every
+// parameter is named, used or not, so that all statements take the same.
+std::string PostgresBestSql(const BestConditions& conditions) {
+  std::string shelves = "s.metric = $2::smallint AND s.trust = ANY ($3::smallint[])";
+  shelves += conditions.pools ? " AND s.pool = ANY ($4::text[])" : " AND $4::text[] IS NOT NULL";
+  shelves += conditions.device_class ? " AND s.device_class = $6::text" : " AND $6::text IS NOT NULL";
+  shelves += conditions.target ? " AND s.target = $7::text" : " AND $7::text IS NOT NULL";
+  shelves += conditions.devices ? " AND (s.device_class, s.target) IN (SELECT * FROM unnest($8::text[], $9::text[]))"
+                                : " AND $8::text[] IS NOT NULL AND $9::text[] IS NOT NULL";
+  return StrCat(kRecordColumns, "FROM ", GroupsOf(conditions.equality),
+                " CROSS JOIN shelves s CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.group_no = g.no AND r.shelf "
+                "= s.no AND r.median IS NOT NULL ORDER BY r.median, r.seq LIMIT $5) r WHERE ",
+                shelves, " ORDER BY r.median, r.seq LIMIT $5");
+}
+
+PostgresDatabase::PostgresDatabase(const std::string& url, ModuleEquality equality,
+                                   std::function<absl::Status(pqxx::transaction_base&)> check_write)
+    : equality_(equality), check_write_(std::move(check_write)), pool_(url) {
+  for (ModuleEquality e : {ModuleEquality::kStructural, ModuleEquality::kIgnoreNdarray, ModuleEquality::kAnchorBlock}) {
+    for (int bits = 0; bits < kConditions; ++bits) {
+      pool_.Prepare(StrCat("best", Suffix(e), "_", bits), PostgresBestSql(ConditionsOf(e, bits)));
+    }
+    pool_.Prepare("devices" + Suffix(e), DevicesSql(e));
+  }
+  pool_.Prepare("top", TopSql(equality));
+  pool_.Prepare("workload", StrCat(kSelectWorkload, "WHERE id = $1::bytea"));
+}
+
 absl::StatusOr<bool> PostgresDatabase::HasWorkload(const Workload& workload) {
-  HONE_ASSIGN_OR_RETURN(std::optional<Workload> found, FindWorkloadByKey(equality_, workload.key(equality_)));
+  HONE_ASSIGN_OR_RETURN(std::optional<Workload> found, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   return found.has_value();
 }
 
 absl::StatusOr<Workload> PostgresDatabase::CommitWorkload(const Workload& workload) {
-  HONE_ASSIGN_OR_RETURN(std::optional<Workload> equal, FindWorkloadByKey(equality_, workload.key(equality_)));
+  HONE_ASSIGN_OR_RETURN(std::optional<Workload> equal, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   if (equal) return *std::move(equal);
   HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
     if (check_write_) HONE_RETURN_IF_ERROR(check_write_(work));
@@ -65,22 +129,37 @@ absl::StatusOr<Workload> PostgresDatabase::CommitWorkload(const Workload& worklo
 }
 
 absl::StatusOr<std::optional<Workload>> PostgresDatabase::FindWorkload(const Digest& id) {
+  const std::string key = id.Raw();
+  {
+    std::lock_guard lock(mutex_);
+    if (auto it = workloads_.find(key); it != workloads_.end()) return it->second;
+  }
   std::optional<Workload> found;
-  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    pqxx::result rows = work.exec_params(std::string(kSelectWorkload) + "WHERE id = $1::bytea", PgBytes(id));
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
+    pqxx::result rows = work.exec_prepared("workload", PgBytes(id));
     if (rows.empty()) return absl::OkStatus();
     HONE_ASSIGN_OR_RETURN(found, WorkloadOf(rows[0]));
     return absl::OkStatus();
   }));
+  if (!found) return found;
+  std::lock_guard lock(mutex_);
+  if (workload_bytes_ > kMaxWorkloadBytes) {
+    workloads_.clear();
+    workload_bytes_ = 0;
+  }
+  if (workloads_.emplace(key, *found).second) workload_bytes_ += found->script.size() + 500;
   return found;
 }
 
-absl::StatusOr<std::optional<Workload>> PostgresDatabase::FindWorkloadByKey(ModuleEquality equality,
-                                                                            const Digest& key) {
+absl::StatusOr<std::optional<Workload>> PostgresDatabase::FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                                            const std::vector<std::string>& pools) {
   std::optional<Workload> found;
   HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
     pqxx::result rows = work.exec_params(
-        StrCat(kSelectWorkload, "WHERE ", KeyColumn(equality), " = $1::bytea ORDER BY no LIMIT 1"), PgBytes(key));
+        StrCat(kSelectWorkload, "WHERE ", KeyColumn(equality),
+               " = $1::bytea AND ($2::text[] = '{}' OR EXISTS (SELECT FROM workload_pools p WHERE p.workload = "
+               "workloads.no AND p.pool = ANY ($2::text[]))) ORDER BY no LIMIT 1"),
+        PgBytes(key), ArrayOf(pools));
     if (rows.empty()) return absl::OkStatus();
     HONE_ASSIGN_OR_RETURN(found, WorkloadOf(rows[0]));
     return absl::OkStatus();
@@ -114,11 +193,8 @@ absl::StatusOr<int64_t> PostgresDatabase::CommitRecords(absl::Span<const TuningR
 absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::GetTopK(const Workload& workload, int k) {
   if (k < 0) return absl::InvalidArgumentError("top_k must be non-negative");
   std::vector<TuningRecord> top;
-  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    pqxx::result rows = work.exec_params(
-        StrCat(kSelectRecord, "WHERE r.workload = ANY ($1::int[]) AND r.valid ORDER BY r.mean, r.seq LIMIT $2"),
-        WorkloadNumbers(work, equality_, workload.key(equality_)), k);
-    HONE_ASSIGN_OR_RETURN(top, RecordsOf(rows));
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
+    HONE_ASSIGN_OR_RETURN(top, RecordsOf(work.exec_prepared("top", PgBytes(workload.key(equality_)), k)));
     return absl::OkStatus();
   }));
   return top;
@@ -138,8 +214,8 @@ absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::GetAllRecords() {
 
 absl::StatusOr<int64_t> PostgresDatabase::Size() {
   int64_t size = 0;
-  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) {
-    size = work.exec1("SELECT count(*) FROM records")[0].as<int64_t>();
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) {
+    size = work.exec1("SELECT coalesce(sum(records), 0) FROM record_counts")[0].as<int64_t>();
     return absl::OkStatus();
   }));
   return size;
@@ -147,26 +223,71 @@ absl::StatusOr<int64_t> PostgresDatabase::Size() {
 
 absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::Best(const RecordQuery& query) {
   std::vector<TuningRecord> best;
-  PgArray pools;
-  for (const std::string& pool : query.pools) pools.Add(pool);
-  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    std::string sql =
-        StrCat(kSelectRecord,
-               "WHERE r.workload = ANY ($1::int[]) AND r.metric = $2 AND r.median IS NOT NULL "
-               "AND r.trust = ANY ($3::smallint[]) AND ($4::text[] = '{}' OR r.pool = ANY ($4::text[])) ");
-    if (!query.device_class.empty()) sql += "AND r.device_class = " + work.quote(query.device_class) + " ";
-    sql += "ORDER BY r.median, r.seq";
-    if (query.target_json.empty()) StrAppend(&sql, " LIMIT ", query.limit);
-    pqxx::result rows = work.exec_params(sql, WorkloadNumbers(work, query.equality, query.key),
-                                         static_cast<int>(query.metric), ArrayOfEnums(query.trust), pools.text());
+  PgArray classes, targets;
+  for (const DeviceTarget& device : query.devices) {
+    classes.Add(device.device_class);
+    targets.Add(device.target_json);
+  }
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
+    pqxx::result rows =
+        work.exec_prepared(StrCat("best", Suffix(query.equality), "_", BitsOf(query)), PgBytes(query.key),
+                           static_cast<int>(query.metric), ArrayOfEnums(query.trust), ArrayOf(query.pools), query.limit,
+                           query.device_class, query.target_json, classes.text(), targets.text());
     HONE_ASSIGN_OR_RETURN(best, RecordsOf(rows));
     return absl::OkStatus();
   }));
-  if (!query.target_json.empty()) {
-    std::erase_if(best, [&](const TuningRecord& record) { return record.target_json != query.target_json; });
-    if (static_cast<int>(best.size()) > query.limit) best.resize(query.limit);
-  }
   return best;
+}
+
+absl::StatusOr<std::vector<DeviceTarget>> PostgresDatabase::DevicesOf(const RecordQuery& query) {
+  std::vector<DeviceTarget> devices;
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) {
+    devices.clear();
+    for (const auto& row :
+         work.exec_prepared("devices" + Suffix(query.equality), PgBytes(query.key), static_cast<int>(query.metric),
+                            ArrayOfEnums(query.trust), ArrayOf(query.pools))) {
+      devices.push_back({row[0].c_str(), row[1].c_str()});
+    }
+    return absl::OkStatus();
+  }));
+  return devices;
+}
+
+absl::Status PostgresDatabase::AddToPool(const Digest& workload_id, const std::string& pool) {
+  return pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
+    if (check_write_) HONE_RETURN_IF_ERROR(check_write_(work));
+    pqxx::result rows = work.exec_params("SELECT no FROM workloads WHERE id = $1::bytea", PgBytes(workload_id));
+    if (rows.empty()) {
+      return absl::FailedPreconditionError(
+          StrCat("workload ", workload_id.Hex(), " was not committed to this database"));
+    }
+    work.exec_params("INSERT INTO workload_pools VALUES ($1, $2) ON CONFLICT DO NOTHING", rows[0][0].as<int>(), pool);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<bool> PostgresDatabase::WorkloadInPools(const Digest& workload_id,
+                                                       const std::vector<std::string>& pools) {
+  bool found = false;
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) {
+    found = !work.exec_params(
+                     "SELECT FROM workloads w JOIN workload_pools p ON p.workload = w.no WHERE w.id = "
+                     "$1::bytea AND p.pool = ANY ($2::text[]) LIMIT 1",
+                     PgBytes(workload_id), ArrayOf(pools))
+                 .empty();
+    return absl::OkStatus();
+  }));
+  return found;
+}
+
+absl::StatusOr<int64_t> PostgresDatabase::TrimFailures(const FailureRetention& retention, absl::Time now) {
+  int64_t deleted = 0;
+  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
+    if (check_write_) HONE_RETURN_IF_ERROR(check_write_(work));
+    HONE_ASSIGN_OR_RETURN(deleted, DeleteFailures(work, retention, now));
+    return absl::OkStatus();
+  }));
+  return deleted;
 }
 
 absl::StatusOr<TuningRecord> PostgresDatabase::FindRecord(std::string_view prefix) {
@@ -179,7 +300,10 @@ absl::StatusOr<TuningRecord> PostgresDatabase::FindRecord(std::string_view prefi
   }
   std::vector<TuningRecord> found;
   HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    pqxx::result rows = work.exec_params(StrCat(kSelectRecord, "WHERE r.id BETWEEN $1::bytea AND $2::bytea LIMIT 2"),
+    pqxx::result rows = work.exec_params(StrCat(kRecordColumns,
+                                                "FROM records r WHERE substr(r.id, 1, 16) BETWEEN "
+                                                "substr($1::bytea, 1, 16) AND substr($2::bytea, 1, 16) "
+                                                "AND r.id BETWEEN $1::bytea AND $2::bytea LIMIT 2"),
                                          PgBytes(from), PgBytes(to));
     HONE_ASSIGN_OR_RETURN(found, RecordsOf(rows));
     return absl::OkStatus();
@@ -191,33 +315,53 @@ absl::StatusOr<TuningRecord> PostgresDatabase::FindRecord(std::string_view prefi
 
 absl::StatusOr<RecordPage> PostgresDatabase::ListRecords(const RecordPageRequest& request) {
   RecordPage page;
-  HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) -> absl::Status {
-    std::string sql = StrCat(kSelectRecord, "WHERE r.seq > $1 ");
-    if (!request.job_id.empty()) sql += "AND r.job_id = " + work.quote(request.job_id) + " ";
-    if (request.workload_id != Digest{}) sql += "AND w.id = '" + PgBytes(request.workload_id) + "'::bytea ";
-    if (!request.include_failed) sql += "AND r.failure IS NULL ";
+  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
+    std::string wanted = "FROM records r WHERE r.seq > $1 ";
+    if (!request.job_id.empty()) {
+      wanted += "AND r.job = (SELECT no FROM job_names WHERE id = " + work.quote(request.job_id) + ") AND r.job > 0 ";
+    }
+    if (!request.pools.empty()) {
+      wanted += "AND r.shelf IN (SELECT no FROM shelves WHERE pool = ANY (" + work.quote(ArrayOf(request.pools)) +
+                "::text[])) ";
+    }
+    if (!request.include_failed) wanted += "AND r.failure < 0 ";
+    std::string sql = kRecordColumns + wanted;
+    if (request.workload_id != Digest{}) {
+      // By its group, which an index has; the planner would rather walk all records in their order.
+      const std::string id = "'" + PgBytes(request.workload_id) + "'::bytea";
+      sql = StrCat("WITH of AS MATERIALIZED (SELECT r.* ", wanted, "AND r.group_no = (SELECT group_no FROM workloads ",
+                   "WHERE id = ", id, ") AND r.workload = (SELECT no FROM workloads WHERE id = ", id, ")) ",
+                   kRecordColumns, "FROM of r ");
+    }
     pqxx::result rows =
         work.exec_params(sql + "ORDER BY r.seq LIMIT $2", static_cast<int64_t>(request.after), request.limit);
     HONE_ASSIGN_OR_RETURN(page.records, RecordsOf(rows));
     bool full = static_cast<int>(rows.size()) == request.limit;
-    page.cursor = full && !rows.empty() ? rows[rows.size() - 1][4].as<uint64_t>() : 0;
+    page.cursor = full && !rows.empty() ? rows[rows.size() - 1][0].as<uint64_t>() : 0;
     return absl::OkStatus();
   }));
   return page;
 }
 
-absl::StatusOr<DatabaseStats> PostgresDatabase::Stats() {
+absl::StatusOr<DatabaseStats> PostgresDatabase::Stats(const std::vector<std::string>& pools) {
   DatabaseStats stats;
   HONE_RETURN_IF_ERROR(pool_.Run([&](pqxx::transaction_base& work) {
     stats = DatabaseStats{};
-    stats.workloads = work.exec1("SELECT count(*) FROM workloads")[0].as<int64_t>();
-    for (const auto& row : work.exec("SELECT trust, failure, device_class, count(*) FROM records GROUP BY 1, 2, 3")) {
-      int64_t count = row[3].as<int64_t>();
+    stats.workloads = work.exec_params1(pools.empty() ? "SELECT count(*) FROM workloads WHERE $1::text[] = '{}'"
+                                                      : "SELECT count(DISTINCT workload) FROM workload_pools WHERE "
+                                                        "pool = ANY ($1::text[])",
+                                        ArrayOf(pools))[0]
+                          .as<int64_t>();
+    for (const auto& row : work.exec_params(
+             "SELECT s.trust, c.failure, s.device_class, sum(c.records)::bigint FROM record_counts c JOIN shelves s ON "
+             "s.no = c.shelf WHERE $1::text[] = '{}' OR s.pool = ANY ($1::text[]) GROUP BY 1, 2, 3 HAVING "
+             "sum(c.records) > 0",
+             ArrayOf(pools))) {
+      const auto count = row[3].as<int64_t>();
+      const int failure = row[1].as<int>();
       stats.records += count;
       stats.by_trust[std::string(TrustName(static_cast<Trust>(row[0].as<int>())))] += count;
-      if (!row[1].is_null()) {
-        stats.by_failure[std::string(FailureKindName(static_cast<FailureKind>(row[1].as<int>())))] += count;
-      }
+      if (failure >= 0) stats.by_failure[std::string(FailureKindName(static_cast<FailureKind>(failure)))] += count;
       if (row[2].size() > 0) stats.by_device_class[row[2].c_str()] += count;
     }
     return absl::OkStatus();

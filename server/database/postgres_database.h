@@ -3,24 +3,37 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "server/database/database.h"
 #include "server/database/postgres_pool.h"
 
 namespace hone {
 
+// Which of a query's conditions a statement has: those left open would cost it its index.
+struct BestConditions {
+  ModuleEquality equality = ModuleEquality::kStructural;
+  bool pools = false, device_class = false, target = false, devices = false;
+};
+// The statement behind Best, for those who want to see its plan. $1 key, $2 metric, $3 trust, $4 pools, $5 limit,
+// $6 device class, $7 target, $8 and $9 classes and targets of devices.
+std::string PostgresBestSql(const BestConditions& conditions);
+
 class PostgresDatabase final : public Database {
  public:
   // The schema must be there (MigratePostgres). `check_write` runs first in every writing transaction.
   PostgresDatabase(const std::string& url, ModuleEquality equality,
-                   std::function<absl::Status(pqxx::transaction_base&)> check_write = nullptr)
-      : equality_(equality), check_write_(std::move(check_write)), pool_(url) {}
+                   std::function<absl::Status(pqxx::transaction_base&)> check_write = nullptr);
 
   ModuleEquality module_equality() const override { return equality_; }
   absl::StatusOr<bool> HasWorkload(const Workload& workload) override;
   absl::StatusOr<Workload> CommitWorkload(const Workload& workload) override;
   absl::StatusOr<std::optional<Workload>> FindWorkload(const Digest& id) override;
-  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) override;
+  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                            const std::vector<std::string>& pools) override;
   absl::StatusOr<std::vector<Workload>> GetAllWorkloads() override;
   absl::StatusOr<int64_t> CommitRecords(absl::Span<const TuningRecord> records) override;
   absl::StatusOr<std::vector<TuningRecord>> GetTopK(const Workload& workload, int k) override;
@@ -29,12 +42,21 @@ class PostgresDatabase final : public Database {
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
   absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
-  absl::StatusOr<DatabaseStats> Stats() override;
+  absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
+  absl::StatusOr<std::vector<DeviceTarget>> DevicesOf(const RecordQuery& query) override;
+  absl::Status AddToPool(const Digest& workload_id, const std::string& pool) override;
+  absl::StatusOr<bool> WorkloadInPools(const Digest& workload_id, const std::vector<std::string>& pools) override;
+  absl::StatusOr<int64_t> TrimFailures(const FailureRetention& retention, absl::Time now) override;
 
  private:
   const ModuleEquality equality_;
   const std::function<absl::Status(pqxx::transaction_base&)> check_write_;
   PostgresPool pool_;
+
+  // Workloads never change: those used last are kept, and dropped all at once when they are too many.
+  std::mutex mutex_;
+  std::unordered_map<std::string, Workload> workloads_;  // By raw id.
+  size_t workload_bytes_ = 0;
 };
 
 }  // namespace hone

@@ -1,114 +1,146 @@
 #include "server/database/postgres_migrations.h"
 
-#include <iterator>
 #include <pqxx/pqxx>
+#include <set>
+#include <sstream>
 
+#include "common/support/sha256.h"
+#include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "server/database/postgres_pool.h"
+#include "server/database/postgres_schema.h"
 
 namespace hone {
 namespace {
 
-// A step is never changed once it was released; what is wrong is mended by another.
-constexpr const char* kSteps[] = {
-    R"sql(
-CREATE TABLE leader (one boolean PRIMARY KEY DEFAULT true CHECK (one), epoch bigint NOT NULL);
-INSERT INTO leader (epoch) VALUES (0);
+// Every table's columns and indexes, a line each.
+std::set<std::string> ShapeOf(pqxx::transaction_base& work) {
+  std::set<std::string> lines;
+  for (const auto& row : work.exec("SELECT a.attrelid::regclass::text || ' ' || a.attname || ' ' || "
+                                   "format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' "
+                                   "ELSE '' END FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+                                   "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' "
+                                   "AND a.attnum > 0 AND NOT a.attisdropped "
+                                   "UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()")) {
+    lines.insert(row[0].c_str());
+  }
+  return lines;
+}
 
-CREATE TABLE workloads (
-  no serial PRIMARY KEY,
-  id bytea NOT NULL UNIQUE,
-  script text NOT NULL,
-  key_structural bytea NOT NULL,
-  key_ignore_ndarray bytea NOT NULL,
-  key_anchor_block bytea NOT NULL,
-  name text NOT NULL,
-  flops double precision NOT NULL);
-CREATE INDEX workloads_structural ON workloads (key_structural);
-CREATE INDEX workloads_ignore_ndarray ON workloads (key_ignore_ndarray);
-CREATE INDEX workloads_anchor_block ON workloads (key_anchor_block);
+std::string Joined(const std::set<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) StrAppend(&text, line, "\n");
+  return text;
+}
 
--- Trace JSON without decisions; `id` is of the text, a search may know it by another.
-CREATE TABLE skeletons (no serial PRIMARY KEY, id bytea NOT NULL UNIQUE, json text NOT NULL);
+absl::Status Tampered(std::string_view what) {
+  return absl::FailedPreconditionError(
+      StrCat("the database's schema is not what its migrations made: ", what, "; restore it, or start from a backup"));
+}
 
-CREATE TABLE jobs (
-  id text PRIMARY KEY,
-  tenant text NOT NULL,
-  request_id text NOT NULL,
-  spec bytea NOT NULL,
-  state smallint NOT NULL,
-  reason text NOT NULL DEFAULT '',
-  report bytea NOT NULL DEFAULT '',
-  created double precision NOT NULL,
-  ended double precision);
-CREATE UNIQUE INDEX jobs_request ON jobs (tenant, request_id) WHERE request_id <> '';
-CREATE INDEX jobs_active ON jobs (id) WHERE state IN (0, 1);
+absl::Status CheckStep(int step, const std::string& digest) {
+  const std::string expected = Sha256(SchemaSteps()[step - 1].sql).Hex();
+  if (digest.empty() || digest == expected) return absl::OkStatus();
+  return Tampered(
+      StrCat("step ", step, " has the digest ", digest.substr(0, 12), ", this program's has ", expected.substr(0, 12)));
+}
 
-CREATE TABLE rounds (
-  job_id text NOT NULL REFERENCES jobs (id),
-  sequence integer NOT NULL,
-  task integer NOT NULL,
-  round integer NOT NULL,
-  candidates bytea NOT NULL,
-  search_secs double precision NOT NULL,
-  model_secs double precision NOT NULL,
-  PRIMARY KEY (job_id, sequence));
+// More than the migrations made may be there: an operator's own index is no harm.
+absl::Status CheckShape(pqxx::transaction_base& work, const std::string& recorded) {
+  const std::set<std::string> actual = ShapeOf(work);
+  std::istringstream lines(recorded);
+  for (std::string line; std::getline(lines, line);) {
+    if (!actual.contains(line)) return Tampered(StrCat("missing: ", line));
+  }
+  return absl::OkStatus();
+}
 
--- Skeletons by the ids that searches gave them, for the candidates of rounds.
-CREATE TABLE search_skeletons (id bytea PRIMARY KEY, json text NOT NULL);
+bool TableExists(pqxx::transaction_base& work) { return !work.exec1("SELECT to_regclass('migrations')")[0].is_null(); }
 
--- Insert-only. `detail` is a hone.v1.TuningRecord without what the columns hold.
-CREATE TABLE records (
-  seq bigserial PRIMARY KEY,
-  id bytea NOT NULL UNIQUE,
-  workload integer NOT NULL REFERENCES workloads (no),
-  skeleton integer NOT NULL REFERENCES skeletons (no),
-  job_id text,
-  trust smallint NOT NULL,
-  metric smallint NOT NULL,
-  median double precision,          -- Of a usable time; else null.
-  mean double precision NOT NULL,   -- TVM's sort key.
-  valid boolean NOT NULL,           -- TVM's is_valid.
-  failure smallint,
-  device_class text NOT NULL,
-  pool text NOT NULL,
-  created double precision NOT NULL,
-  detail bytea NOT NULL);
-CREATE INDEX records_best ON records (workload, metric, median, seq) WHERE median IS NOT NULL;
-CREATE INDEX records_best_of_device ON records (workload, metric, device_class, median, seq)
-  WHERE median IS NOT NULL;
-CREATE INDEX records_top ON records (workload, mean, seq) WHERE valid;
-CREATE INDEX records_job ON records (job_id, seq) WHERE job_id IS NOT NULL;
+bool MayMigrate(pqxx::transaction_base& work) {
+  return work
+      .exec1(
+          "SELECT has_schema_privilege(current_schema(), 'CREATE') AND coalesce(pg_has_role((SELECT relowner "
+          "FROM pg_class WHERE oid = to_regclass('migrations')), 'MEMBER'), true)")[0]
+      .as<bool>();
+}
 
-CREATE TABLE audit (
-  seq bigserial PRIMARY KEY,
-  at double precision NOT NULL,
-  identity text NOT NULL,
-  action text NOT NULL,
-  subject text NOT NULL,
-  outcome text NOT NULL);
-)sql",
-};
+// The last step, after checking every one that is there.
+absl::StatusOr<int> CheckedStep(pqxx::transaction_base& work, int newest) {
+  if (!TableExists(work)) return 0;
+  const bool recorded = !work.exec(
+                                 "SELECT FROM pg_attribute WHERE attrelid = to_regclass('migrations') AND attname = "
+                                 "'digest' AND NOT attisdropped")
+                             .empty();
+  pqxx::result rows = work.exec(recorded ? "SELECT step, digest, shape FROM migrations ORDER BY step"
+                                         : "SELECT step, '', '' FROM migrations ORDER BY step");
+  int step = 0;
+  for (const auto& row : rows) {
+    if (row[0].as<int>() != ++step) return Tampered(StrCat("step ", step, " is not recorded"));
+    if (step <= newest) HONE_RETURN_IF_ERROR(CheckStep(step, row[1].c_str()));
+  }
+  if (step > newest) {
+    return absl::FailedPreconditionError(
+        StrCat("the database is at step ", step, ", this program knows ", newest, ": use the newer hone-server"));
+  }
+  if (step > 0) HONE_RETURN_IF_ERROR(CheckShape(work, rows[rows.size() - 1][2].c_str()));
+  return step;
+}
 
-constexpr int kNewest = static_cast<int>(std::size(kSteps));
+absl::Status RunStep(pqxx::transaction_base& work, int step) {
+  const SchemaStep& todo = SchemaSteps()[step - 1];
+  work.exec(todo.sql);
+  if (todo.move_rows != nullptr) HONE_RETURN_IF_ERROR(todo.move_rows(work));
+  work.exec_params("INSERT INTO migrations (step, digest, shape) VALUES ($1, $2, $3)", step, Sha256(todo.sql).Hex(),
+                   Joined(ShapeOf(work)));
+  return absl::OkStatus();
+}
 
 }  // namespace
 
-absl::Status MigratePostgres(const std::string& url) {
+absl::Status MigratePostgres(const std::string& url, int up_to) {
+  const int newest = up_to > 0 ? up_to : static_cast<int>(SchemaSteps().size());
   PostgresConnection connection(url);
-  return connection.Run([](pqxx::transaction_base& work) -> absl::Status {
+  return connection.Run([&](pqxx::transaction_base& work) -> absl::Status {
     work.exec("SELECT pg_advisory_xact_lock(7237001)");  // One server migrates at a time.
+    HONE_ASSIGN_OR_RETURN(int step, CheckedStep(work, newest));
+    if (step == newest) return absl::OkStatus();
+    if (!MayMigrate(work)) {
+      return absl::FailedPreconditionError(StrCat("the database is at step ", step, ", this program needs ", newest,
+                                                  ", and this role may not change it: run hone-server migrate as the "
+                                                  "owner of the tables"));
+    }
     work.exec(
         "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())");
-    int step = work.exec1("SELECT coalesce(max(step), 0) FROM migrations")[0].as<int>();
-    if (step > kNewest) {
-      return absl::FailedPreconditionError(
-          StrCat("the database is at step ", step, ", this program knows ", kNewest, ": use the newer hone-server"));
+    work.exec(
+        "ALTER TABLE migrations ADD COLUMN IF NOT EXISTS digest text NOT NULL DEFAULT '', "
+        "ADD COLUMN IF NOT EXISTS shape text NOT NULL DEFAULT ''");
+    while (step < newest) HONE_RETURN_IF_ERROR(RunStep(work, ++step));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status GrantToServer(const std::string& owner_url, std::string_view role) {
+  PostgresConnection connection(owner_url);
+  return connection.Run([&](pqxx::transaction_base& work) -> absl::Status {
+    if (work.exec_params("SELECT FROM pg_roles WHERE rolname = $1", std::string(role)).empty()) {
+      return absl::NotFoundError(StrCat("no PostgreSQL role \"", role, "\": CREATE ROLE it first"));
     }
-    for (; step < kNewest; ++step) {
-      work.exec(kSteps[step]);
-      work.exec_params("INSERT INTO migrations (step) VALUES ($1)", step + 1);
-    }
+    const std::string to = " TO " + work.quote_name(std::string(role));
+    work.exec("GRANT USAGE ON SCHEMA " + work.quote_name(work.exec1("SELECT current_schema()")[0].c_str()) + to);
+    work.exec("GRANT SELECT ON migrations" + to);
+    work.exec("GRANT SELECT, UPDATE (epoch) ON leader" + to);
+    work.exec(
+        "GRANT SELECT, INSERT ON workloads, skeletons, search_skeletons, contexts, shelves, job_names, "
+        "workload_pools, rounds, records, record_counts, jobs" +
+        to);
+    work.exec("GRANT UPDATE (state, reason, report, ended) ON jobs" + to);
+    work.exec("GRANT DELETE ON records, record_counts" + to);
+    work.exec("GRANT INSERT ON audit" + to);
+    work.exec(
+        "GRANT USAGE ON SEQUENCE workloads_no_seq, skeletons_no_seq, contexts_no_seq, shelves_no_seq, "
+        "job_names_no_seq, records_seq_seq, audit_seq_seq" +
+        to);
     return absl::OkStatus();
   });
 }

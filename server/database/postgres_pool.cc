@@ -9,10 +9,12 @@
 namespace hone {
 namespace {
 
-// What a retry may mend: connection trouble (08), shutdown and start (57P), no room (53), conflicts (40).
+// What a retry may mend: connection trouble (08), shutdown and start (57P), no room (53), conflicts (40), and a COPY
+// that met a row which another transaction stored just now (23505: a repeat leaves it out).
 bool MayPass(std::string_view sqlstate) {
   std::string_view kind = sqlstate.substr(0, 2);
-  return kind == "08" || kind == "53" || kind == "40" || sqlstate.substr(0, 3) == "57P" || sqlstate == "55P03";
+  return kind == "08" || kind == "53" || kind == "40" || sqlstate == "23505" || sqlstate.substr(0, 3) == "57P" ||
+         sqlstate == "55P03";
 }
 
 std::string FirstLine(std::string_view text) {
@@ -34,6 +36,9 @@ absl::Status PostgresConnection::Connect() {
   if (connection_ != nullptr && connection_->is_open()) return absl::OkStatus();
   connection_.reset();
   auto connection = std::make_shared<pqxx::connection>(url_);
+  // What is prepared asks by keys whose rows are few, whatever they are: one plan serves all, made once.
+  if (!statements_.empty()) connection->set_variable("plan_cache_mode", "force_generic_plan");
+  for (const auto& [name, sql] : statements_) connection->prepare(name, sql);
   if (on_connect_) {
     pqxx::work work(*connection);
     HONE_RETURN_IF_ERROR(on_connect_(work));
@@ -43,10 +48,23 @@ absl::Status PostgresConnection::Connect() {
   return absl::OkStatus();
 }
 
+void PostgresConnection::Prepare(std::string name, std::string sql) {
+  statements_.emplace_back(std::move(name), std::move(sql));
+}
+
 absl::Status PostgresConnection::Run(const std::function<absl::Status(pqxx::transaction_base&)>& body) {
+  return RunAs<pqxx::work>(body);
+}
+
+absl::Status PostgresConnection::Read(const std::function<absl::Status(pqxx::transaction_base&)>& body) {
+  return RunAs<pqxx::nontransaction>(body);
+}
+
+template <typename Transaction>
+absl::Status PostgresConnection::RunAs(const std::function<absl::Status(pqxx::transaction_base&)>& body) {
   try {
     HONE_RETURN_IF_ERROR(Connect());
-    pqxx::work work(*connection_);
+    Transaction work(*connection_);
     HONE_RETURN_IF_ERROR(body(work));
     work.commit();
     return absl::OkStatus();
@@ -69,6 +87,14 @@ absl::Status PostgresConnection::Run(const std::function<absl::Status(pqxx::tran
 }
 
 absl::Status PostgresPool::Run(const std::function<absl::Status(pqxx::transaction_base&)>& body) {
+  return RunOn([&](PostgresConnection& connection) { return connection.Run(body); });
+}
+
+absl::Status PostgresPool::Read(const std::function<absl::Status(pqxx::transaction_base&)>& body) {
+  return RunOn([&](PostgresConnection& connection) { return connection.Read(body); });
+}
+
+absl::Status PostgresPool::RunOn(const std::function<absl::Status(PostgresConnection&)>& run) {
   std::unique_ptr<PostgresConnection> connection;
   {
     std::lock_guard lock(mutex_);
@@ -78,10 +104,13 @@ absl::Status PostgresPool::Run(const std::function<absl::Status(pqxx::transactio
     }
   }
   bool fresh = connection == nullptr;
-  if (fresh) connection = std::make_unique<PostgresConnection>(url_);
-  absl::Status status = connection->Run(body);
+  if (fresh) {
+    connection = std::make_unique<PostgresConnection>(url_);
+    for (const auto& [name, sql] : statements_) connection->Prepare(name, sql);
+  }
+  absl::Status status = run(*connection);
   // A connection that lay idle over a restart of PostgreSQL is found broken only now: once more with a new one.
-  if (absl::IsUnavailable(status) && !fresh) status = connection->Run(body);
+  if (absl::IsUnavailable(status) && !fresh) status = run(*connection);
   if (!absl::IsUnavailable(status)) {
     std::lock_guard lock(mutex_);
     if (idle_.size() < 8) idle_.push_back(std::move(connection));

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,13 +32,20 @@ class PostgresConnection {
   // starting, stopping or out of room: nothing or everything was stored, the same call may be repeated. Other errors of
   // the database are Internal with its message. `on_connect` runs first on every new connection; its error is returned.
   absl::Status Run(const std::function<absl::Status(pqxx::transaction_base&)>& body);
+  // For one statement that only reads: without the two round trips of a transaction.
+  absl::Status Read(const std::function<absl::Status(pqxx::transaction_base&)>& body);
+  // A statement to be prepared on every connection, by its first use; before the first Run or Read.
+  void Prepare(std::string name, std::string sql);
   void Close();
 
  private:
   absl::Status Connect();
+  template <typename Transaction>
+  absl::Status RunAs(const std::function<absl::Status(pqxx::transaction_base&)>& body);
 
   const std::string url_;
   const std::function<absl::Status(pqxx::transaction_base&)> on_connect_;
+  std::vector<std::pair<std::string, std::string>> statements_;
   // Shared so that the deleter knows the real class: the base has no virtual destructor.
   std::shared_ptr<pqxx::connection_base> connection_;
 };
@@ -46,10 +54,17 @@ class PostgresConnection {
 class PostgresPool {
  public:
   explicit PostgresPool(std::string url) : url_(std::move(url)) {}
+  // As those of PostgresConnection.
   absl::Status Run(const std::function<absl::Status(pqxx::transaction_base&)>& body);
+  absl::Status Read(const std::function<absl::Status(pqxx::transaction_base&)>& body);
+  // Before the first Run or Read.
+  void Prepare(std::string name, std::string sql) { statements_.emplace_back(std::move(name), std::move(sql)); }
 
  private:
+  absl::Status RunOn(const std::function<absl::Status(PostgresConnection&)>& run);
+
   const std::string url_;
+  std::vector<std::pair<std::string, std::string>> statements_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<PostgresConnection>> idle_;
 };

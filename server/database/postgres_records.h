@@ -1,4 +1,4 @@
-// Writing and reading rows of `records`, `workloads` and `skeletons` within a transaction.
+// Writing and reading rows of `records` and of the tables that records share, within a transaction.
 #pragma once
 
 #include <vector>
@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "common/record/tuning_record.h"
 #include "common/record/workload.h"
+#include "server/database/database.h"
 
 namespace pqxx {
 class transaction_base;
@@ -16,13 +17,17 @@ class row;
 namespace hone {
 
 absl::Status InsertWorkloads(pqxx::transaction_base& work, absl::Span<const Workload> workloads);
-// FailedPrecondition when a workload is missing. Returns how many records were new.
+// FailedPrecondition when a workload is missing. Returns how many records were new. A few go as arrays, many by COPY.
+// Unavailable: another transaction stored one of them just now; the same call may be repeated.
 absl::StatusOr<int64_t> InsertRecords(pqxx::transaction_base& work, absl::Span<const TuningRecord> records);
 
-// What RecordOf needs, in its order; to be followed by WHERE and so on.
-extern const char* const kSelectRecord;
+// "SELECT " and what RecordOf needs, in its order, of rows `r` of records.
+extern const char* const kRecordColumns;
 absl::StatusOr<TuningRecord> RecordOf(const pqxx::row& row);
 extern const char* const kSelectWorkload;
 absl::StatusOr<Workload> WorkloadOf(const pqxx::row& row);
+
+// Removes failures as FailureRetention says and sums up the counts; returns how many records went.
+absl::StatusOr<int64_t> DeleteFailures(pqxx::transaction_base& work, const FailureRetention& retention, absl::Time now);
 
 }  // namespace hone

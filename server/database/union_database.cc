@@ -21,11 +21,12 @@ absl::StatusOr<std::vector<TuningRecord>> QueryOnlyDatabase::GetAllRecords() { r
 absl::StatusOr<int64_t> QueryOnlyDatabase::Size() { return QueryOnly(); }
 absl::StatusOr<std::vector<TuningRecord>> QueryOnlyDatabase::Best(const RecordQuery&) { return QueryOnly(); }
 absl::StatusOr<TuningRecord> QueryOnlyDatabase::FindRecord(std::string_view) { return QueryOnly(); }
-absl::StatusOr<std::optional<Workload>> QueryOnlyDatabase::FindWorkloadByKey(ModuleEquality, const Digest&) {
+absl::StatusOr<std::optional<Workload>> QueryOnlyDatabase::FindWorkloadByKey(ModuleEquality, const Digest&,
+                                                                             const std::vector<std::string>&) {
   return QueryOnly();
 }
 absl::StatusOr<RecordPage> QueryOnlyDatabase::ListRecords(const RecordPageRequest&) { return QueryOnly(); }
-absl::StatusOr<DatabaseStats> QueryOnlyDatabase::Stats() { return QueryOnly(); }
+absl::StatusOr<DatabaseStats> QueryOnlyDatabase::Stats(const std::vector<std::string>&) { return QueryOnly(); }
 
 absl::StatusOr<std::optional<TuningRecord>> UnionDatabase::QueryRecord(const Workload& workload,
                                                                        std::string_view target_json,

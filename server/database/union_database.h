@@ -22,9 +22,10 @@ class QueryOnlyDatabase : public Database {
   absl::StatusOr<int64_t> Size() override;
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
-  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key) override;
+  absl::StatusOr<std::optional<Workload>> FindWorkloadByKey(ModuleEquality equality, const Digest& key,
+                                                            const std::vector<std::string>& pools) override;
   absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
-  absl::StatusOr<DatabaseStats> Stats() override;
+  absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
 };
 
 // The best of the members' best, by mean time; a tie goes to the earlier member.

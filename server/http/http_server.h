@@ -23,7 +23,4 @@ class HttpServer {
   std::unique_ptr<Parts> parts_;
 };
 
-// The metrics page.
-std::string MetricsText(const DriverStats& stats);
-
 }  // namespace hone

@@ -4,7 +4,7 @@
 #include <set>
 #include <sstream>
 
-#include "server/http/http_server.h"
+#include "server/http/http_routes.h"
 
 namespace hone {
 namespace {

@@ -19,6 +19,7 @@
 #include "common/support/stop_signal.h"
 #include "common/support/strings.h"
 #include "common/wire/protocol.h"
+#include "server/database/postgres_migrations.h"
 #include "server/http/http_server.h"
 #include "server/main/open_store.h"
 #include "server/main/search_worker.h"
@@ -41,6 +42,12 @@ struct Flags {
   bool allow_synthetic = false;
   double heartbeat_secs = 5;
   double lease_secs = 15;
+  int64_t keep_failures = FailureRetention().per_workload;
+  double keep_failures_days = absl::ToDoubleHours(FailureRetention().max_age) / 24;
+};
+
+struct MigrateFlags {
+  std::string database, grant_to;
 };
 
 struct TokenFlags {
@@ -64,6 +71,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--heartbeat-secs", flags.heartbeat_secs, "Workers report this often")->check(CLI::Range(0.05, 60.0));
   app.add_option("--lease-secs", flags.lease_secs, "A worker silent for so long is lost")
       ->check(CLI::Range(0.2, 600.0));
+  app.add_option("--keep-failures", flags.keep_failures, "Failed records kept of each workload, the latest")
+      ->capture_default_str();
+  app.add_option("--keep-failures-days", flags.keep_failures_days, "Failed records are kept for so many days")
+      ->capture_default_str();
   app.add_flag("--no-search-worker", flags.no_search_worker, "Do not start a search worker on this host");
   app.add_flag("--allow-synthetic", flags.allow_synthetic, "Accept workers with made-up devices (tests)");
 }
@@ -100,6 +111,8 @@ ServerOptions OptionsOf(const Flags& flags, const PrivateFolder& folder) {
   options.tls_client_ca = flags.tls_client_ca;
   options.driver.revisions = Revisions{kProtocol, 1, "", "0.1"};
   options.driver.allow_synthetic = flags.allow_synthetic;
+  options.retention.per_workload = flags.keep_failures;
+  options.retention.max_age = flags.keep_failures_days * absl::Hours(24);
   options.driver.coordinator.heartbeat = absl::Seconds(flags.heartbeat_secs);
   options.driver.coordinator.lease_timeout = absl::Seconds(flags.lease_secs);
   return options;
@@ -184,6 +197,13 @@ int Serve(const Flags& flags) {
   return deposed ? 5 : 0;
 }
 
+// Run by the owner of the tables, before a server that may not change them.
+int Migrate(const MigrateFlags& flags) {
+  absl::Status status = MigratePostgres(flags.database);
+  if (status.ok() && !flags.grant_to.empty()) status = GrantToServer(flags.database, flags.grant_to);
+  return status.ok() ? 0 : Fail(status);
+}
+
 int NewTokenCommand(const TokenFlags& flags) {
   absl::Time expires = flags.days > 0 ? absl::Now() + flags.days * absl::Hours(24) : absl::InfiniteFuture();
   absl::StatusOr<NewToken> made = MakeToken(flags.name, flags.tenant, flags.roles, expires);
@@ -214,8 +234,13 @@ int Main(int argc, char** argv) {
   make->add_option("--roles", token.roles, "reader,user,operator,worker,curator")->capture_default_str();
   make->add_option("--days", token.days, "Valid for so many days; 0 = for ever")->capture_default_str();
   make->add_option("--file", token.file, "Append the hash to this file of --tokens");
+  MigrateFlags migrate;
+  CLI::App* steps = app.add_subcommand("migrate", "Bring a PostgreSQL database to this program's schema, and end");
+  steps->add_option("--database", migrate.database, "postgresql://..., as the role that owns the tables")->required();
+  steps->add_option("--grant-to", migrate.grant_to, "Give this role what hone-server needs, and no more");
   int exit_code = 0;
   if (!ParseProgramFlags(app, argc, argv, "hone-server", exit_code)) return exit_code;
+  if (steps->parsed()) return Migrate(migrate);
   return make->parsed() ? NewTokenCommand(token) : Serve(flags);
 }
 

@@ -131,6 +131,7 @@ class Driver::Impl {
     if (!inserted.existed) {
       for (const TaskDefinition& task : job.tasks) {
         blobs_.Put(BlobKind::kWorkload, task.workload.id, task.workload.script);
+        blobs_.Pin(job.id, BlobKind::kWorkload, task.workload.id);
       }
       core_->SubmitJob(job, Now());
     }
@@ -459,10 +460,12 @@ class Driver::Impl {
   void Restore(StoredJob job) {
     for (auto& [id, json] : job.skeletons) {
       blobs_.Put(BlobKind::kSkeleton, id, std::move(json));
+      blobs_.Pin(job.definition.id, BlobKind::kSkeleton, id);
       stored_skeletons_.insert(id);
     }
     for (const TaskDefinition& task : job.definition.tasks) {
       blobs_.Put(BlobKind::kWorkload, task.workload.id, task.workload.script);
+      blobs_.Pin(job.definition.id, BlobKind::kWorkload, task.workload.id);
     }
     core_->RestoreJob(std::move(job.definition), job.state, job.reason, job.ended, job.rounds, job.outcomes, Now());
   }
@@ -571,6 +574,7 @@ class Driver::Impl {
   }
   void Do(SaveRound& a, WriteBatch& write, std::vector<Slot>&) {
     for (const SearchCandidate& candidate : a.plan.candidates) {
+      blobs_.Pin(a.job_id, BlobKind::kSkeleton, candidate.skeleton_id);
       if (!stored_skeletons_.insert(candidate.skeleton_id).second) continue;
       write.skeletons.emplace_back(candidate.skeleton_id, *blobs_.Get(BlobKind::kSkeleton, candidate.skeleton_id));
     }
@@ -617,6 +621,7 @@ class Driver::Impl {
     *event.mutable_report() = ReportOf(a.job_id);
     events_of_jobs_->Publish(a.job_id, std::move(event), /*keep=*/true);
     if (!Ended(core_->FindJob(a.job_id)->state())) return;
+    blobs_.Unpin(a.job_id);
     ended_.emplace(a.job_id, Now() + options_.keep_ended);
     newly_ended_.push_back(a.job_id);
   }

@@ -193,7 +193,8 @@ absl::StatusOr<Identity> Gate::Valid(std::string_view rpc, std::string_view auth
   auto it = by_hash_.find(hash);
   auto own = own_.find(hash);
   if (it == by_hash_.end() && own == own_.end()) return absl::UnauthenticatedError("the token is not known");
-  const Identity& identity = own != own_.end() ? own->second : it->second;
+  Identity identity = own != own_.end() ? own->second : it->second;
+  identity.reads = limits_.Of(identity.tenant).reads;
   if (identity.expires <= now)
     return absl::UnauthenticatedError(StrCat("the token of ", identity.name, " has expired"));
   bool allowed = wanted->empty();

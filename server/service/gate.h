@@ -28,6 +28,7 @@ struct Identity {
   std::set<Role> roles;
   absl::Time expires = absl::InfiniteFuture();
   bool anonymous = false;
+  std::vector<std::string> reads = {};  // Pools of others that were granted to the tenant.
 };
 
 // The roles of which one is needed for an RPC ("TuningService/SubmitJob"); empty set: anybody with a valid identity.

@@ -16,10 +16,25 @@ using Json = nlohmann::json;
 
 constexpr double kBurstSecs = 2;
 
+absl::StatusOr<std::vector<std::string>> ParsePools(const std::string& field, const Json& json) {
+  std::vector<std::string> pools;
+  for (const Json& pool : json.is_array() ? json : Json::array({nullptr})) {
+    if (!pool.is_string() || pool.get<std::string>().empty()) {
+      return absl::InvalidArgumentError(StrCat(field, " is ", json.dump(), ", expected a list of pools"));
+    }
+    pools.push_back(pool.get<std::string>());
+  }
+  return pools;
+}
+
 absl::StatusOr<TenantLimits> Parse(const std::string& where, const Json& json, TenantLimits limits) {
   if (!json.is_object()) return absl::InvalidArgumentError(StrCat(where, " is no object"));
   for (const auto& [name, value] : json.items()) {
     std::string field = StrCat(where, ".", name);
+    if (name == "reads") {
+      HONE_ASSIGN_OR_RETURN(limits.reads, ParsePools(field, value));
+      continue;
+    }
     if (!value.is_number() || !(value.get<double>() > 0)) {
       return absl::InvalidArgumentError(StrCat(field, " is ", value.dump(), ", expected a positive number"));
     }
@@ -35,7 +50,7 @@ absl::StatusOr<TenantLimits> Parse(const std::string& where, const Json& json, T
       limits.weight = value.get<double>();
     } else {
       return absl::InvalidArgumentError(
-          StrCat(field, " is unknown, expected jobs, open_trials, calls_per_second, streams or weight"));
+          StrCat(field, " is unknown, expected jobs, open_trials, calls_per_second, streams, weight or reads"));
     }
   }
   return limits;

@@ -1,7 +1,7 @@
 // What one tenant may ask of a server at a time: jobs, trials, calls, streams; and its share of the workers. Read from
 // the file of --limits, JSON:
 //   {"default": {"jobs": 200, "open_trials": 10000000, "calls_per_second": 500, "streams": 500, "weight": 1},
-//    "tenants": {"team-a": {"weight": 2}}}
+//    "tenants": {"team-a": {"weight": 2, "reads": ["team-b"]}}}
 // What a tenant's object leaves out is the default's; what the default leaves out is below.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -24,6 +25,7 @@ struct TenantLimits {
   double calls_per_second = 500;     // Over a second; twice as many in a burst. Workers' calls are not counted.
   int64_t streams = 500;             // Open watches, imports and exports.
   double weight = 1;                 // Share of the workers while tenants compete.
+  std::vector<std::string> reads;    // Pools of records granted to it, besides its own and "shared".
 };
 
 struct Limits {

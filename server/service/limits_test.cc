@@ -17,6 +17,15 @@ TEST(LimitsTest, ATenantHasTheDefaultsWhereItsObjectIsSilent) {
   EXPECT_EQ(limits.Of("b").jobs, 7);
 }
 
+TEST(LimitsTest, PoolsAreGrantedByName) {
+  ASSERT_OK_AND_ASSIGN(Limits limits, LimitsFromJson(R"({"tenants": {"a": {"reads": ["b", "c"]}}})"));
+  EXPECT_EQ(limits.Of("a").reads, (std::vector<std::string>{"b", "c"}));
+  EXPECT_TRUE(limits.Of("b").reads.empty());
+  EXPECT_STATUS(LimitsFromJson(R"({"default": {"reads": "b"}})"), absl::StatusCode::kInvalidArgument,
+                "limits.default.reads is \"b\", expected a list of pools");
+  EXPECT_STATUS(LimitsFromJson(R"({"default": {"reads": [""]}})"), absl::StatusCode::kInvalidArgument, "list of pools");
+}
+
 TEST(LimitsTest, WhatIsWrongIsNamed) {
   EXPECT_STATUS(LimitsFromJson("[]").status(), absl::StatusCode::kInvalidArgument, "not a JSON object");
   EXPECT_STATUS(LimitsFromJson(R"({"other": {}})").status(), absl::StatusCode::kInvalidArgument, "limits.other");

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "common/support/clock.h"
+#include "common/support/strings.h"
 #include "server/service/rpc.h"
 
 namespace hone {
@@ -12,32 +14,47 @@ namespace {
 
 absl::Status Busy() { return absl::ResourceExhaustedError("too many record calls are waiting; try again"); }
 
+AuditEntry EntryOf(const Identity& who, std::string action, std::string subject, const absl::Status& outcome) {
+  std::string code = outcome.ok() ? "ok" : absl::StatusCodeToString(outcome.code());
+  return {Clock::Real().Now(), who.name, std::move(action), std::move(subject), std::move(code)};
+}
+
+std::string PoolText(const std::string& pool) { return "pool " + (pool.empty() ? "of the tenant" : pool); }
+
 // Reads chunks one after another; each is stored on the executor before the next is read: back-pressure.
 class ImportReactor final : public grpc::ServerReadReactor<v1::ImportChunk> {
  public:
-  ImportReactor(Records& records, Executor& executor, Identity who, v1::ImportResponse* response)
-      : records_(records), executor_(executor), who_(std::move(who)), response_(response) {
+  ImportReactor(Records& records, Executor& executor, Identity who, v1::ImportResponse* response,
+                const RecordServiceImpl::Audit& audit)
+      : records_(records), executor_(executor), who_(std::move(who)), response_(response), audit_(audit) {
     StartRead(&chunk_);
   }
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
+    if (!ok) return End(absl::OkStatus());
     if (first_) pool_ = chunk_.pool();
     first_ = false;
     bool queued = executor_.Run([this] {
       absl::Status status = records_.ImportChunk(who_, pool_, chunk_, *response_);
-      if (!status.ok()) return Finish(ToGrpc(status));
+      if (!status.ok()) return End(status);
       chunk_.Clear();
       StartRead(&chunk_);
     });
-    if (!queued) Finish(ToGrpc(Busy()));
+    if (!queued) End(Busy());
   }
   void OnDone() override { delete this; }
 
  private:
+  // What was stored before an error stays, so it is counted in any case.
+  void End(const absl::Status& status) {
+    audit_(EntryOf(who_, "Import", StrCat(response_->records(), " records, ", PoolText(pool_)), status));
+    Finish(ToGrpc(status));
+  }
+
   Records& records_;
   Executor& executor_;
   const Identity who_;
   v1::ImportResponse* response_;
+  const RecordServiceImpl::Audit& audit_;
   v1::ImportChunk chunk_;
   std::string pool_;
   bool first_ = true;
@@ -130,8 +147,12 @@ grpc::ServerUnaryReactor* RecordServiceImpl::GetWorkload(grpc::CallbackServerCon
 }
 grpc::ServerUnaryReactor* RecordServiceImpl::Commit(grpc::CallbackServerContext* context,
                                                     const v1::CommitRequest* request, v1::CommitResponse* response) {
-  return Serve(context, "RecordService/Commit", response,
-               [this, request](const Identity& who) { return records_.Commit(who, *request); });
+  return Serve(context, "RecordService/Commit", response, [this, request](const Identity& who) {
+    absl::StatusOr<v1::CommitResponse> result = records_.Commit(who, *request);
+    audit_(EntryOf(who, "Commit", StrCat(request->records_size(), " records, ", PoolText(request->pool())),
+                   result.status()));
+    return result;
+  });
 }
 grpc::ServerUnaryReactor* RecordServiceImpl::Stats(grpc::CallbackServerContext* context, const v1::StatsRequest*,
                                                    v1::StatsResponse* response) {
@@ -139,15 +160,20 @@ grpc::ServerUnaryReactor* RecordServiceImpl::Stats(grpc::CallbackServerContext* 
 }
 grpc::ServerUnaryReactor* RecordServiceImpl::Promote(grpc::CallbackServerContext* context,
                                                      const v1::PromoteRequest* request, v1::PromoteResponse* response) {
-  return Serve(context, "RecordService/Promote", response,
-               [this, request](const Identity& who) { return records_.Promote(who, *request); });
+  return Serve(context, "RecordService/Promote", response, [this, request](const Identity& who) {
+    absl::StatusOr<v1::PromoteResponse> result = records_.Promote(who, *request);
+    Digest id;
+    (void)Digest::FromRaw(request->record_id(), id);
+    audit_(EntryOf(who, "Promote", StrCat(id.Hex(), " to ", request->to_pool()), result.status()));
+    return result;
+  });
 }
 
 grpc::ServerReadReactor<v1::ImportChunk>* RecordServiceImpl::Import(grpc::CallbackServerContext* context,
                                                                     v1::ImportResponse* response) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "RecordService/Import");
   if (!identity.ok()) return new RefusedImport(identity.status());
-  return new ImportReactor(records_, executor_, *std::move(identity), response);
+  return new ImportReactor(records_, executor_, *std::move(identity), response, audit_);
 }
 
 grpc::ServerWriteReactor<v1::ExportChunk>* RecordServiceImpl::Export(grpc::CallbackServerContext* context,

@@ -1,19 +1,24 @@
 // RecordService on the callback API. Calls run on the executor; no thread of gRPC waits for the database.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "hone/v1/records.grpc.pb.h"
 #include "server/service/executor.h"
 #include "server/service/gate.h"
 #include "server/service/records.h"
+#include "server/store/store.h"
 
 namespace hone {
 
 class RecordServiceImpl final : public v1::RecordService::CallbackService {
  public:
-  RecordServiceImpl(Records& records, Executor& executor, Gate& gate)
-      : records_(records), executor_(executor), gate_(gate) {}
+  // Told of every call that changes something, and of its outcome; must not block.
+  using Audit = std::function<void(AuditEntry)>;
+  RecordServiceImpl(Records& records, Executor& executor, Gate& gate, Audit audit)
+      : records_(records), executor_(executor), gate_(gate), audit_(std::move(audit)) {}
 
   grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context, const v1::QueryRequest* request,
                                   v1::QueryResponse* response) override;
@@ -42,6 +47,7 @@ class RecordServiceImpl final : public v1::RecordService::CallbackService {
   Records& records_;
   Executor& executor_;
   Gate& gate_;
+  const Audit audit_;
 };
 
 }  // namespace hone

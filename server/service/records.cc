@@ -9,7 +9,7 @@
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/wire/records_wire.h"
-#include "server/coordinator/workers.h"
+#include "server/service/fit.h"
 
 namespace hone {
 namespace {
@@ -18,7 +18,8 @@ constexpr int kMaxTop = 1000;
 constexpr char kShared[] = "shared";
 
 bool MayRead(const Identity& who, const std::string& pool) {
-  return who.anonymous || pool == who.tenant || pool == kShared;
+  return who.anonymous || pool == who.tenant || pool == kShared ||
+         std::find(who.reads.begin(), who.reads.end(), pool) != who.reads.end();
 }
 
 absl::StatusOr<std::vector<std::string>> ReadablePools(const Identity& who,
@@ -27,7 +28,10 @@ absl::StatusOr<std::vector<std::string>> ReadablePools(const Identity& who,
   for (const std::string& pool : pools) {
     if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to read"));
   }
-  if (pools.empty() && !who.anonymous) pools = {who.tenant, kShared};
+  if (pools.empty() && !who.anonymous) {
+    pools = who.reads;
+    pools.insert(pools.end(), {who.tenant, kShared});
+  }
   return pools;
 }
 
@@ -52,26 +56,6 @@ absl::StatusOr<v1::Match> Records::MatchOf(const TuningRecord& record, bool with
   return match;
 }
 
-v1::Fit Records::FitOf(const TuningRecord& record, const std::string& device_class, const std::string& target_json,
-                       std::string& deciding_field) {
-  if (!target_json.empty()) {
-    std::string mismatch = TargetMismatch(record.target_json, target_json);
-    if (!mismatch.empty()) {
-      deciding_field = mismatch.substr(0, mismatch.find(':'));
-      return deciding_field == "kind" || deciding_field == "arch" ? v1::FIT_REFUSED : v1::FIT_SUGGESTED;
-    }
-    if (record.target_json != target_json) {
-      deciding_field = "target";
-      return v1::FIT_COMPATIBLE;
-    }
-  }
-  if (!device_class.empty() && record.device.device_class != device_class) {
-    deciding_field = "device_class";
-    return v1::FIT_COMPATIBLE;
-  }
-  return v1::FIT_EXACT;
-}
-
 absl::StatusOr<v1::QueryResponse> Records::Query(const Identity& who, const v1::QueryRequest& request) {
   RecordQuery query;
   query.equality = FromProto(request.equality());
@@ -91,28 +75,43 @@ absl::StatusOr<v1::QueryResponse> Records::Query(const Identity& who, const v1::
   }
   HONE_ASSIGN_OR_RETURN(query.pools, ReadablePools(who, request.pools()));
   query.limit = request.top_k() == 0 ? 1 : static_cast<int>(std::min<uint32_t>(request.top_k(), kMaxTop));
-  int wanted = query.limit;
-  bool narrow = !request.target_json().empty() || !request.device_class().empty();
-  if (narrow) query.limit = kMaxTop;  // Those that do not fit are dropped below.
-  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> best, database_.Best(query));
-  std::vector<v1::Match> matches;
-  for (const TuningRecord& record : best) {
-    std::string field;
-    v1::Fit fit = FitOf(record, request.device_class(), request.target_json(), field);
-    if (fit == v1::FIT_REFUSED) continue;
-    HONE_ASSIGN_OR_RETURN(v1::Match match, MatchOf(record, !request.without_scripts()));
-    match.set_fit(fit);
-    match.set_deciding_field(field);
-    matches.push_back(std::move(match));
-    if (!narrow && static_cast<int>(matches.size()) >= wanted) break;
-  }
-  std::stable_sort(matches.begin(), matches.end(),
-                   [](const v1::Match& a, const v1::Match& b) { return a.fit() < b.fit(); });
   v1::QueryResponse response;
-  for (v1::Match& match : matches) {
-    if (response.matches_size() < wanted) *response.add_matches() = std::move(match);
+  query.device_class = request.device_class();
+  query.target_json = request.target_json();
+  HONE_RETURN_IF_ERROR(AddMatches(query, request, response));
+  const bool narrow = !query.device_class.empty() || !query.target_json.empty();
+  if (!narrow || response.matches_size() >= query.limit) return response;
+  // What does not fit exactly fits by its device and target, the same for all records of both.
+  query.device_class.clear();
+  query.target_json.clear();
+  HONE_ASSIGN_OR_RETURN(std::vector<DeviceTarget> devices, database_.DevicesOf(query));
+  const DeviceTarget asked{request.device_class(), request.target_json()};
+  std::map<v1::Fit, std::vector<DeviceTarget>> by_fit;
+  for (DeviceTarget& device : devices) by_fit[FitOf(device, asked).fit].push_back(std::move(device));
+  // Targets may be equal in another spelling: all exact ones once more.
+  response.clear_matches();
+  const int wanted = query.limit;
+  for (auto& [fit, same] : by_fit) {
+    query.limit = wanted - response.matches_size();
+    query.devices = std::move(same);
+    if (query.limit <= 0 || (fit == v1::FIT_REFUSED && !request.include_refused())) break;
+    HONE_RETURN_IF_ERROR(AddMatches(query, request, response));
   }
   return response;
+}
+
+absl::Status Records::AddMatches(const RecordQuery& query, const v1::QueryRequest& request,
+                                 v1::QueryResponse& response) {
+  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> best, database_.Best(query));
+  for (const TuningRecord& record : best) {
+    HONE_ASSIGN_OR_RETURN(v1::Match match, MatchOf(record, !request.without_scripts()));
+    FitVerdict verdict =
+        FitOf({record.device.device_class, record.target_json}, {request.device_class(), request.target_json()});
+    match.set_fit(verdict.fit);
+    match.set_deciding_field(std::move(verdict.deciding_field));
+    *response.add_matches() = std::move(match);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Match> Records::GetRecord(const Identity& who, const v1::GetRecordRequest& request) {
@@ -126,26 +125,30 @@ absl::StatusOr<v1::ListRecordsResponse> Records::ListRecords(const Identity& who
   RecordPageRequest page;
   page.job_id = request.job_id();
   HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));
+  HONE_ASSIGN_OR_RETURN(page.pools, ReadablePools(who, {}));
   page.include_failed = request.include_failed();
   page.after = request.after();
   page.limit = request.limit() == 0 ? 100 : static_cast<int>(std::min<uint32_t>(request.limit(), kMaxTop));
   HONE_ASSIGN_OR_RETURN(RecordPage found, database_.ListRecords(page));
   v1::ListRecordsResponse response;
-  for (const TuningRecord& record : found.records) {
-    if (MayRead(who, record.pool)) *response.add_records() = ToProto(record);
-  }
+  for (const TuningRecord& record : found.records) *response.add_records() = ToProto(record);
   response.set_cursor(found.cursor);
   return response;
 }
 
-absl::StatusOr<v1::Workload> Records::GetWorkload(const Identity&, const v1::GetWorkloadRequest& request) {
+absl::StatusOr<v1::Workload> Records::GetWorkload(const Identity& who, const v1::GetWorkloadRequest& request) {
+  HONE_ASSIGN_OR_RETURN(const std::vector<std::string> pools, ReadablePools(who, {}));
   std::optional<Workload> found;
   if (!request.id().empty()) {
     HONE_ASSIGN_OR_RETURN(Digest id, DigestFromBytes(request.id(), "id"));
     HONE_ASSIGN_OR_RETURN(found, database_.FindWorkload(id));
+    if (found && !pools.empty()) {
+      HONE_ASSIGN_OR_RETURN(bool seen, database_.WorkloadInPools(id, pools));
+      if (!seen) found.reset();  // What only others have is to this tenant as if it were not there.
+    }
   } else {
     HONE_ASSIGN_OR_RETURN(Digest key, DigestFromBytes(request.key(), "key"));
-    HONE_ASSIGN_OR_RETURN(found, database_.FindWorkloadByKey(FromProto(request.equality()), key));
+    HONE_ASSIGN_OR_RETURN(found, database_.FindWorkloadByKey(FromProto(request.equality()), key, pools));
   }
   if (!found) return absl::NotFoundError("no such workload");
   return ToProto(*found);
@@ -161,6 +164,10 @@ absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_
   for (const v1::Workload& proto : chunk.workloads()) {
     absl::StatusOr<Workload> workload = FromProto(proto);
     if (workload.ok()) workload = database_.CommitWorkload(*workload);
+    if (workload.ok()) {
+      absl::Status added = database_.AddToPool(workload->id, pool);
+      if (!added.ok()) workload = added;
+    }
     if (absl::IsUnavailable(workload.status())) return workload.status();
     total.set_workloads(total.workloads() + 1);
     if (!workload.ok()) bad(StrCat("workload ", total.workloads(), ": ", ToStd(workload.status().message())));
@@ -202,8 +209,12 @@ absl::StatusOr<v1::CommitResponse> Records::Commit(const Identity& who, const v1
   return response;
 }
 
-absl::StatusOr<v1::StatsResponse> Records::Stats(const Identity&) {
-  HONE_ASSIGN_OR_RETURN(DatabaseStats stats, database_.Stats());
+absl::StatusOr<v1::StatsResponse> Records::Stats(const Identity& who) {
+  std::vector<std::string> pools;  // An operator watches over all of them.
+  if (!who.roles.contains(Role::kOperator)) {
+    HONE_ASSIGN_OR_RETURN(pools, ReadablePools(who, {}));
+  }
+  HONE_ASSIGN_OR_RETURN(DatabaseStats stats, database_.Stats(pools));
   v1::StatsResponse response;
   response.set_workloads(stats.workloads);
   response.set_records(stats.records);
@@ -221,7 +232,9 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
     return absl::FailedPreconditionError(
         StrCat("record ", id.Hex(), " is ", TrustName(record.trust), ", not verified"));
   }
-  record.pool = request.to_pool().empty() ? kShared : request.to_pool();
+  std::string pool = request.to_pool().empty() ? kShared : request.to_pool();
+  if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to write"));
+  record.pool = std::move(pool);
   record.created_by = who.name;
   record.id = RecordId(record);
   HONE_RETURN_IF_ERROR(database_.CommitRecords(absl::MakeConstSpan(&record, 1)).status());
@@ -232,17 +245,14 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
 
 absl::Status Records::Export(const Identity& who, const v1::ExportRequest& request,
                              const std::function<bool(v1::ExportChunk)>& send) {
-  HONE_ASSIGN_OR_RETURN(std::vector<std::string> pools, ReadablePools(who, request.pools()));
   RecordPageRequest page;
+  HONE_ASSIGN_OR_RETURN(page.pools, ReadablePools(who, request.pools()));
   page.job_id = request.job_id();
   HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));
   page.include_failed = request.include_failed();
   page.limit = 500;
   std::set<Digest> sent;
   std::map<Digest, TuningRecord> best;
-  auto readable = [&](const TuningRecord& record) {
-    return pools.empty() || std::find(pools.begin(), pools.end(), record.pool) != pools.end();
-  };
   auto add = [&](const TuningRecord& record, v1::ExportChunk& chunk) -> absl::Status {
     if (sent.insert(record.workload_id).second) {
       HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(record.workload_id));
@@ -256,7 +266,6 @@ absl::Status Records::Export(const Identity& who, const v1::ExportRequest& reque
     page.after = found.cursor;
     v1::ExportChunk chunk;
     for (const TuningRecord& record : found.records) {
-      if (!readable(record)) continue;
       if (!request.pruned()) {
         HONE_RETURN_IF_ERROR(add(record, chunk));
       } else if (IsValid(record)) {

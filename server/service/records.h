@@ -30,11 +30,8 @@ class Records {
   absl::Status Export(const Identity& who, const v1::ExportRequest& request,
                       const std::function<bool(v1::ExportChunk)>& send);
 
-  // Exact: same device class; compatible: same kind and target; suggested: same kind of target; refused: another kind.
-  static v1::Fit FitOf(const TuningRecord& record, const std::string& device_class, const std::string& target_json,
-                       std::string& deciding_field);
-
  private:
+  absl::Status AddMatches(const RecordQuery& query, const v1::QueryRequest& request, v1::QueryResponse& response);
   absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);
 
   Database& database_;

@@ -17,6 +17,7 @@
 #include "common/wire/records_wire.h"
 #include "server/service/executor.h"
 #include "server/service/gate.h"
+#include "server/service/housekeeper.h"
 #include "server/service/record_service.h"
 #include "server/service/records.h"
 #include "server/service/tuning_service.h"
@@ -104,7 +105,7 @@ struct Server::Parts {
         open_streams(*gate, absl::ToChronoMilliseconds(options.check_tokens)),
         tuning(driver, *gate, open_streams, InfoOf(*store, options)),
         worker(driver, blobs, *gate, open_streams),
-        record(records, executor, *gate) {}
+        record(records, executor, *gate, [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {}
 
   std::unique_ptr<Store> store;
   std::unique_ptr<Gate> gate;
@@ -116,6 +117,7 @@ struct Server::Parts {
   TuningServiceImpl tuning;
   WorkerServiceImpl worker;
   RecordServiceImpl record;
+  std::unique_ptr<Housekeeper> housekeeper;
   std::string address;
   std::string worker_token;
   std::unique_ptr<grpc::Server> server;
@@ -135,6 +137,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(std::unique_ptr<Store> sto
   gate->SetLimits(options.driver.limits);
   auto parts = std::make_unique<Parts>(std::move(store), options, std::move(gate), std::move(fatal));
   HONE_RETURN_IF_ERROR(parts->driver.Start());
+  parts->housekeeper = std::make_unique<Housekeeper>(*parts->store, options.retention, options.trim_every);
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -175,6 +178,7 @@ void Server::Stop(absl::Duration grace) {
   if (parts_->server == nullptr) return;
   parts_->server->GetHealthCheckService()->SetServingStatus(false);
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  parts_->housekeeper.reset();
   parts_->driver.Stop();
   parts_->server.reset();
 }

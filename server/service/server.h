@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/database/database.h"
 #include "server/service/driver.h"
 #include "server/store/store.h"
 
@@ -21,6 +22,8 @@ struct ServerOptions {
   std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
   absl::Duration check_tokens = absl::Seconds(5);  // Tokens of open streams are looked at this often.
   int record_threads = 4;
+  FailureRetention retention;
+  absl::Duration trim_every = absl::Minutes(10);
   DriverOptions driver;
 };
 

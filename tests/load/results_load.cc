@@ -149,11 +149,13 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
 
+  std::unique_ptr<testing::PrivateCluster> cluster;
   std::unique_ptr<Store> store;
   if (kind == "memory") {
     store = std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>());
   } else {
-    auto opened = PostgresStore::Open(testing::SharedCluster().NewDatabase());
+    cluster = *testing::PrivateCluster::Start({"", "", /*stays_descendant=*/true});
+    auto opened = PostgresStore::Open(cluster->NewDatabase());
     HONE_CHECK_OK(opened.status());
     store = *std::move(opened);
   }

@@ -462,7 +462,7 @@ class Agent::Impl {
     }
     HONE_ASSIGN_OR_RETURN(FoundRound found,
                           roles_.search->Search(TaskKey(lease.job_id(), lease.task()), task, lease.round(), results));
-    for (const auto& [id, json] : found.skeletons) HONE_RETURN_IF_ERROR(StoreSkeletonOnce(id, json));
+    for (const auto& [id, json] : found.skeletons) HONE_RETURN_IF_ERROR(StoreSkeletonOnce(lease.job_id(), id, json));
     for (const SearchCandidate& candidate : found.round.candidates) {
       v1::SearchCandidate& proto = *done.add_candidates();
       proto.set_skeleton_id(candidate.skeleton_id.Raw());
@@ -475,10 +475,11 @@ class Agent::Impl {
     return absl::OkStatus();
   }
 
-  // Once a server's life; only the search thread calls it.
-  absl::Status StoreSkeletonOnce(const Digest& id, const std::string& json) {
-    if (skeletons_epoch_ != seen_epoch_) stored_skeletons_.clear();
+  // Once a job in a server's life: the server may forget a skeleton when the job ends. Only the search thread calls it.
+  absl::Status StoreSkeletonOnce(const std::string& job_id, const Digest& id, const std::string& json) {
+    if (skeletons_epoch_ != seen_epoch_ || skeletons_job_ != job_id) stored_skeletons_.clear();
     skeletons_epoch_ = seen_epoch_;
+    skeletons_job_ = job_id;
     if (stored_skeletons_.contains(id)) return absl::OkStatus();
     HONE_RETURN_IF_ERROR(blobs_.StoreSkeleton(id, json));
     stored_skeletons_.insert(id);
@@ -567,8 +568,9 @@ class Agent::Impl {
   Stream* stream_ = nullptr;
   bool closed_ = false;
 
-  std::set<Digest> stored_skeletons_;  // These two: the search thread only.
+  std::set<Digest> stored_skeletons_;  // These three: the search thread only.
   uint64_t skeletons_epoch_ = 0;
+  std::string skeletons_job_;
   std::vector<std::thread> threads_;
 };
 

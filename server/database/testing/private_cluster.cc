@@ -1,6 +1,7 @@
 #include "server/database/testing/private_cluster.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -37,26 +38,38 @@ absl::Status PrivateCluster::Run(const std::string& program, const std::string& 
   return absl::UnavailableError(StrCat(program, " failed: ", text));
 }
 
-absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start() {
+absl::StatusOr<std::unique_ptr<PrivateCluster>> PrivateCluster::Start(const ClusterOptions& options) {
   if (ProgramsFolder().empty()) return absl::NotFoundError("PostgreSQL is not installed");
+  // pg_ctl leaves the server to us, not to init.
+  if (options.stays_descendant) prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::unique_ptr<PrivateCluster> cluster(new PrivateCluster);
-  char folder[] = "/tmp/hone-pg.XXXXXX";  // Unix sockets have short paths.
-  if (mkdtemp(folder) == nullptr) return absl::UnavailableError("no temporary folder");
-  cluster->folder_ = folder;
+  cluster->settings_ = options.settings;
+  cluster->keep_ = !options.folder.empty();
+  char temporary[] = "/tmp/hone-pg.XXXXXX";  // Unix sockets have short paths.
+  if (!cluster->keep_ && mkdtemp(temporary) == nullptr) return absl::UnavailableError("no temporary folder");
+  cluster->folder_ = cluster->keep_ ? options.folder : temporary;
+  const std::string& folder = cluster->folder_;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
   if (geteuid() == 0 && std::system(StrCat("chown postgres: ", folder).c_str()) != 0) {
     return absl::UnavailableError("cannot give the folder to the user postgres");
   }
-  HONE_RETURN_IF_ERROR(cluster->Run(
-      "initdb", StrCat("-D ", folder, "/data -U hone -A trust -E UTF8 --locale=C.UTF-8 --no-instructions --no-sync")));
+  if (!std::filesystem::exists(folder + "/data/PG_VERSION")) {
+    HONE_RETURN_IF_ERROR(cluster->Run(
+        "initdb",
+        StrCat("-D ", folder, "/data -U hone -A trust -E UTF8 --locale=C.UTF-8 --no-instructions --no-sync")));
+  }
   cluster->Restart();
   return cluster;
 }
 
 void PrivateCluster::Restart() {
-  std::string options = StrCat("\"-c listen_addresses='' -c unix_socket_directories='", folder_, "'\"");
+  std::string options = StrCat("\"-c listen_addresses='' -c unix_socket_directories='", folder_, "' ", settings_, "\"");
   HONE_CHECK_OK(
       Run("pg_ctl", StrCat("-D ", folder_, "/data -l ", folder_, "/server.log -w -t 60 -o ", options, " start")));
 }
+
+void PrivateCluster::Stop() { HONE_CHECK_OK(Run("pg_ctl", StrCat("-D ", folder_, "/data -m fast -w -t 300 stop"))); }
 
 void PrivateCluster::Kill() {
   std::ifstream pid_file(folder_ + "/data/postmaster.pid");
@@ -73,10 +86,21 @@ std::string PrivateCluster::NewDatabase() {
   return StrCat("postgresql:///", name, "?host=", folder_, "&user=hone");
 }
 
+std::string PrivateCluster::Database(const std::string& name) {
+  (void)Run("createdb", StrCat("-h ", folder_, " -U hone ", name));  // Fails when it is there.
+  return StrCat("postgresql:///", name, "?host=", folder_, "&user=hone");
+}
+
+std::string PrivateCluster::AsRole(const std::string& url, const std::string& role) {
+  HONE_CHECK_OK(Run("psql", StrCat("-h ", folder_, " -U hone postgres -qc \"DO \\$\\$ BEGIN CREATE ROLE ", role,
+                                   " LOGIN; EXCEPTION WHEN duplicate_object THEN END \\$\\$\"")));
+  return url.substr(0, url.find("&user=")) + "&user=" + role;
+}
+
 PrivateCluster::~PrivateCluster() {
-  (void)Run("pg_ctl", StrCat("-D ", folder_, "/data -m immediate -w stop"));
+  (void)Run("pg_ctl", StrCat("-D ", folder_, "/data -m ", keep_ ? "fast" : "immediate", " -w -t 300 stop"));
   std::error_code error;
-  std::filesystem::remove_all(folder_, error);
+  if (!keep_) std::filesystem::remove_all(folder_, error);
 }
 
 PrivateCluster& SharedCluster() {
