@@ -8,13 +8,23 @@
 #include "client/cpp/post_optimization.h"
 #include "client/cpp/space.h"
 #include "client/cpp/tune_context.h"
+#include "common/intrin/intrin.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
+#include "server/space/space_factory.h"
 
 namespace hone::cli {
 namespace {
 
 namespace ms = ::hone::meta_schedule;
+
+// The space that the job searched. Neighbours start from recorded traces, so only its postprocs are used: those of the
+// default space where a plug-in, which this process has not loaded, made the space.
+absl::StatusOr<std::unique_ptr<ms::SpaceGenerator>> SpaceOf(const JobDefinition& job, const TaskDefinition& task,
+                                                            const ms::TuneContextOptions& options) {
+  if (!job.plugins.empty()) return ms::CreateSpaceGenerator();
+  return MakeSpaceGenerator(task.space, SpaceContext{*options.target, FindTensorIntrin}, options.mod);
+}
 
 absl::StatusOr<std::vector<std::shared_ptr<ms::TuneContext>>> ContextsOf(const JobDefinition& job) {
   std::vector<std::shared_ptr<ms::TuneContext>> out;
@@ -22,7 +32,7 @@ absl::StatusOr<std::vector<std::shared_ptr<ms::TuneContext>>> ContextsOf(const J
     ms::TuneContextOptions options;
     HONE_ASSIGN_OR_RETURN(options.mod, script::ParseModule(task.workload.script));
     HONE_ASSIGN_OR_RETURN(options.target, Target::Parse(task.target_json));
-    HONE_ASSIGN_OR_RETURN(options.space_generator, ms::CreateSpaceGenerator(task.space));
+    HONE_ASSIGN_OR_RETURN(options.space_generator, SpaceOf(job, task, options));
     options.task_name = task.name;
     options.rand_state = static_cast<int64_t>(job.seed % 2147483646);
     options.num_threads = job.search_threads;

@@ -75,9 +75,18 @@ Json ToJson(const v1::JobReport& job) {
                {"failures", Json::array()}};
   for (const v1::TaskReport& task : job.tasks()) json["tasks"].push_back(ToJson(task));
   for (const v1::FailureCount& failure : job.failures()) {
-    json["failures"].push_back(
-        {{"kind", FailureName(failure.kind())}, {"count", failure.count()}, {"example", failure.example()}});
+    Json top = Json::array();
+    for (const v1::FailureMessage& message : failure.top()) {
+      top.push_back({{"message", message.text()}, {"count", message.count()}});
+    }
+    json["failures"].push_back({{"kind", FailureName(failure.kind())},
+                                {"count", failure.count()},
+                                {"example", failure.example()},
+                                {"top", std::move(top)}});
   }
+  const Coverage coverage = CoverageOf(job);
+  json["coverage"] = {
+      {"tasks", coverage.tasks}, {"with_best", coverage.with_best}, {"weight_share", coverage.weight_share}};
   const v1::TimeSplit& time = job.time();
   json["time"] = {{"search_secs", time.search_secs()}, {"model_secs", time.model_secs()},
                   {"build_secs", time.build_secs()},   {"run_secs", time.run_secs()},
@@ -188,6 +197,23 @@ std::string FailureName(v1::FailureKind kind) {
 std::string RoleName(v1::Role role) { return EnumName(v1::Role_Name(role), sizeof("ROLE_") - 1); }
 std::string MetricName(v1::Metric metric) { return EnumName(v1::Metric_Name(metric), sizeof("METRIC_") - 1); }
 std::string FitName(v1::Fit fit) { return EnumName(v1::Fit_Name(fit), sizeof("FIT_") - 1); }
+
+Coverage CoverageOf(const v1::JobReport& job) {
+  Coverage coverage;
+  bool sized = true;
+  for (const v1::TaskReport& task : job.tasks()) sized = sized && task.flops() > 0;
+  double all = 0, covered = 0;
+  for (const v1::TaskReport& task : job.tasks()) {
+    const double size = task.weight() * (sized ? task.flops() : 1);
+    ++coverage.tasks;
+    all += size;
+    if (task.best() <= 0) continue;
+    ++coverage.with_best;
+    covered += size;
+  }
+  if (all > 0) coverage.weight_share = covered / all;
+  return coverage;
+}
 
 std::string JobJson(const v1::JobReport& job) { return Dump(ToJson(job)); }
 std::string JobsJson(const v1::ListJobsResponse& jobs) { return Dump({{"jobs", ArrayOf(jobs.jobs())}}); }

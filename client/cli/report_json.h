@@ -8,6 +8,15 @@
 
 namespace hone::cli {
 
+// Of a job's tasks: how many have a best program, and their share of the weighted work (weight times operations; by
+// weight alone where operations are not known), 0 to 1.
+struct Coverage {
+  int tasks = 0;
+  int with_best = 0;
+  double weight_share = 0;
+};
+Coverage CoverageOf(const v1::JobReport& job);
+
 std::string JobJson(const v1::JobReport& job);
 std::string JobsJson(const v1::ListJobsResponse& jobs);
 // {"cursor": ..., "time": ..., then one of "report", "trial", "log"}

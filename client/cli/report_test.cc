@@ -56,6 +56,31 @@ TEST(ReportTest, SummaryShowsTasksFailuresAndTime) {
   }
 }
 
+TEST(ReportTest, SummaryShowsTheMostFrequentMessagesOfAKind) {
+  v1::JobReport job = FinishedJob();
+  for (int i = 0; i < 2; ++i) {
+    v1::FailureMessage* top = job.mutable_failures(0)->add_top();
+    top->set_text(i == 0 ? "output 2 differs" : "output 3 differs");
+    top->set_count(2 - i);
+  }
+  EXPECT_NE(JobSummary(job).find("2 wrong-result, most often:\n    2 x output 2 differs\n    1 x output 3 differs\n"),
+            std::string::npos)
+      << JobSummary(job);
+  EXPECT_NE(JobJson(job).find(R"("top":[{"message":"output 2 differs","count":2})"), std::string::npos) << JobJson(job);
+}
+
+TEST(ReportTest, CoverageIsTheShareOfTheWeightedWorkWithABest) {
+  v1::JobReport job = FinishedJob();
+  job.mutable_tasks(0)->set_weight(3);
+  v1::TaskReport* open = job.add_tasks();
+  open->set_name("other");
+  open->set_weight(1);
+  open->set_flops(2e9);
+  EXPECT_DOUBLE_EQ(CoverageOf(job).weight_share, 0.75);
+  EXPECT_NE(JobSummary(job).find("coverage: 1 of 2 tasks have a best program, 75"), std::string::npos)
+      << JobSummary(job);
+}
+
 TEST(ReportTest, EmptyListsSaySo) {
   EXPECT_EQ(JobsTable({}), "no jobs\n");
   EXPECT_EQ(MatchesTable({}), "no records\n");

@@ -29,8 +29,15 @@ std::string Gflops(const v1::TaskReport& task) {
 
 void AppendFailures(const v1::JobReport& job, std::string* text) {
   for (const v1::FailureCount& failure : job.failures()) {
-    StrAppend(text, "  ", failure.count(), " ", FailureName(failure.kind()),
-              ", such as: ", failure.example().substr(0, failure.example().find('\n')), "\n");
+    StrAppend(text, "  ", failure.count(), " ", FailureName(failure.kind()));
+    if (failure.top_size() < 2) {
+      StrAppend(text, ", such as: ", failure.example().substr(0, failure.example().find('\n')), "\n");
+      continue;
+    }
+    StrAppend(text, ", most often:\n");
+    for (const v1::FailureMessage& message : failure.top()) {
+      StrAppend(text, "    ", message.count(), " x ", message.text(), "\n");
+    }
   }
 }
 
@@ -83,6 +90,9 @@ std::string JobSummary(const v1::JobReport& job) {
   for (const v1::TaskReport& task : job.tasks()) {
     if (!task.error().empty()) StrAppend(&text, "  ", task.name(), ": ", task.error(), "\n");
   }
+  const Coverage coverage = CoverageOf(job);
+  StrAppend(&text, "  coverage: ", coverage.with_best, " of ", coverage.tasks, " tasks have a best program, ",
+            FormatNumber(coverage.weight_share * 100), " % of the weighted work\n");
   AppendFailures(job, &text);
   return text + TimeLine(job.time());
 }

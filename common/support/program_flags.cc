@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/status/status.h"
+#include "common/support/log.h"
 
 namespace hone {
 
@@ -29,6 +30,14 @@ bool ParseProgramFlags(CLI::App& app, int argc, const char* const* argv, std::st
     exit_code = 2;
   }
   return false;
+}
+
+void ConfigureLog(std::string_view format, std::string_view level) {
+  SetLogFormat(format == "json" ? LogFormat::kJson : LogFormat::kText);
+  SetLogLevel(level == "debug"     ? LogLevel::kDebug
+              : level == "warning" ? LogLevel::kWarning
+              : level == "error"   ? LogLevel::kError
+                                   : LogLevel::kInfo);
 }
 
 int ExitCodeFor(int absl_status_code) {

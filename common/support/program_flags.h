@@ -17,6 +17,9 @@ void AddEnvironment(CLI::App& app);
 // line on stderr for wrong arguments.
 bool ParseProgramFlags(CLI::App& app, int argc, const char* const* argv, std::string_view program, int& exit_code);
 
+// What --log-format ("text" or "json") and --log-level ("debug", "info", "warning", "error") ask for.
+void ConfigureLog(std::string_view format, std::string_view level);
+
 // Exit codes of design.md section 7 for an error of a daemon: 2 usage, 3 not found, 4 not allowed, 5 unavailable, 1.
 int ExitCodeFor(int absl_status_code);
 

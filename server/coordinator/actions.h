@@ -92,8 +92,16 @@ struct NotifyLog {
 struct NotifyState {
   std::string job_id;
 };
+// A lease ended without an outcome; the work is given out again, unless it was the last attempt.
+struct NotifyLost {
+  WorkerRole role = WorkerRole::kSearch;
+  std::string worker;
+  std::string job_id;
+  uint64_t lease = 0;
+  std::string cause;
+};
 
 using Action = std::variant<SendSearch, SendBuild, SendRun, SendCanary, SendCancel, SendAck, SendCloseTask, SendDrain,
-                            SaveRound, SaveOutcome, SaveJobState, NotifyTrial, NotifyLog, NotifyState>;
+                            SaveRound, SaveOutcome, SaveJobState, NotifyTrial, NotifyLog, NotifyState, NotifyLost>;
 
 }  // namespace hone

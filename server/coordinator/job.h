@@ -77,9 +77,14 @@ struct Outcome {
   std::vector<TensorInfo> args;
 };
 
+struct FailureMessage {
+  std::string text;  // The first line of the first of its kind.
+  int64_t count = 0;
+};
 struct FailureCount {
   int64_t count = 0;
-  std::string example;  // Message of the first.
+  std::string example;              // Message of the first.
+  std::vector<FailureMessage> top;  // The most frequent messages, most frequent first.
 };
 
 struct TaskReport {

@@ -161,11 +161,6 @@ void JobRun::Finish(SlotRef ref, Outcome outcome) {
   run.outcome = std::move(outcome);
 }
 
-void JobRun::CountFailure(const Failure& failure) {
-  FailureCount& count = failures_[failure.kind];
-  if (count.count++ == 0) count.example = failure.message;
-}
-
 bool JobRun::Saved(SlotRef ref) {
   SlotRun& run = slot(ref);
   TaskRun& task = tasks_[TaskOf(ref)];
@@ -183,7 +178,7 @@ bool JobRun::Saved(SlotRef ref) {
   ++finished_;
   if (result.failure) {
     ++task.failed;
-    CountFailure(*result.failure);
+    failures_.Add(*result.failure);
     return false;
   }
   if (round.best == 0 || result.median < round.best) round.best = result.median;
@@ -261,7 +256,7 @@ JobReport JobRun::Report(absl::Time now) const {
   report.ended = ended_;
   report.time = time_;
   report.time.wall = absl::ToDoubleSeconds(std::min(now, ended_) - definition_.created);
-  report.failures.assign(failures_.begin(), failures_.end());
+  report.failures = failures_.Top();
   for (size_t i = 0; i < tasks_.size(); ++i) {
     const TaskDefinition& definition = definition_.tasks[i];
     const TaskRun& run = tasks_[i];

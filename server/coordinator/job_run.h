@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "server/coordinator/failure_tally.h"
 #include "server/coordinator/job.h"
 #include "server/coordinator/task_picker.h"
 
@@ -48,6 +49,7 @@ class JobRun {
 
   const JobDefinition& definition() const { return definition_; }
   JobState state() const { return state_; }
+  const std::string& reason() const { return reason_; }
   // Running <-> paused, or to an ended state. A job that has ended stays as it is.
   void SetState(JobState state, std::string reason, absl::Time now);
 
@@ -124,7 +126,6 @@ class JobRun {
   bool Alive(const TaskRun& task) const;
   std::vector<TaskHistory> Histories(int up_to_sequence) const;
   void Open(const RoundPlan& plan);
-  void CountFailure(const Failure& failure);
   std::deque<SlotRef>& QueueOf(SlotRef ref, bool build);
 
   JobDefinition definition_;
@@ -136,7 +137,7 @@ class JobRun {
   int64_t issued_ = 0, finished_ = 0;
   size_t open_slots_ = 0;
   size_t first_open_ = 0;  // Rounds before it are done.
-  std::map<FailureKind, FailureCount> failures_;
+  FailureTally failures_;
   TimeSplit time_;
 };
 

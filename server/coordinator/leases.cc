@@ -59,6 +59,7 @@ void Coordinator::LearnDuration(const Lease& lease) {
 void Coordinator::LoseLease(uint64_t id, const std::string& cause, bool charge, bool rebuild) {
   Lease lease = EndLease(id);
   ++counts_.lost;
+  actions_.push_back(NotifyLost{lease.role, lease.worker, lease.job_id, id, cause});
   JobEntry* job = Entry(lease.job_id);
   if (job == nullptr || Ended(job->run->state())) return;
   std::string text = StrCat(cause, " (worker ", lease.worker, ")");

@@ -37,7 +37,7 @@ struct Flags {
   std::string tokens, limits, tls_cert, tls_key, tls_client_ca;
   std::string worker_binary;
   std::vector<std::string> plugins;
-  std::string log_format = "text";
+  std::string log_format = "text", log_level = "info";
   bool no_search_worker = false;
   bool allow_synthetic = false;
   double heartbeat_secs = 5;
@@ -68,6 +68,9 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--plugin", flags.plugins,
                  "Plug-in (FILE.so) that jobs may use in this host's search worker; repeatable");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-level", flags.log_level, "debug shows every lease")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
   app.add_option("--heartbeat-secs", flags.heartbeat_secs, "Workers report this often")->check(CLI::Range(0.05, 60.0));
   app.add_option("--lease-secs", flags.lease_secs, "A worker silent for so long is lost")
       ->check(CLI::Range(0.2, 600.0));
@@ -150,7 +153,7 @@ int Serve(const Flags& flags) {
         "search workers that you start"));
   }
   RaiseFileLimit();
-  if (flags.log_format == "json") SetLogFormat(LogFormat::kJson);
+  ConfigureLog(flags.log_format, flags.log_level);
   BlockStopSignals();
   PrivateFolder folder;
   ServerOptions options = OptionsOf(flags, folder);

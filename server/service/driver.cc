@@ -133,6 +133,8 @@ class Driver::Impl {
         blobs_.Put(BlobKind::kWorkload, task.workload.id, task.workload.script);
         blobs_.Pin(job.id, BlobKind::kWorkload, task.workload.id);
       }
+      HONE_LOG(kInfo).With("job", job.id).With("tenant", job.tenant).With("by", job.created_by)
+          << "job submitted: " << job.tasks.size() << " tasks, " << job.max_trials << " trials";
       core_->SubmitJob(job, Now());
     }
     v1::SubmitJobResponse response;
@@ -273,7 +275,7 @@ class Driver::Impl {
     registered.set_lease_secs(absl::ToDoubleSeconds(options_.coordinator.lease_timeout));
     *registered.mutable_revisions() = ToProto(options_.revisions);
     link->Send(std::move(hello));
-    HONE_LOG(kInfo) << "worker connected name=" << r.name();
+    HONE_LOG(kInfo).With("worker", r.name()) << "worker connected";
     core_->WorkerConnected(WorkerInfoOf(r), Now());
   }
 
@@ -326,7 +328,7 @@ class Driver::Impl {
       case v1::WorkerMessage::kCanaryDone:
         return CanaryDone(name, message.canary_done());
       case v1::WorkerMessage::kGoodbye:
-        HONE_LOG(kInfo) << "worker left name=" << name << " reason=" << message.goodbye().reason();
+        HONE_LOG(kInfo).With("worker", name) << "worker left: " << message.goodbye().reason();
         links_.erase(name);
         names_.erase(link.get());
         core_->WorkerGone(name, Now());
@@ -396,7 +398,7 @@ class Driver::Impl {
   void Closed(const std::shared_ptr<WorkerLink>& link) {
     auto it = names_.find(link.get());
     if (it == names_.end()) return;
-    HONE_LOG(kInfo) << "worker's stream ended name=" << it->second;
+    HONE_LOG(kInfo).With("worker", it->second) << "worker's stream ended";
     core_->WorkerDisconnected(it->second, Now());
     links_.erase(it->second);
     names_.erase(it);
@@ -534,16 +536,24 @@ class Driver::Impl {
 
   const JobDefinition& JobOf(const std::string& id) const { return core_->FindJob(id)->definition(); }
 
+  static void LogLease(std::string_view role, const std::string& worker, const std::string& job,
+                       const LeaseToken& token) {
+    HONE_LOG(kDebug).With("job", job).With("lease", token.lease).With("attempt", token.attempt).With("worker", worker)
+        << "a " << role << " lease is given";
+  }
   void Do(SendSearch& a, WriteBatch&, std::vector<Slot>&) {
     ++stats_.search_leases;
+    LogLease("search", a.worker, a.job_id, a.token);
     SendTo(a.worker, SearchMessage(a, JobOf(a.job_id)));
   }
   void Do(SendBuild& a, WriteBatch&, std::vector<Slot>&) {
     ++stats_.build_leases;
+    LogLease("build", a.worker, a.slot.job_id, a.token);
     SendTo(a.worker, BuildMessage(a, JobOf(a.slot.job_id)));
   }
   void Do(SendRun& a, WriteBatch&, std::vector<Slot>&) {
     ++stats_.run_leases;
+    LogLease("run", a.worker, a.slot.job_id, a.token);
     SendTo(a.worker, RunMessage(a, JobOf(a.slot.job_id)));
   }
   void Do(SendCancel& a, WriteBatch&, std::vector<Slot>&) {
@@ -616,7 +626,14 @@ class Driver::Impl {
     event.set_log(a.text);
     events_of_jobs_->Publish(a.job_id, std::move(event), /*keep=*/true);
   }
+  void Do(NotifyLost& a, WriteBatch&, std::vector<Slot>&) {
+    HONE_LOG(kWarning).With("job", a.job_id).With("lease", a.lease).With("worker", a.worker)
+        << "a " << WorkerRoleName(a.role) << " lease was lost: " << a.cause;
+  }
   void Do(NotifyState& a, WriteBatch&, std::vector<Slot>&) {
+    const JobRun& job = *core_->FindJob(a.job_id);
+    HONE_LOG(kInfo).With("job", a.job_id)
+        << "the job is " << JobStateName(job.state()) << (job.reason().empty() ? "" : ": ") << job.reason();
     v1::JobEvent event = EventNow();
     *event.mutable_report() = ReportOf(a.job_id);
     events_of_jobs_->Publish(a.job_id, std::move(event), /*keep=*/true);

@@ -302,6 +302,7 @@ class LocalFarm::Impl {
     event.log = std::move(a.text);
     Tell(std::move(event));
   }
+  void Do(NotifyLost&) {}
   void Do(NotifyState&) { Tell(TuningEvent{}); }
 
   Database& database_;

@@ -130,6 +130,11 @@ v1::JobReport ToProto(const JobReport& report) {
     failure->set_kind(ToProto(kind));
     failure->set_count(count.count);
     failure->set_example(count.example);
+    for (const FailureMessage& message : count.top) {
+      v1::FailureMessage* top = failure->add_top();
+      top->set_text(message.text);
+      top->set_count(message.count);
+    }
   }
   proto.mutable_time()->set_search_secs(report.time.search);
   proto.mutable_time()->set_model_secs(report.time.model);

@@ -2,6 +2,8 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <thread>
 
 #include "common/support/status_matchers.h"
@@ -41,19 +43,20 @@ std::shared_ptr<grpc::Channel> ChannelTo(const Server& server) {
 class Worker {
  public:
   Worker(const Server& server, const std::string& name, const std::string& which,
-         absl::Duration run_takes = absl::ZeroDuration()) {
+         absl::Duration run_takes = absl::ZeroDuration(), std::function<RunResult()> canary = nullptr) {
     runner_.takes = run_takes;
     AgentOptions options;
     options.name = name;
     options.target_json = R"({"kind":"llvm"})";
     options.device = {"fake", "{}"};
-    options.revisions.protocol = 1;
+    options.revisions.protocol = canary == nullptr ? 1 : 2;  // Canaries came with the second.
     options.max_backoff = absl::Milliseconds(200);
     options.build_threads = 2;
     AgentRoles roles;
     if (which.find('s') != std::string::npos) roles.search = &search_;
     if (which.find('b') != std::string::npos) roles.builder = &builder_;
     if (which.find('r') != std::string::npos) roles.runner = &runner_;
+    roles.canary = std::move(canary);
     agent_ = std::make_unique<Agent>(ChannelTo(server), options, roles);
     thread_ = std::thread([this] { status_ = agent_->Run(); });
   }
@@ -82,6 +85,24 @@ class Worker {
   absl::Status status_;
   std::thread thread_;
 };
+
+// The worker's report, once `wanted` says yes to it; the last one seen otherwise.
+v1::WorkerReport Until(v1::TuningService::Stub& tuning, const std::string& name,
+                       const std::function<bool(const v1::WorkerReport&)>& wanted) {
+  v1::WorkerReport found;
+  for (int i = 0; i < 2000; ++i) {
+    grpc::ClientContext context;
+    v1::ListWorkersResponse workers;
+    EXPECT_TRUE(tuning.ListWorkers(&context, {}, &workers).ok());
+    for (const v1::WorkerReport& worker : workers.workers()) {
+      if (worker.name() != name) continue;
+      found = worker;
+      if (wanted(worker)) return worker;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return found;
+}
 
 v1::SubmitJobRequest RequestOf(std::vector<std::string> scripts, int64_t trials) {
   v1::SubmitJobRequest request;
@@ -222,6 +243,31 @@ TEST(FarmTest, ABadWorkloadFailsTheJobWithTheReason) {
   v1::JobReport report = client.Watch(client.Submit(RequestOf({"bad"}, 16)));
   EXPECT_EQ(report.state(), v1::JOB_STATE_FAILED);
   EXPECT_NE(report.reason().find("line 1, column 1"), std::string::npos) << report.reason();
+}
+
+TEST(FarmTest, ADeviceThatDriftsGetsNoWorkUntilItsCanaryIsGoodAgain) {
+  ServerOptions options;
+  options.listen = "127.0.0.1:0";
+  options.driver.coordinator.health.quarantine = absl::Milliseconds(100);
+  std::unique_ptr<Server> server = StartServer(options);
+  Client client(*server);
+  std::atomic<int> timed{0};
+  std::atomic<bool> hot{true};
+  // One good time is the baseline; then the device is half as fast.
+  Worker device(*server, "hot", "r", absl::ZeroDuration(), [&] {
+    RunResult run;
+    run.median = timed++ > 0 && hot ? 2e-3 : 1e-3;
+    return run;
+  });
+  Worker builder(*server, "builder", "sb");
+  v1::WorkerReport report =
+      Until(client.tuning(), "hot", [](const v1::WorkerReport& w) { return w.state() == "quarantined"; });
+  EXPECT_EQ(report.state(), "quarantined");
+  EXPECT_NE(report.reason().find("drift: its canary takes 0.002 s"), std::string::npos) << report.reason();
+  std::string id = client.Submit(RequestOf({"a"}, 16));
+  hot = false;
+  EXPECT_EQ(client.Watch(id).state(), v1::JOB_STATE_DONE);  // It is tried again and trusted.
+  EXPECT_GT(Until(client.tuning(), "hot", [](const v1::WorkerReport& w) { return w.finished() > 0; }).finished(), 0);
 }
 
 TEST(FarmTest, AnAddressThatIsNotLoopbackNeedsTls) {

@@ -314,7 +314,7 @@ class Agent::Impl {
     seen_epoch_ = registered.leader_epoch();
     heartbeat_ms_ = std::clamp<int>(static_cast<int>(registered.heartbeat_secs() * 1000), 50, 60'000);
     registered_ = true;
-    HONE_LOG(kInfo) << "registered name=" << options_.name << " leader_epoch=" << registered.leader_epoch();
+    HONE_LOG(kInfo).With("worker", options_.name).With("leader_epoch", registered.leader_epoch()) << "registered";
   }
 
   static uint64_t LeaseOf(const v1::ServerMessage& message) {
@@ -399,6 +399,7 @@ class Agent::Impl {
   void Finish(uint64_t lease, v1::WorkerMessage outcome, uint64_t generation) {
     std::lock_guard lock(mutex_);
     if (generation != generation_ || held_.erase(lease) == 0) return;
+    HONE_LOG(kDebug).With("lease", lease) << "the lease has an outcome";
     v1::WorkerMessage& kept = unacked_[lease] = std::move(outcome);
     if (stream_ != nullptr) stream_->Send(kept);
   }
@@ -413,6 +414,7 @@ class Agent::Impl {
                                 : message.has_run()    ? message.run().token()
                                 : message.has_canary() ? message.canary().token()
                                                        : message.search().token();
+    HONE_LOG(kWarning).With("lease", returned.token().lease()) << "the lease goes back: " << reason;
     returned.set_reason(std::move(reason));
     returned.set_worker_fault(worker_fault);
     returned.set_artifact_missing(artifact_missing);

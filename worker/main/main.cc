@@ -28,7 +28,7 @@ struct Flags {
   std::vector<std::string> plugins;
   std::string name, target, measure_cpus;
   std::string token, tls_ca, tls_cert, tls_key;
-  std::string log_format = "text";
+  std::string log_format = "text", log_level = "info";
   int build_threads = 0;
   double synthetic_run_secs = -1;
   double patience_secs = 0;
@@ -50,6 +50,9 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this worker (PEM)");
   app.add_option("--tls-key", flags.tls_key, "Key of --tls-cert (PEM)");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-level", flags.log_level, "debug shows every lease")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
   app.add_option("--patience-secs", flags.patience_secs, "Exit when no server was reached for so long; 0 = never");
   app.add_option("--synthetic-run-secs", flags.synthetic_run_secs,
                  "A made-up device whose runs take so long (tests; the server must allow it)");
@@ -131,7 +134,7 @@ absl::Status RunUntilStopped(Agent& agent) {
 }
 
 int Serve(const Flags& flags) {
-  if (flags.log_format == "json") SetLogFormat(LogFormat::kJson);
+  ConfigureLog(flags.log_format, flags.log_level);
   absl::StatusOr<RoleFlags> role_flags = RolesOf(flags);
   if (!role_flags.ok()) return Fail(role_flags.status());
   absl::StatusOr<std::unique_ptr<RoleSet>> roles = MakeRoles(*role_flags);  // Forks: before any thread.

@@ -51,6 +51,15 @@ absl::StatusOr<int> WriteImage() {
   return fd;
 }
 
+// Where a worker bundle has its libraries, beside the program's folder. The image has no place of its own on disk, from
+// which its loader could find them.
+std::string LibraryPath() {
+  char program[4096];
+  const ssize_t size = readlink("/proc/self/exe", program, sizeof(program));
+  const std::string path(program, size > 0 && size < static_cast<ssize_t>(sizeof(program)) ? size : 0);
+  return StrCat("LD_LIBRARY_PATH=", path.substr(0, path.rfind('/') + 1), "../lib");
+}
+
 absl::StatusOr<pid_t> SpawnImage(int image, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -69,7 +78,8 @@ absl::StatusOr<pid_t> SpawnImage(int image, int control) {
   char name[] = "hone-zygote";
   char* argv[] = {name, nullptr};
   char dynamic[] = "OMP_DYNAMIC=false";
-  char* envp[] = {dynamic, nullptr};
+  std::string libraries = LibraryPath();
+  char* envp[] = {dynamic, libraries.data(), nullptr};
   pid_t pid = 0;
   const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv, envp);
   posix_spawn_file_actions_destroy(&actions);

@@ -616,6 +616,7 @@ class Farm {
     if (!store_.Has(a.slot)) Violation("a trial was shown before it was stored");
   }
   void Do(Server&, NotifyLog&, SimWrite&) {}
+  void Do(Server&, NotifyLost&, SimWrite&) {}
   void Do(Server&, NotifyState&, SimWrite&) {}
 
   void CheckQuarantine(const SaveOutcome& a) {

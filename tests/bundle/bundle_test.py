@@ -1,0 +1,74 @@
+"""The worker bundle on a host with nothing installed: a root folder with the least that Debian has, an ordinary user."""
+import os
+import shutil
+import socket
+import subprocess
+
+import harness
+
+ENTER = os.path.abspath("tests/bundle/enter_root.sh")
+PACKAGE = os.path.abspath("deploy/package-worker.sh")
+MIRROR = os.environ.get("HONE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class BundleTest(harness.SystemTest):
+    def bare_root(self):
+        """A root folder of another host, with the bundle unpacked in a home folder."""
+        if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+            self.skipTest("needs root and debootstrap")
+        root = self.path("root")
+        made = subprocess.run(
+            ["debootstrap", "--variant=minbase", "bookworm", root, MIRROR], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500
+        )
+        if "Failed getting release file" in made.stdout + made.stderr:
+            self.skipTest(f"no Debian mirror at {MIRROR}")
+        self.assertEqual(made.returncode, 0, made.stdout[-2000:] + made.stderr[-2000:])
+        return root
+
+    def unpack(self, root):
+        bundle = self.path("hone-worker.tar.xz")
+        packed = subprocess.run([PACKAGE, "--built", os.getcwd(), "--output", bundle], capture_output=True, text=True, timeout=1500)
+        self.assertEqual(packed.returncode, 0, packed.stderr)
+        print(packed.stderr.strip())
+        self.assertLess(os.path.getsize(bundle), 40_000_000)
+        home = os.path.join(root, "home/farm")
+        os.makedirs(home)
+        subprocess.run(["tar", "-C", home, "--no-same-owner", "-xf", bundle], check=True)
+        subprocess.run(["chown", "-R", "1000:1000", home], check=True)
+
+    def test_a_worker_from_the_bundle_completes_a_job_of_a_server_outside(self):
+        root = self.bare_root()
+        self.unpack(root)
+        bundle = "/home/farm/hone-worker/bin/"
+        doctor = subprocess.run([ENTER, root, bundle + "hone", "doctor"], capture_output=True, text=True, timeout=120)
+        self.assertEqual(doctor.returncode, 0, doctor.stdout + doctor.stderr)
+
+        address = f"127.0.0.1:{free_port()}"
+        self.start("server", harness.SERVER, "--listen", address, "--database", "memory:")
+        self.env["HONE_SERVER"] = address
+        harness.eventually("the server answers", lambda: self.hone("workers", "list").returncode == 0)
+        worker = self.start("worker", ENTER, root, bundle + "hone-worker", "--server", address, "--roles", "build,run", "--name", "bare")
+        harness.eventually("the worker is connected", lambda: any(w["name"] == "bare" for w in self.hone_json("workers", "list")["workers"]))
+        report = self.hone_json(
+            "tune", self.matmul(64), "--target", self.host_target(), "--max-trials", "16", "--trials-per-iter", "8", "--seed", "1", "--detach"
+        )
+
+        def ended():
+            self.assertIsNone(worker.poll(), self.log_of(worker))
+            job = self.hone_json("jobs", "show", report["id"])
+            return job["state"] != "running" and job
+
+        job = harness.eventually("the job ends", ended, 300)
+        self.assertEqual((job["state"], job["trials"]), ("done", 16), job)
+        best = self.hone_json("records", "top", report["id"])["records"]
+        self.assertEqual((best[0]["trust"], best[0]["measurement"]["verdict"]), ("verified", "right"))
+
+
+if __name__ == "__main__":
+    harness.main()
