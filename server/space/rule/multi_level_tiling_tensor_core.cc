@@ -57,7 +57,10 @@ std::optional<std::vector<size_t>> ItersOf(const ir::BlockNode* block, ir::Buffe
 }
 
 // A primitive that does not fit the program; other errors are defects of this rule.
-bool IsRefusal(const absl::Status& status) { return absl::IsFailedPrecondition(status); }
+// An index map whose image does not begin at 0 is an invalid argument of the primitive, but follows from the workload.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status);
+}
 
 // The variable that stands for a sampled number in an index map.
 ir::Var VarOf(schedule::ExprRv rv) { return ir::MakeVar(ir::CopyString(StrCat("v", rv.id)), ir::kInt32); }
