@@ -25,6 +25,49 @@ PyObject* ExceptionFor(const StatusError& error) {
   }
 }
 
+// The exception that last became a status, and its text: when that status comes back to Python, the exception is its
+// cause. Under the GIL.
+struct LastException {
+  PyObject* value = nullptr;
+  std::string text;
+};
+LastException& Last() {
+  static LastException* last = new LastException();
+  return *last;
+}
+
+void Remember(const py::error_already_set& error, const std::string& text) {
+  py::object value = error.value();
+  if (error.trace()) PyException_SetTraceback(value.ptr(), error.trace().ptr());
+  Py_XDECREF(Last().value);
+  Last().value = value.release().ptr();
+  Last().text = text;
+}
+
+// The exception behind a status, no longer remembered; null when it is not of a user's code.
+py::object TakeCause(const std::string& message) {
+  LastException& last = Last();
+  if (last.value == nullptr || message.find(last.text) == std::string::npos) return py::object();
+  return py::reinterpret_steal<py::object>(std::exchange(last.value, nullptr));
+}
+
+void Raise(const StatusError& error) {
+  const py::object cause = TakeCause(error.what());
+  if (cause && PyErr_GivenExceptionMatches(cause.ptr(), PyExc_KeyboardInterrupt) != 0) {
+    PyErr_SetObject(PyExc_KeyboardInterrupt, cause.ptr());
+    return;
+  }
+  PyErr_SetString(ExceptionFor(error), error.what());
+  if (!cause) return;
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  PyException_SetCause(value, py::object(cause).release().ptr());  // Takes it over.
+  PyErr_Restore(type, value, trace);
+}
+
 }  // namespace
 
 void BindErrors(py::module_& m) {
@@ -38,7 +81,7 @@ void BindErrors(py::module_& m) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const StatusError& error) {
-      PyErr_SetString(ExceptionFor(error), error.what());
+      Raise(error);
     }
   });
 }
@@ -60,6 +103,7 @@ absl::Status StatusOf(py::error_already_set& error) {
   } catch (const std::exception&) {
     if (text.empty()) text = "an exception that cannot be shown";
   }
+  Remember(error, text);
   return absl::UnknownError(text);
 }
 

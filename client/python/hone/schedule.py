@@ -4,6 +4,7 @@ A call is written as its line in a trace's Python form, and read by the native m
 defaults of all arguments: there is one place where a primitive is described.
 """
 import inspect
+import operator
 
 from . import _hone
 
@@ -87,14 +88,14 @@ def _text_of_operand(value):
     return None
 
 
-def _binary(operator, swapped=False):
+def _binary(symbol, swapped=False):
     def method(a, b):
         texts = [_text_of_operand(a), _text_of_operand(b)]
         if None in texts:
             return NotImplemented
         if swapped:
             texts.reverse()
-        return Term(f"({texts[0]} {operator} {texts[1]})")
+        return Term(f"({texts[0]} {symbol} {texts[1]})")
 
     return method
 
@@ -102,11 +103,11 @@ def _binary(operator, swapped=False):
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "truediv": "/"}
 _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 for _type in (Term, _hone.ExprRV):
-    for _name, _operator in _OPERATORS.items():
-        setattr(_type, f"__{_name}__", _binary(_operator))
-        setattr(_type, f"__r{_name}__", _binary(_operator, swapped=True))
-    for _name, _operator in _COMPARISONS.items():
-        setattr(_type, f"__{_name}__", _binary(_operator))
+    for _name, _symbol in _OPERATORS.items():
+        setattr(_type, f"__{_name}__", _binary(_symbol))
+        setattr(_type, f"__r{_name}__", _binary(_symbol, swapped=True))
+    for _name, _symbol in _COMPARISONS.items():
+        setattr(_type, f"__{_name}__", _binary(_symbol))
     setattr(_type, "__neg__", lambda a: Term(f"(-{_text_of_operand(a)})"))
 Term.__eq__ = _binary("==")
 Term.__ne__ = _binary("!=")
@@ -164,14 +165,13 @@ def _text(value):
         return "{" + ", ".join(f"{str(key)!r}: {_text(item)}" for key, item in value.items()) + "}"
     if callable(value):
         return _lambda_text(value)
-    if hasattr(value, "__index__"):
-        return repr(int(value))
-    if hasattr(value, "__float__"):
-        return repr(float(value))
-    try:
-        return "[" + ", ".join(_text(item) for item in value) + "]"
-    except TypeError:
-        raise TypeError(f"a {type(value).__name__} cannot be an argument of a primitive") from None
+    for convert in (operator.index, list, float):  # Of numpy, too: arrays are lists here, scalars are numbers.
+        try:
+            plain = convert(value)
+        except TypeError:
+            continue
+        return "[" + ", ".join(_text(item) for item in plain) + "]" if convert is list else repr(plain)
+    raise TypeError(f"a {type(value).__name__} cannot be an argument of a primitive")
 
 
 _DEFAULTS = {"None": None, "True": True, "False": False, "[]": None}
