@@ -4,6 +4,7 @@
 
 #include "common/schedule/schedule.h"
 #include "common/schedule/trace_json.h"
+#include "common/script/parser.h"
 #include "common/support/status_matchers.h"
 #include "common/support/strings.h"
 #include "gtest/gtest.h"
@@ -170,6 +171,65 @@ TEST(TraceFromPythonTest, MistakesAreNamedWithTheirPlace) {
     EXPECT_NE(ToStd(trace.status().message()).find(c.message), std::string_view::npos) << trace.status().message();
     EXPECT_EQ(ToStd(trace.status().message()).substr(0, 6), "trace:") << trace.status().message();
   }
+}
+
+Schedule LiveSchedule() {
+  auto module = script::ParseModule(
+      "@T.prim_func\ndef other(A: T.Buffer((16,), \"float32\"), B: T.Buffer((16,), \"float32\")):\n"
+      "    for i in range(16):\n        with T.block(\"B\"):\n            vi = T.axis.spatial(16, i)\n"
+      "            B[vi] = A[vi] + T.float32(1)\n");
+  EXPECT_OK(module);
+  auto schedule = Schedule::Create(*module);
+  EXPECT_OK(schedule);
+  return *std::move(schedule);
+}
+
+TEST(CallFromPythonTest, CallsNameVariablesByKindAndId) {
+  Schedule sch = LiveSchedule();
+  // Without a name, the function that is worked on, whatever it is called.
+  auto block = CallFromPython(sch, "sch.get_block('B')");
+  ASSERT_OK(block);
+  auto loops = CallFromPython(sch, StrCat("sch.get_loops(b", (*block)[0].id, ")"));
+  ASSERT_OK(loops);
+  auto factors = CallFromPython(sch, StrCat("sch.sample_perfect_tile(l", (*loops)[0].id, ", n=2, decision=[4, 4])"));
+  ASSERT_OK(factors);
+  const std::string loop = StrCat("l", (*loops)[0].id);
+  auto split = CallFromPython(sch, StrCat("sch.split(", loop, ", factors=[None, v", (*factors)[1].id, " * 2])"));
+  ASSERT_OK(split);
+  ASSERT_EQ(split->size(), 2u);
+  auto inner = sch.Get(LoopRv{(*split)[1]});
+  ASSERT_OK(inner);
+  EXPECT_EQ((*inner)->extent.as<ir::IntImmNode>()->value, 8);
+}
+
+TEST(CallFromPythonTest, RefusalsLeaveTheScheduleAlone) {
+  Schedule sch = LiveSchedule();
+  for (const char* call :
+       {"sch.parallel(l0)", "sch.parallel(b0)", "sch.parallel(x)", "sch.split(l999999999, [None, 2])",
+        "sch.parallel(l)", "sch.compute_inline(b0); sch.compute_inline(b0)", "1 + 1", "", "sch.unroll("}) {
+    EXPECT_FALSE(CallFromPython(sch, call).ok()) << call;
+    EXPECT_TRUE(sch.trace().empty()) << call;
+  }
+  ASSERT_OK(CallFromPython(sch, "sch.get_block(name='B')"));
+  EXPECT_STATUS(CallFromPython(sch, "sch.compute_inline(block=b0)"), absl::StatusCode::kFailedPrecondition,
+                "compute-inline");
+}
+
+TEST(CallFromPythonTest, ParametersHaveTheirDefaults) {
+  auto text = [](std::string_view name) {
+    std::string out;
+    for (const PythonParameter& p : PythonParametersOf(*FindInstruction(name))) {
+      StrAppend(&out, out.empty() ? "" : ", ", p.variadic ? "*" : "", p.name, p.fallback.empty() ? "" : "=",
+                p.fallback);
+    }
+    return out;
+  };
+  EXPECT_EQ(text("Split"), "loop, factors, preserve_unit_iters=True, disable_predication=False");
+  EXPECT_EQ(text("Fuse"), "*loops, preserve_unit_iters=True");
+  EXPECT_EQ(text("GetBlock"), "name, func_name=None");
+  EXPECT_EQ(text("ComputeAt"), "block, loop, preserve_unit_loops=False, index=-1");
+  EXPECT_EQ(text("SamplePerfectTile"), "loop, n, max_innermost_factor=16, decision=None");
+  EXPECT_EQ(text("CacheRead"), "block, read_buffer_index, storage_scope, consumer_blocks=[]");
 }
 
 }  // namespace

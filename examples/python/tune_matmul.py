@@ -5,6 +5,7 @@
     PYTHONPATH=bazel-bin/client/python/lib python3 examples/python/tune_matmul.py --size 256 --trials 32
 """
 import argparse
+import statistics
 
 import hone
 from hone import meta_schedule as ms
@@ -78,7 +79,7 @@ def main():
     record = database.query_tuning_record(mod, target)
     if record is None:
         raise SystemExit(f"none of {arguments.trials} trials worked; see {arguments.work_dir}/logs")
-    seconds = sum(record.run_secs) / len(record.run_secs)
+    seconds = statistics.median(record.run_secs)
     print(f"best of {arguments.trials} trials: {seconds * 1e3:.4f} ms, {2 * arguments.size**3 / seconds / 1e9:.1f} GFLOP/s")
     print(record.replay().mod.script())
 
