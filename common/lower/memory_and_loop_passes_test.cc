@@ -63,6 +63,45 @@ TEST(StorageRewriteTest, BuffersThatAreNotNeededTogetherShareMemory) {
   ExpectKept(module);
 }
 
+// $SOURCE is where C takes B from, $INNER a further loop.
+std::string InPlaceProgram(std::string_view source, bool twice) {
+  std::string text = R"(
+@T.prim_func
+def main(A: T.Buffer((8, 8), "float32"), D: T.Buffer((8, 8), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    B = T.alloc_buffer((8, 8))
+    C = T.alloc_buffer((8, 8))
+    for i, j in T.grid(8, 8):
+        with T.block("b"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vj, vi] + T.float32(1)
+    for r, i, j in T.grid($R, 8, 8):
+        with T.block("c"):
+            vr, vi, vj = T.axis.remap("SSS", [r, i, j])
+            C[vi, vj] = $SOURCE * T.float32(2) + T.float32(3)
+    for i, j in T.grid(8, 8):
+        with T.block("d"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            D[vi, vj] = C[vj, vi]
+)";
+  text.replace(text.find("$R"), 2, twice ? "2" : "1");
+  return text.replace(text.find("$SOURCE"), 7, source);
+}
+
+TEST(StorageRewriteTest, AnElementwiseStepWorksInPlace) {
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule same, script::ParseModule(InPlaceProgram("B[vi, vj]", false)));
+  EXPECT_EQ(Count(TextAfter(same, "FlattenBuffer"), "T.allocate("), 2);
+  EXPECT_EQ(Count(TextAfter(same, "StorageRewrite"), "T.allocate("), 1);
+  ExpectKept(same);
+  // From another place, or more than once a place: what is read may have been written over.
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule transposed, script::ParseModule(InPlaceProgram("B[vj, vi]", false)));
+  EXPECT_EQ(Count(TextAfter(transposed, "StorageRewrite"), "T.allocate("), 2);
+  ExpectKept(transposed);
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule twice, script::ParseModule(InPlaceProgram("B[vi, vj]", true)));
+  EXPECT_EQ(Count(TextAfter(twice, "StorageRewrite"), "T.allocate("), 2);
+  ExpectKept(twice);
+}
+
 constexpr char kGuarded[] = R"(
 @T.prim_func
 def main(A: T.Buffer((8, 5), "float32"), B: T.Buffer((8, 5), "float32")):
@@ -96,6 +135,32 @@ def main(A: T.Buffer((3,), "float32"), n: T.int32, B: T.Buffer((3,), "float32"))
 )"));
   const std::string text = TextAfter(module, "RewriteUnsafeSelect");
   EXPECT_GE(Count(text, "T.if_then_else("), 1) << text;
+}
+
+TEST(CommonSubexprElimTest, ACostlyValueIsComputedOnceUnlessAConditionStandsBeforeIt) {
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(R"(
+@T.prim_func
+def main(A: T.Buffer((40,), "float32"), B: T.Buffer((40,), "float32"), C: T.Buffer((40,), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    for i in range(40):
+        with T.block("b"):
+            v = T.axis.spatial(40, i)
+            T.reads(A[v])
+            T.writes(B[v])
+            B[v] = A[v] * T.exp(A[v]) / (T.float32(1) + T.exp(A[v])) + T.tanh(T.exp(A[v])) * T.tanh(T.exp(A[v]))
+    for i in range(40):
+        with T.block("c"):
+            v = T.axis.spatial(40, i)
+            T.reads(A[0:40])
+            T.writes(C[v])
+            C[v] = T.if_then_else(v < 7, T.sqrt(A[v]), T.sqrt(A[v]) + T.sqrt(A[v]))
+)"));
+  const std::string text = TextAfter(module, "CommonSubexprElimTIR");
+  EXPECT_EQ(Count(text, "T.exp("), Count(text, "B_1["));
+  EXPECT_EQ(Count(text, "T.tanh("), Count(text, "B_1["));
+  // Lanes 0 to 31 keep their condition and all three roots, lanes 32 to 39 need one.
+  EXPECT_EQ(Count(text, "T.sqrt("), 2 * 3 + 1) << text;
+  ExpectKept(module);
 }
 
 constexpr char kHinted[] = R"(

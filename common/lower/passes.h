@@ -12,6 +12,7 @@ HONE_DECLARE_PASS(PlanAndUpdateBufferAllocationLocation);
 HONE_DECLARE_PASS(ConvertBlocksToOpaque);
 HONE_DECLARE_PASS(CompactBufferAllocation);
 HONE_DECLARE_PASS(LowerMatchBuffer);
+HONE_DECLARE_PASS(InjectSoftwarePipeline);
 HONE_DECLARE_PASS(LowerOpaqueBlock);
 HONE_DECLARE_PASS(FlattenBuffer);
 HONE_DECLARE_PASS(LegalizeNarrowFloat);
@@ -22,6 +23,8 @@ HONE_DECLARE_PASS(HoistReductionInit);
 HONE_DECLARE_PASS(VectorizeFreeLoops);
 HONE_DECLARE_PASS(SplitVectorLoop);
 HONE_DECLARE_PASS(VectorizeLoop);
+HONE_DECLARE_PASS(InjectVirtualThread);
+HONE_DECLARE_PASS(InjectDoubleBuffer);
 HONE_DECLARE_PASS(StorageRewrite);
 HONE_DECLARE_PASS(HoistIfThenElse);
 HONE_DECLARE_PASS(TileReduction);
@@ -29,6 +32,7 @@ HONE_DECLARE_PASS(UnrollLoop);
 HONE_DECLARE_PASS(RegisterTile);
 HONE_DECLARE_PASS(RemoveNoOp);
 HONE_DECLARE_PASS(RewriteUnsafeSelect);
+HONE_DECLARE_PASS(CommonSubexprElim);
 
 #undef HONE_DECLARE_PASS
 

@@ -2,13 +2,18 @@
 // is needed from the first to the last statement behind that place that mentions it:
 //   A = alloc; B = alloc; C = alloc; { fill A; B from A; C from B; out from C }   =>   C uses A's memory
 // Shared are allocations of one dtype and scope with constant sizes within a factor of 16; the larger size is kept.
+// A statement that reads the last of one allocation and writes the first of another of the same size works in place
+// when it stores each element once, from the element at the same place:
+//   A = alloc; B = alloc; { fill A; for i: B[i] = f(A[i]); out from B }   =>   B uses A's memory
 // Never those of 32 bits or less, and never registers ("local").
 #include <algorithm>
 #include <vector>
 
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
+#include "common/ir/structural_equal.h"
 #include "common/ir/visitor.h"
+#include "common/lower/linear.h"
 #include "common/lower/passes.h"
 
 namespace hone::lower {
@@ -17,12 +22,75 @@ namespace {
 constexpr int64_t kMostSizeRatio = 16;
 
 struct Slot {
-  const ir::AllocateNode* node;
+  const ir::AllocateNode* node = nullptr;
   int64_t elements = 0;     // 0 = not constant.
   size_t first = SIZE_MAX;  // Statements that mention it.
   size_t last = 0;
-  int home = -1;  // The slot whose memory it takes.
+  int home = -1;                            // The slot whose memory it takes.
+  std::vector<const ir::VarNode*> members;  // Data pointers of all slots that live here.
 };
+
+// Whether different values of the loop variables (and of the lanes) give different values of `index`: its coefficients,
+// from the smallest, each exceed what the smaller terms reach.
+bool IsInjective(ir::Expr index, const std::vector<const ir::ForNode*>& loops) {
+  int64_t reach = 0;
+  if (const auto* ramp = index.as<ir::RampNode>()) {
+    const int64_t* stride = ir::ConstInt(ramp->stride);
+    if (stride == nullptr || *stride != 1) return false;
+    reach = index.dtype().lanes - 1;
+    index = ramp->base;
+  }
+  LinearContext context;
+  for (const ir::ForNode* loop : loops) context.BindLoop(loop->loop_var, loop->min, loop->extent);
+  const Linear linear = context.Of(index);
+  std::vector<std::pair<int64_t, int64_t>> terms;  // Size of the coefficient, extent.
+  for (const ir::ForNode* loop : loops) {
+    const int64_t* extent = ir::ConstInt(loop->extent);
+    if (extent == nullptr) return false;
+    if (*extent <= 1) continue;
+    const Linear var = context.OfVar(loop->loop_var);
+    int64_t coef = 0;
+    for (const Linear::Term& term : linear.terms) {
+      if (var.terms.size() == 1 && term.atom == var.terms[0].atom) coef = term.coef;
+    }
+    terms.emplace_back(std::abs(coef), *extent);
+  }
+  if (terms.size() != linear.terms.size()) return false;
+  std::sort(terms.begin(), terms.end());
+  for (const auto& [coef, extent] : terms) {
+    if (coef <= reach) return false;
+    reach += coef * (extent - 1);
+  }
+  return true;
+}
+
+// Whether `stmt` may write `born` where the data of `dying` lies: a loop nest around one store that reads `dying` only
+// at the place that it writes, each place once.
+bool WorksInPlace(ir::Stmt stmt, const std::vector<const ir::VarNode*>& dying, ir::Var born) {
+  std::vector<const ir::ForNode*> loops;
+  while (const auto* loop = stmt.as<ir::ForNode>()) {
+    loops.push_back(loop);
+    stmt = loop->body;
+  }
+  const auto* store = stmt.as<ir::BufferStoreNode>();
+  if (store == nullptr || store->buffer->data != born || store->indices.size() != 1 || store->predicate) return false;
+  bool fits = true;
+  int loads = 0;
+  const auto is_dying = [&](const ir::VarNode* data) {
+    return std::find(dying.begin(), dying.end(), data) != dying.end();
+  };
+  ir::PostOrderVisitExprs(store->value, [&](ir::Expr e) {
+    // Its address, in a call, could mean anything.
+    if (const auto* var = e.as<ir::VarNode>()) fits &= !is_dying(var) && var != born.get();
+    const auto* load = e.as<ir::BufferLoadNode>();
+    if (load == nullptr) return;
+    fits &= load->buffer->data != born;
+    if (!is_dying(load->buffer->data.get())) return;
+    ++loads;
+    fits &= !load->predicate && load->indices.size() == 1 && ir::StructuralEqual(load->indices[0], store->indices[0]);
+  });
+  return fits && loads > 0 && IsInjective(store->indices[0], loops);
+}
 
 // Accesses of one data pointer go to another.
 class Redirector final : public ir::StmtExprMutator {
@@ -60,7 +128,9 @@ class StorageSharer final : public ir::StmtExprMutator {
     std::vector<Slot> slots;
     ir::Stmt inner = node;
     while (const auto* allocate = inner.as<ir::AllocateNode>()) {
-      slots.push_back({allocate, ElementsOf(allocate)});
+      Slot& slot = slots.emplace_back();
+      slot.node = allocate;
+      slot.elements = ElementsOf(allocate);
       inner = allocate->body;
     }
     const auto* seq = inner.as<ir::SeqNode>();
@@ -74,13 +144,15 @@ class StorageSharer final : public ir::StmtExprMutator {
     }
     absl::flat_hash_map<const ir::VarNode*, ir::Var> to;
     for (size_t i = 0; i < slots.size(); ++i) {
-      const int home = HomeOf(slots, i);
+      slots[i].members.push_back(slots[i].node->buffer_var.get());
+      const int home = HomeOf(slots, i, *seq);
       if (home < 0) continue;
       slots[i].home = home;
       Slot& host = slots[static_cast<size_t>(home)];
       host.first = std::min(host.first, slots[i].first);
       host.last = std::max(host.last, slots[i].last);
       host.elements = std::max(host.elements, slots[i].elements);
+      host.members.push_back(slots[i].node->buffer_var.get());
       to[slots[i].node->buffer_var.get()] = host.node->buffer_var;
     }
     ir::Stmt body = MutateStmt(inner);
@@ -118,7 +190,7 @@ class StorageSharer final : public ir::StmtExprMutator {
   }
 
   // An earlier slot with memory of its own that is not needed any more, or not yet; the closest in size.
-  static int HomeOf(const std::vector<Slot>& slots, size_t i) {
+  static int HomeOf(const std::vector<Slot>& slots, size_t i, const ir::SeqNode& seq) {
     const Slot& slot = slots[i];
     if (!MayShare(slot)) return -1;
     int best = -1;
@@ -126,7 +198,10 @@ class StorageSharer final : public ir::StmtExprMutator {
       const Slot& other = slots[j];
       if (other.home >= 0 || !MayShare(other) || other.node->dtype != slot.node->dtype) continue;
       if (ScopeOf(other) != ScopeOf(slot)) continue;
-      if (other.first <= slot.last && slot.first <= other.last) continue;
+      const bool apart = other.first > slot.last || slot.first > other.last;
+      const bool in_place = other.last == slot.first && other.elements == slot.elements &&
+                            WorksInPlace(seq.seq[slot.first], other.members, slot.node->buffer_var);
+      if (!apart && !in_place) continue;
       const auto [small, large] = std::minmax(other.elements, slot.elements);
       if (large > small * kMostSizeRatio) continue;
       const auto distance = [&](const Slot& s) { return std::abs(s.elements - slot.elements); };

@@ -12,10 +12,7 @@ HONE_DECLARE_PASS(LowerCrossThreadReduction);
 HONE_DECLARE_PASS(LiftThreadBinding);
 HONE_DECLARE_PASS(ManifestSharedMemoryLocalStage);
 HONE_DECLARE_PASS(UnifyThreadBinding);
-HONE_DECLARE_PASS(InjectSoftwarePipeline);
 // On flat memory.
-HONE_DECLARE_PASS(InjectVirtualThread);
-HONE_DECLARE_PASS(InjectDoubleBuffer);
 HONE_DECLARE_PASS(ThreadSync);
 HONE_DECLARE_PASS(InferFragment);
 HONE_DECLARE_PASS(LowerThreadAllreduce);

@@ -6,12 +6,14 @@
 #include <cmath>
 #include <fstream>
 
+#include "common/lower/copied_loops_programs.h"
 #include "common/lower/lower.h"
 #include "common/script/parser.h"
 #include "common/support/status_macros.h"
 #include "common/support/status_matchers.h"
 #include "common/workload/standard.h"
 #include "worker/codegen/llvm/shared_library.h"
+#include "worker/codegen/llvm/spills.h"
 #include "worker/codegen/llvm/testing/compiled_function.h"
 
 namespace hone::codegen {
@@ -56,6 +58,13 @@ def main(A: T.Buffer((40,), "bfloat16"), B: T.Buffer((40,), "e4m3_float8"), C: T
   for (const Target& target : RunnableTargets()) {
     for (uint64_t seed = 1; seed < 6; ++seed)
       EXPECT_OK(ExpectCompiledAgrees(module, target, seed)) << target.ToString();
+  }
+}
+
+TEST(LlvmCodegenTest, VirtualThreadsPipelinesAndDoubleBuffersComputeWhatTheInterpreterDoes) {
+  for (const std::string& text : lower::CopiedLoopsPrograms()) {
+    ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(text));
+    for (const Target& target : RunnableTargets()) EXPECT_OK(ExpectCompiledAgrees(module, target, 1)) << text;
   }
 }
 
@@ -111,6 +120,71 @@ def main(A: T.Buffer((8, 256), "float32"), B: T.Buffer((256, 32), "float32"), C:
   int count = 0;
   for (size_t at = begin; at != std::string::npos; at = kernel.assembly.find("vfmadd", at + 1)) ++count;
   EXPECT_EQ(count, 16);
+}
+
+// C[$M, $N] += A[$M, 256] x B[256, $N], the loops over $M and $N inside of that over k.
+std::string TileProgram(int rows, int columns) {
+  std::string text = R"(
+@T.prim_func
+def main(A: T.Buffer(($M, 256), "float32"), B: T.Buffer((256, $N), "float32"), C: T.Buffer(($M, $N), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    for k in range(256):
+        for i in range($M):
+            for j in T.vectorized($N):
+                with T.block("c"):
+                    vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                    T.reads(C[vi, vj], A[vi, vk], B[vk, vj])
+                    T.writes(C[vi, vj])
+                    with T.init():
+                        C[vi, vj] = T.float32(0)
+                    C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+)";
+  for (const auto& [key, value] : {std::pair{"$M", rows}, std::pair{"$N", columns}}) {
+    for (size_t at; (at = text.find(key)) != std::string::npos;) text.replace(at, 2, std::to_string(value));
+  }
+  return text;
+}
+
+TEST(LlvmCodegenTest, InnerLoopsOfMatmulsKeepNothingOnTheStackWhateverTheTile) {
+  CompileOptions options;
+  options.assembly = true;
+  // Those that fit and those that do not: these are cut. (A single row of 128 has just as many accumulators as AVX2 has
+  // registers and cannot be cut by rows: two of them stay on the stack.)
+  const std::pair<int, int> tiles[] = {{8, 32}, {4, 64}, {6, 16}, {4, 8}, {16, 64}, {12, 48}, {1, 96}, {32, 16}};
+  for (const Target& target : RunnableTargets()) {
+    for (const auto& [rows, columns] : tiles) {
+      ASSERT_OK_AND_ASSIGN(const CompiledKernel kernel, Compile(TileProgram(rows, columns), target, options));
+      const InnerLoopSpills spills = CountInnerLoopSpills(kernel.assembly);
+      EXPECT_GT(spills.loops, 0);
+      EXPECT_EQ(spills.spills, 0) << target.ToString() << " " << rows << " x " << columns << kernel.assembly;
+      EXPECT_EQ(spills.reloads, 0) << target.ToString() << " " << rows << " x " << columns << kernel.assembly;
+    }
+  }
+}
+
+TEST(LlvmCodegenTest, SpillsInInnerLoopsAreCounted) {
+  constexpr char kAssembly[] = R"(
+	vmovups	%zmm0, 64(%rsp)                 # 64-byte Spill
+.LBB0_1:                                # %i
+                                        # =>This Loop Header: Depth=1
+                                        #     Child Loop BB0_2 Depth 2
+	vmovups	64(%rsp), %zmm0                 # 64-byte Reload
+.LBB0_2:                                # %k
+                                        #   Parent Loop BB0_1 Depth=1
+                                        # =>  This Inner Loop Header: Depth=2
+	vmovups	%zmm1, 128(%rsp)                # 64-byte Spill
+	vfmadd231ps	192(%rsp), %zmm3, %zmm2 # 64-byte Folded Reload
+# %bb.3:                                # %then
+                                        #   in Loop: Header=BB0_2 Depth=2
+	vmovups	128(%rsp), %zmm1                # 64-byte Reload
+.LBB0_4:                                # %end
+                                        #   in Loop: Header=BB0_1 Depth=1
+	vmovups	128(%rsp), %zmm1                # 64-byte Reload
+)";
+  const InnerLoopSpills spills = CountInnerLoopSpills(kAssembly);
+  EXPECT_EQ(spills.loops, 1);
+  EXPECT_EQ(spills.spills, 1);
+  EXPECT_EQ(spills.reloads, 2);
 }
 
 TEST(LlvmCodegenTest, SymbolicShapesAreReadBehindTheParameters) {

@@ -61,6 +61,7 @@ absl::StatusOr<llvm::TargetMachine*> MachineFor(const Target& target) {
     return absl::InvalidArgumentError(StrCat("LLVM knows no CPU \"", cpu, "\""));
   }
   llvm::TargetOptions options;
+  options.MCOptions.AsmVerbose = true;  // Says where loops and spills are.
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   machine.reset(found->createTargetMachine(parsed, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
                                            llvm::CodeGenOptLevel::Default));

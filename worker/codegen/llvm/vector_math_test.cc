@@ -1,6 +1,9 @@
+// The error bounds of the elementary functions. float32: a million arguments, or in the long form (HONE_LONG_TESTS=1)
+// every 16th of all there are; float16 and bfloat16: all.
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -13,13 +16,21 @@ namespace {
 
 constexpr int64_t kElements = 1 << 20;
 
-ir::IRModule Elementwise(ir::Builtin op) {
+ir::IRModule Elementwise(ir::Builtin op, ir::DataType dtype = ir::kFloat32, int64_t elements = kElements) {
   workload::FunctionBuilder builder;
-  const ir::Buffer x = builder.Input("X", {kElements}, ir::kFloat32);
-  const ir::Buffer y = builder.Compute("Y", {{"i", kElements}}, [&](const std::vector<ir::Expr>& v) {
-    return ir::MakeCall(ir::kFloat32, op, {ir::MakeBufferLoad(x, ir::MakeArray(v))});
+  const ir::Buffer x = builder.Input("X", {elements}, dtype);
+  const ir::Buffer y = builder.Compute("Y", {{"i", elements}}, [&](const std::vector<ir::Expr>& v) {
+    return ir::MakeCall(dtype, op, {ir::MakeBufferLoad(x, ir::MakeArray(v))});
   });
   return builder.Finish({y});
+}
+
+std::vector<Target> Cpus() {
+  std::vector<Target> out;
+  for (const char* cpu : {"llvm -mcpu=x86-64", "llvm -mcpu=haswell", "llvm -mcpu=skylake-avx512"}) {
+    out.push_back(Target::Parse(cpu).value());
+  }
+  return out;
 }
 
 // Distance from the true value in units of the float's last place.
@@ -78,6 +89,93 @@ TEST_P(VectorMathTest, StaysWithinItsErrorBound) {
     EXPECT_LE(worst, GetParam().allowed_ulp) << cpu << " at " << worst_at;
     RecordProperty(std::string("ulp_") + cpu, std::to_string(worst));
     std::printf("%s %s: %.3f ulp at %g\n", std::string(ir::InfoOf(GetParam().op).name).c_str(), cpu, worst, worst_at);
+  }
+}
+
+TEST_P(VectorMathTest, StaysWithinItsErrorBoundOverAllFloats) {
+  const char* form = std::getenv("HONE_LONG_TESTS");
+  if (form == nullptr || std::string_view(form) != "1") GTEST_SKIP() << "long form only";
+  std::vector<CompiledFunction> functions;
+  for (const Target& cpu : Cpus()) {
+    ASSERT_OK_AND_ASSIGN(functions.emplace_back(), CompiledFunction::Make(Elementwise(GetParam().op), cpu));
+  }
+  constexpr uint64_t kStep = 16;
+  constexpr uint64_t kChunks = (uint64_t{1} << 32) / kStep / kElements;
+  std::vector<float> x(kElements), y(kElements);
+  std::vector<double> expected(kElements);
+  void* buffers[] = {x.data(), y.data()};
+  double worst = 0, worst_at = 0;
+  for (uint64_t chunk = 0; chunk < kChunks; ++chunk) {
+    for (uint64_t i = 0; i < kElements; ++i) {
+      const uint32_t bits = static_cast<uint32_t>((chunk * kElements + i) * kStep + chunk % kStep);
+      std::memcpy(&x[i], &bits, 4);
+      expected[i] = GetParam().reference(x[i]);
+    }
+    for (const CompiledFunction& function : functions) {
+      ASSERT_EQ(function.Call(buffers), 0);
+      for (uint64_t i = 0; i < kElements; ++i) {
+        const double error = UlpError(y[i], expected[i]);
+        if (error <= worst) continue;
+        worst = error;
+        worst_at = x[i];
+      }
+    }
+  }
+  EXPECT_LE(worst, GetParam().allowed_ulp) << "at " << worst_at;
+  std::printf("%s: %.3f ulp at %g\n", std::string(ir::InfoOf(GetParam().op).name).c_str(), worst, worst_at);
+}
+
+// A 16-bit float of `exponent_bits`: its value, and the distance to its neighbour.
+double ValueOf(uint16_t bits, int exponent_bits) {
+  const int mantissa_bits = 15 - exponent_bits, bias = (1 << (exponent_bits - 1)) - 1;
+  const int exponent = bits >> mantissa_bits & ((1 << exponent_bits) - 1), mantissa = bits & ((1 << mantissa_bits) - 1);
+  const double sign = bits >> 15 != 0 ? -1 : 1;
+  if (exponent == (1 << exponent_bits) - 1) return mantissa != 0 ? std::nan("") : sign * HUGE_VAL;
+  if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
+  return sign * std::ldexp((1 << mantissa_bits) + mantissa, exponent - bias - mantissa_bits);
+}
+
+// In float32 first, then rounded: never more than one place off, and nearly always the nearest.
+TEST_P(VectorMathTest, EveryNarrowFloatIsRightToOnePlace) {
+  constexpr int64_t kAll = 1 << 16;
+  const struct {
+    ir::DataType dtype;
+    int exponent_bits;
+  } types[] = {{ir::DataType::Float(16), 5}, {ir::DataType::BFloat16(), 8}};
+  for (const auto& type : types) {
+    for (const Target& cpu : Cpus()) {
+      ASSERT_OK_AND_ASSIGN(const CompiledFunction function,
+                           CompiledFunction::Make(Elementwise(GetParam().op, type.dtype, kAll), cpu));
+      std::vector<uint16_t> x(kAll), y(kAll);
+      for (int64_t i = 0; i < kAll; ++i) x[i] = static_cast<uint16_t>(i);
+      void* buffers[] = {x.data(), y.data()};
+      ASSERT_EQ(function.Call(buffers), 0);
+      const int mantissa_bits = 15 - type.exponent_bits, bias = (1 << (type.exponent_bits - 1)) - 1;
+      const double largest =
+          ValueOf(static_cast<uint16_t>(((1 << type.exponent_bits) - 1) << mantissa_bits) - 1, type.exponent_bits);
+      int wrong = 0, not_nearest = 0;
+      for (int64_t i = 0; i < kAll; ++i) {
+        const double argument = ValueOf(x[i], type.exponent_bits), got = ValueOf(y[i], type.exponent_bits);
+        const double want = GetParam().reference(argument);
+        if (std::isnan(want) || std::isnan(got)) {
+          wrong += std::isnan(want) != std::isnan(got) ? 1 : 0;
+          continue;
+        }
+        int exponent;
+        std::frexp(want, &exponent);
+        const double place = std::ldexp(1.0, std::max(exponent - 1 - mantissa_bits, 1 - bias - mantissa_bits));
+        const bool overflows = std::abs(want) > largest;
+        const bool right = overflows         ? std::abs(got) >= largest && (got > 0) == (want > 0)
+                           : std::isinf(got) ? std::abs(want) + place > largest
+                                             : std::abs(got - want) <= place;
+        wrong += right ? 0 : 1;
+        if (!overflows && !std::isinf(got)) not_nearest += std::abs(got - want) > 0.5001 * place ? 1 : 0;
+        if (!right && wrong < 3)
+          ADD_FAILURE() << type.dtype.ToString() << " " << argument << ": " << got << " " << want;
+      }
+      EXPECT_EQ(wrong, 0) << cpu.ToString() << " " << type.dtype.ToString();
+      EXPECT_LE(not_nearest, kAll / 100) << cpu.ToString() << " " << type.dtype.ToString();
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-#include "common/lower/gpu/versioned_buffer.h"
+#include "common/lower/versioned_buffer.h"
 
 #include "common/ir/ops.h"
 

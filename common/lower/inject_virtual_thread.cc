@@ -8,7 +8,7 @@
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
-#include "common/lower/gpu/gpu_passes.h"
+#include "common/lower/passes.h"
 #include "common/lower/renew.h"
 #include "common/lower/vector_index.h"
 #include "common/support/strings.h"

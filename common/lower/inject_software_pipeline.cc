@@ -16,9 +16,9 @@
 #include "common/ir/structural_equal.h"
 #include "common/ir/visitor.h"
 #include "common/lower/attr_value.h"
-#include "common/lower/gpu/gpu_passes.h"
-#include "common/lower/gpu/versioned_buffer.h"
+#include "common/lower/passes.h"
 #include "common/lower/renew.h"
+#include "common/lower/versioned_buffer.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
