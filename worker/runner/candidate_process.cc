@@ -140,9 +140,10 @@ std::optional<Failure> CandidateProcess::Await(Reply* reply) {
   }
 }
 
-std::optional<Failure> CandidateProcess::Execute(Op op, uint64_t argument, bool flush, Reply* reply,
+std::optional<Failure> CandidateProcess::Execute(Op op, uint64_t argument, const Timing& timing, Reply* reply,
                                                  absl::Duration* wall) {
-  const Command command = {nonces_.Next(), op, flush ? 1u : 0u, argument};
+  const Command command = {nonces_.Next(),   op, timing.flush ? 1u : 0u, argument, timing.probe ? 1u : 0u,
+                           timing.warm_calls};
   const int64_t start = absl::GetCurrentTimeNanos();
   if (send(socket_, &command, sizeof(command), MSG_NOSIGNAL) < 0) return Died();
   if (std::optional<Failure> failure = Await(reply)) return failure;
@@ -167,26 +168,26 @@ std::optional<Failure> CandidateProcess::Execute(Op op, uint64_t argument, bool 
 
 std::optional<Failure> CandidateProcess::Check(int set) {
   Reply reply;
-  return Execute(Op::kCheck, static_cast<uint64_t>(set), false, &reply, nullptr);
+  return Execute(Op::kCheck, static_cast<uint64_t>(set), {}, &reply, nullptr);
 }
 
-std::optional<Failure> CandidateProcess::Run(uint64_t calls, bool flush, Reply* reply, absl::Duration* wall) {
-  return Execute(Op::kRun, calls, flush, reply, wall);
+std::optional<Failure> CandidateProcess::Run(uint64_t calls, const Timing& timing, Reply* reply, absl::Duration* wall) {
+  return Execute(Op::kRun, calls, timing, reply, wall);
 }
 
 std::optional<Failure> CandidateProcess::Poison() {
   Reply reply;
-  return Execute(Op::kPoison, 0, false, &reply, nullptr);
+  return Execute(Op::kPoison, 0, {}, &reply, nullptr);
 }
 
 std::optional<Failure> CandidateProcess::Collect() {
   Reply reply;
-  return Execute(Op::kCollect, 0, false, &reply, nullptr);
+  return Execute(Op::kCollect, 0, {}, &reply, nullptr);
 }
 
 std::optional<Failure> CandidateProcess::ProbeGhz(double* ghz) {
   Reply reply;
-  if (std::optional<Failure> failure = Execute(Op::kProbe, 0, false, &reply, nullptr)) return failure;
+  if (std::optional<Failure> failure = Execute(Op::kProbe, 0, {}, &reply, nullptr)) return failure;
   *ghz = reply.ghz;
   return std::nullopt;
 }

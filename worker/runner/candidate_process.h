@@ -42,15 +42,22 @@ class CandidateProcess {
 
   // Runs the kernel once on input set `set` with poisoned outputs; the contents of all buffers are then in Contents().
   std::optional<Failure> Check(int set);
+  // What to time besides the number of calls.
+  struct Timing {
+    bool flush = false;       // Evict the buffers before every call.
+    bool probe = false;       // Probe clock and shared cache before and after.
+    uint32_t warm_calls = 0;  // Untimed, right before the timed ones.
+  };
   // Calls the kernel `calls` times. `reply` has the times as the candidate saw them, `wall` the time this took as seen
   // from here, which no kernel can change.
-  std::optional<Failure> Run(uint64_t calls, bool flush, Reply* reply, absl::Duration* wall);
+  std::optional<Failure> Run(uint64_t calls, const Timing& timing, Reply* reply, absl::Duration* wall);
   std::optional<Failure> Poison();
   std::optional<Failure> Collect();
   std::optional<Failure> ProbeGhz(double* ghz);
 
   // Moves the deadline, e.g. after the runner itself was busy with something else.
   void SetDeadline(absl::Time deadline) { deadline_ = deadline; }
+  void PostponeDeadline(absl::Duration duration) { deadline_ += duration; }
 
   // Of parameter `i`, after Check or Collect.
   const uint8_t* Contents(size_t i) const;
@@ -60,7 +67,7 @@ class CandidateProcess {
  private:
   CandidateProcess(Zygote& zygote, CandidateOptions options);
   std::optional<Failure> Load();
-  std::optional<Failure> Execute(Op op, uint64_t argument, bool flush, Reply* reply, absl::Duration* wall);
+  std::optional<Failure> Execute(Op op, uint64_t argument, const Timing& timing, Reply* reply, absl::Duration* wall);
   std::optional<Failure> Await(Reply* reply);
   std::optional<Failure> Died();
   std::optional<Failure> TimedOut();

@@ -82,7 +82,7 @@ TEST_F(CandidateProcessTest, ComputesWithLibmAndOpenMpOnBothInputSets) {
   }
   Reply reply;
   absl::Duration wall;
-  failure = candidate->Run(100, false, &reply, &wall);
+  failure = candidate->Run(100, {}, &reply, &wall);
   ASSERT_FALSE(failure.has_value()) << failure->message;
   EXPECT_GT(reply.wall_ns, 0);
   EXPECT_LE(absl::Nanoseconds(reply.wall_ns), wall);

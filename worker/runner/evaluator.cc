@@ -12,6 +12,11 @@ namespace {
 constexpr double kTolerableLoss = 0.02;
 // At most this many disturbed samples are taken again for every clean one that is wanted.
 constexpr int kRetriesPerSample = 2;
+// Before a contender's sample is taken again because clock or cache were not as usual.
+constexpr absl::Duration kPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Milliseconds(400);
+// For a candidate that looks hopeless while they were not.
+constexpr int kSecondChances = 2;
 // A contender is measured until its median is known this well.
 constexpr double kWantedMedianError = 0.005;
 constexpr int64_t kMaxNumber = int64_t{1} << 30;
@@ -31,6 +36,7 @@ class Run {
       if (auto failure = TakeOne()) return failure;
     }
     out_.contender = IsContender();
+    wanted_ = std::max(repeat, policy_.max_repeat);
     while (out_.contender && Kept() < policy_.max_repeat && HasBudget(policy_.budget_contender) && !IsSettled()) {
       if (auto failure = TakeOne()) return failure;
       out_.contender = IsContender();
@@ -53,12 +59,18 @@ class Run {
     const double wanted = absl::ToDoubleSeconds(policy_.min_repeat);
     int64_t number =
         policy_.number > 0 || policy_.flush_cache ? std::max(1, policy_.number) : Fill(wanted, estimate_, 1);
+    int distrusted = 0;
     while (true) {
       Sample sample;
       if (auto failure = sampler_.Take(number, &sample)) return failure;
       out_.number = number;
       // A short first sample shows a hopeless loser well enough.
       if (Hopeless(sample.seconds_per_call)) {
+        // Not because of what the machine did meanwhile.
+        if (!sample.usual && distrusted++ < kSecondChances) {
+          Wait();
+          continue;
+        }
         Keep(sample);
         out_.abandoned = true;
         return std::nullopt;
@@ -78,10 +90,22 @@ class Run {
   }
 
   std::optional<Failure> TakeOne() {
+    // Waiting costs as much as measuring: it has the same budget.
+    // A likely loser waits once only.
+    const bool patient = IsContender() || (waited_ == absl::ZeroDuration() && MayBeContender());
+    if (unusual_ && patient) Wait();
     Sample sample;
     if (auto failure = sampler_.Take(out_.number, &sample)) return failure;
     Keep(sample);
     return std::nullopt;
+  }
+
+  void Wait() {
+    const absl::Duration pause = std::min(pause_, policy_.budget_contender - waited_);
+    if (pause <= absl::ZeroDuration()) return;
+    sampler_.Wait(pause);
+    waited_ += pause;
+    pause_ = std::min(2 * pause_, kLongestPause);
   }
 
   void Keep(const Sample& sample) {
@@ -89,7 +113,10 @@ class Run {
     lost_ += (1 - sample.running_fraction) * sample.seconds;
     out_.involuntary_switches += sample.involuntary_switches;
     out_.migrations += sample.migrated ? 1 : 0;
-    const bool clean = 1 - sample.running_fraction <= kTolerableLoss && !(sample.migrated && policy_.pin);
+    const bool clean =
+        1 - sample.running_fraction <= kTolerableLoss && !(sample.migrated && policy_.pin) && sample.usual;
+    unusual_ = !sample.usual;
+    if (sample.usual) pause_ = kPause;
     (clean ? clean_ : disturbed_).push_back(sample.seconds_per_call);
   }
 
@@ -97,13 +124,16 @@ class Run {
   int Kept() const {
     const int clean = static_cast<int>(clean_.size());
     const int disturbed = static_cast<int>(disturbed_.size());
-    return clean + std::max(0, disturbed - kRetriesPerSample * std::max(1, policy_.repeat));
+    return clean + std::max(0, disturbed - kRetriesPerSample * wanted_);
   }
 
   const std::vector<double>& Current() const { return clean_.empty() ? disturbed_ : clean_; }
   bool HasBudget(absl::Duration budget) const { return spent_ < absl::ToDoubleSeconds(budget); }
   bool IsSettled() const { return clean_.size() >= 5 && RelativeMedianError(clean_) < kWantedMedianError; }
   bool IsContender() const { return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio; }
+  bool MayBeContender() const {
+    return !best_.has_value() || Median(Current()) <= *best_ * std::max(policy_.contender_ratio, policy_.abandon_ratio);
+  }
   bool Hopeless(double seconds) const {
     return best_.has_value() && policy_.abandon_ratio > 0 && seconds > *best_ * policy_.abandon_ratio;
   }
@@ -125,6 +155,10 @@ class Run {
   double estimate_ = 0;  // Seconds a call, by the last warm-up call.
   double spent_ = 0;
   double lost_ = 0;
+  absl::Duration pause_ = kPause;                 // Before the next unusual one is repeated.
+  bool unusual_ = false;                          // The last sample.
+  absl::Duration waited_ = absl::ZeroDuration();  // For disturbances to pass.
+  int wanted_ = std::max(1, policy_.repeat);      // Samples.
   std::vector<double> clean_;
   std::vector<double> disturbed_;
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "common/measure/failure.h"
 #include "common/measure/policy.h"
 #include "common/measure/runner.h"
@@ -19,6 +20,7 @@ struct Sample {
   double running_fraction = 1;  // Share of `seconds` during which the measuring thread had its CPU.
   int64_t involuntary_switches = 0;
   bool migrated = false;
+  bool usual = true;  // Taken while clock and shared cache were as usual.
 };
 
 // Takes samples of one kernel.
@@ -26,6 +28,8 @@ class Sampler {
  public:
   virtual ~Sampler() = default;
   virtual std::optional<Failure> Take(int64_t calls, Sample* sample) = 0;
+  // Lets a disturbance pass; samplers whose samples are always usual need not.
+  virtual void Wait(absl::Duration duration) {}
 };
 
 struct Evaluation {

@@ -19,14 +19,23 @@ class FakeSampler final : public Sampler {
     const bool disturbed = disturb_every > 0 && taken % disturb_every == 0;
     sample->seconds_per_call = seconds_ * (disturbed ? 2 : 1) * (1 + 0.001 * (taken % 3));
     sample->seconds = sample->seconds_per_call * static_cast<double>(calls);
-    sample->running_fraction = disturbed ? 0.5 : 1;
+    sample->running_fraction = disturbed && !unusual ? 0.5 : 1;
+    sample->usual = !(disturbed && unusual);
     return std::nullopt;
+  }
+
+  void Wait(absl::Duration duration) override {
+    waited += duration;
+    if (waited >= calm_after) disturb_every = 0;
   }
 
   int taken = 0;
   int64_t total_calls = 0;
   int disturb_every = 0;
   int fail_at = 0;
+  bool unusual = false;  // Disturbances show in the probes only.
+  absl::Duration calm_after = absl::InfiniteDuration();
+  absl::Duration waited = absl::ZeroDuration();
 
  private:
   const double seconds_;
@@ -80,6 +89,29 @@ TEST(EvaluatorTest, TimingsThatAreAlwaysDisturbedAreMarked) {
   const Evaluation evaluation = Measured(sampler, std::nullopt);
   EXPECT_TRUE(evaluation.disturbed);
   EXPECT_FALSE(evaluation.samples.empty());
+}
+
+TEST(EvaluatorTest, WhoMayBeAContenderWaitsForADisturbanceToPass) {
+  FakeSampler contender(1e-3);
+  contender.disturb_every = 1;
+  contender.unusual = true;
+  contender.calm_after = absl::Milliseconds(200);
+  const Evaluation evaluation = Measured(contender, std::nullopt);
+  EXPECT_FALSE(evaluation.disturbed);
+  EXPECT_GE(evaluation.samples.size(), 3u);
+  for (double sample : evaluation.samples) EXPECT_LT(sample, 1.1e-3);
+
+  FakeSampler loser(1e-3);
+  loser.disturb_every = 1;
+  loser.unusual = true;
+  EXPECT_TRUE(Measured(loser, 0.5e-3).abandoned);
+  EXPECT_LE(loser.waited, absl::Milliseconds(150));
+
+  FakeSampler never(1e-3);
+  never.disturb_every = 1;
+  never.unusual = true;
+  EXPECT_TRUE(Measured(never, std::nullopt).disturbed);
+  EXPECT_LE(never.waited, MeasurementPolicy().budget_contender + absl::Milliseconds(50));
 }
 
 TEST(EvaluatorTest, BudgetEndsTheMeasurementOfSlowKernels) {

@@ -51,8 +51,13 @@ bool IsOverloaded() {
 // the clock there, and could change what that says. It cannot change how long we wait.
 class PlausibleSampler final : public Sampler {
  public:
-  PlausibleSampler(CandidateProcess& candidate, const MeasurementPolicy& policy)
-      : candidate_(candidate), policy_(policy) {}
+  PlausibleSampler(CandidateProcess& candidate, const MeasurementPolicy& policy, UsualConditions& usual)
+      : candidate_(candidate), policy_(policy), usual_(usual) {}
+
+  void Wait(absl::Duration duration) override {
+    candidate_.PostponeDeadline(duration);
+    absl::SleepFor(duration);
+  }
 
   std::optional<Failure> Take(int64_t calls, Sample* sample) override {
     // Either somebody kept this process from running for a while, or the kernel lies. With more calls the one becomes
@@ -67,9 +72,15 @@ class PlausibleSampler final : public Sampler {
       if (!policy_.flush_cache) {
         if (auto failure = candidate_.Poison()) return failure;
       }
-      if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), policy_.flush_cache, &reply, &wall))
-        return failure;
+      CandidateProcess::Timing timing;
+      timing.flush = policy_.flush_cache;
+      // Not around warm-ups.
+      timing.probe = !policy_.flush_cache && samples_taken_ >= policy_.warm_up;
+      // The probe takes the place of the kernel's data in the core's own caches; a long call does not notice.
+      if (timing.probe && seconds_per_call_ < kLongCall) timing.warm_calls = 1;
+      if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), timing, &reply, &wall)) return failure;
       Fill(reply, calls, sample);
+      Judge(reply, sample);
       if (IsPlausible(absl::Nanoseconds(reply.wall_ns), wall)) return std::nullopt;
       if (wall < (IsOverloaded() ? kLongEnoughOverloaded : kLongEnough)) {
         calls *= 4;
@@ -99,8 +110,22 @@ class PlausibleSampler final : public Sampler {
     sample->migrated = reply.cpu_before != reply.cpu_after;
   }
 
+  void Judge(const Reply& reply, Sample* sample) {
+    ++samples_taken_;
+    seconds_per_call_ = sample->seconds_per_call;
+    const Conditions conditions = {reply.ghz, static_cast<double>(reply.cache_ns) * 1e-9};
+    // What else ran in our place says nothing about the cache.
+    if (sample->running_fraction > 0.98) usual_.Note(conditions, absl::Now());
+    sample->usual = usual_.Fit(conditions);
+  }
+
+  static constexpr double kLongCall = 1e-3;
+
   CandidateProcess& candidate_;
   const MeasurementPolicy& policy_;
+  UsualConditions& usual_;
+  int samples_taken_ = 0;
+  double seconds_per_call_ = 0;  // Of the last sample.
 };
 
 }  // namespace
@@ -235,13 +260,13 @@ class LocalRunner::Session {
     result_.errors.tolerance = std::max(result_.errors.tolerance, errors.tolerance);
   }
 
-  std::optional<Failure> TakeSamples() {
+  std::optional<Failure> TakeSamples() ABSL_EXCLUSIVE_LOCKS_REQUIRED(runner_.mutex_) {
     const TimingLock::Section section(runner_.timing_lock_);
-    PlausibleSampler sampler(*candidate_, policy_);
+    PlausibleSampler sampler(*candidate_, policy_, runner_.usual_);
     return Evaluate(policy_, request_.best_so_far, sampler, &evaluation_);
   }
 
-  std::optional<Failure> Measure() {
+  std::optional<Failure> Measure() ABSL_EXCLUSIVE_LOCKS_REQUIRED(runner_.mutex_) {
     Disturbance& disturbance = result_.disturbance;
     if (auto failure = candidate_->ProbeGhz(&disturbance.probe_ghz_before)) return failure;
     const CpuTimes before = ReadCpuTimes(runner_.options_.measure_cpus);

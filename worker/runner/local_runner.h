@@ -11,6 +11,7 @@
 #include "common/measure/runner.h"
 #include "common/measure/timing_lock.h"
 #include "worker/runner/candidate_process.h"
+#include "worker/runner/conditions.h"
 #include "worker/runner/input_cache.h"
 #include "worker/runner/reference.h"
 #include "worker/runner/zygote.h"
@@ -53,6 +54,7 @@ class LocalRunner final : public Runner {
   const std::string fingerprint_;
   absl::Mutex mutex_;  // Held for the whole of a run.
   std::unique_ptr<Zygote> zygote_ ABSL_GUARDED_BY(mutex_);
+  UsualConditions usual_ ABSL_GUARDED_BY(mutex_);
   InputCache inputs_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<SharedFile> shared_ ABSL_GUARDED_BY(mutex_);  // Reused while it is large enough.
 };

@@ -77,6 +77,8 @@ struct Command {
   Op op;
   uint32_t flush;  // kRun: evict all buffers from the caches before every call.
   uint64_t argument;
+  uint32_t probe;       // kRun: probe clock and shared cache right before and after.
+  uint32_t warm_calls;  // kRun: untimed calls between the probe and the timed ones.
 };
 
 enum class ReplyType : uint32_t { kReady = 1, kLoadError, kDone };
@@ -93,8 +95,9 @@ struct Reply {
   int32_t damaged_buffer;  // Parameter whose surroundings were written; -1 = none.
   int32_t reserved;
   int64_t damaged_offset;  // Relative to its start.
-  double ghz;              // kProbe.
-  char text[232];          // kLoadError: what is wrong. kReady: further sandbox layers.
+  double ghz;              // kProbe; kRun with probe: mean of the two.
+  uint64_t cache_ns;       // kRun with probe: time to read the probe's memory, the slower of the two.
+  char text[224];          // kLoadError: what is wrong. kReady: further sandbox layers.
 };
 
 }  // namespace hone::runner

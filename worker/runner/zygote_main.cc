@@ -151,6 +151,7 @@ int Main() {
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   Zygote zygote(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  PrepareProbes();
   zygote.SendHello(layers);
   zygote.Serve();
   return 0;
