@@ -14,6 +14,7 @@
 
 #include "absl/time/clock.h"
 #include "bench/candidates.h"
+#include "bench/run_main.h"
 #include "common/script/printer.h"
 #include "common/support/log.h"
 #include "common/support/strings.h"
@@ -93,4 +94,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::bench::Main, argc, argv); }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "bench/candidates.h"
+#include "bench/run_main.h"
 #include "common/interp/interpreter.h"
 #include "common/lower/lower.h"
 #include "common/script/printer.h"
@@ -256,4 +257,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::bench::Main, argc, argv); }

@@ -1,11 +1,12 @@
 // Hand-written schedules on this machine's CPU against its multiply-add peak and the libraries, one table.
-//   cpu [--json FILE] [--quick] [--only TEXT]
+//   cpu [--json FILE] [--quick] [--only TEXT] [--threads N]
 // Every row: the same work, packing and padding inside of the timed region, warm, median. The peak is measured right
 // before and right after each row. Kernels are checked before they are timed: matrix products against the unscheduled
 // program. --quick leaves out the large shapes, --only all workloads without
-// TEXT in their name. Shares of narrow types are of the peak of their dot-product instructions: 4 times that of float32
-// for bytes, 2 times for bfloat16.
+// TEXT in their name, --threads all other numbers of threads. Shares of narrow types are of the peak of their
+// dot-product instructions: 4 times that of float32 for bytes, 2 times for bfloat16.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "bench/limits.h"
 #include "bench/matmul_kernels.h"
 #include "bench/peer_table.h"
+#include "bench/run_main.h"
 #include "bench/timing.h"
 #include "bench/workload_spec.h"
 #include "common/support/log.h"
@@ -53,22 +55,23 @@ Row MatmulRow(int64_t m, int64_t n, int64_t k) {
   const struct {
     int64_t mr, nr;
     bool pack_a;
-  } tiles[] = {{8, 32, false}, {8, 32, true}, {4, 64, false}, {4, 64, true}};
+  } tiles[] = {{8, 32, false}, {8, 32, true}, {4, 64, false}};
+  const struct { int64_t kc, nc; } blocks[] = {{256, 256}, {256, 512}, {512, 256}, {768, 32}};
   for (const auto& tile : tiles) {
-    for (int64_t kc : {256, 512}) {
-      if (k % kc != 0) continue;
+    for (const auto& block : blocks) {
+      if (k % block.kc != 0 || n % block.nc != 0 || block.nc < tile.nr) continue;
       PackedMatmul shape;
       shape.m = m;
       shape.n = n;
       shape.k = k;
       shape.mr = tile.mr;
       shape.nr = tile.nr;
-      shape.kc = kc;
+      shape.kc = block.kc;
+      shape.nc = block.nc;
       shape.mc = m < 256 ? m : 256;
       shape.pack_a = tile.pack_a;
       row.schedules.push_back(PackedMatmulScript(shape));
       shape.parallel = true;
-      shape.mc = m / 2 < 256 ? m / 2 : 256;  // At least two blocks of rows.
       row.parallel.push_back(PackedMatmulScript(shape));
     }
   }
@@ -210,9 +213,11 @@ int Main(int argc, char** argv) {
   std::string json_path;
   std::string only;
   bool quick = false;
+  int only_threads = 0;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) quick = true;
     if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_path = argv[++i];
+    if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) only_threads = std::atoi(argv[++i]);
     if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
   }
   SetLogLevel(LogLevel::kWarning);
@@ -220,6 +225,7 @@ int Main(int argc, char** argv) {
   std::printf("%-36s %2s  %8s %7s  %8s  %8s  %15s\n", "workload (GFLOP/s)", "th", "hone", "of peak", "OpenBLAS",
               "oneDNN", "peak bef., aft.");
   for (int threads : {1, 2}) {
+    if (only_threads != 0 && threads != only_threads) continue;
     const std::vector<int> cpus = BenchCpus(threads);
     if (static_cast<int>(cpus.size()) < threads) break;
     LocalMeasureOptions options;
@@ -241,4 +247,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::bench::Main, argc, argv); }

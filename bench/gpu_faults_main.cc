@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "bench/run_main.h"
 #include "common/support/random.h"
 #include "common/support/strings.h"
 #include "worker/codegen/cuda/launch_plan.h"
@@ -137,4 +138,6 @@ int Main() {
 }  // namespace
 }  // namespace hone
 
-int main() { return hone::Main(); }
+int main(int argc, char** argv) {
+  return hone::bench::RunMain([](int, char**) { return hone::Main(); }, argc, argv);
+}

@@ -2,7 +2,7 @@
 // what the inner loop does with the stack.
 //
 //   kernel_lab FILE.py...            programs, one function each
-//   kernel_lab --matmul M N K MR NR KC MC PACK_A PARALLEL
+//   kernel_lab --matmul M N K MR NR KC NC MC PACK_A PARALLEL
 //   options: --asm, --ir, --tir, --stock (LLVM's own -O3)
 #include <dlfcn.h>
 
@@ -16,12 +16,15 @@
 #include <string>
 #include <vector>
 
+#include "bench/huge_memory.h"
 #include "bench/matmul_kernels.h"
+#include "bench/run_main.h"
 #include "common/lower/lower.h"
 #include "common/script/parser.h"
 #include "common/script/printer.h"
 #include "common/target/host.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
+#include "worker/codegen/llvm/spills.h"
 #include "worker/runner/elf_loader.h"
 
 namespace hone::bench {
@@ -63,6 +66,11 @@ int Run(const std::string& label, const std::string& text, double flops, const F
   kernel = codegen::CompileCpu(*lowered, target, options);
   const double t2 = Now();
   if (flags.tir) std::printf("%s\n", script::PrintModule(*lowered).c_str());
+  codegen::CompileOptions text_only = options;
+  text_only.object = false;
+  text_only.assembly = true;
+  const auto assembly = codegen::CompileCpu(*lowered, target, text_only);
+  const codegen::InnerLoopSpills spills = codegen::CountInnerLoopSpills(assembly.ok() ? assembly->assembly : "");
   if (flags.assembly || flags.llvm_ir) {
     codegen::CompileOptions show = options;
     show.object = false;
@@ -77,13 +85,14 @@ int Run(const std::string& label, const std::string& text, double flops, const F
   const auto entry = reinterpret_cast<int32_t (*)(void**)>(loaded.entry);
   const auto* func = module->FindPrimFunc(module->Entry()->var->name);
   std::vector<void*> buffers;
+  std::vector<HugeVector<float>> storage;
   for (const auto& binding : func->buffer_map) {
     int64_t elements = 1;
     for (ir::Expr extent : binding.buffer->shape) elements *= *ir::ConstInt(extent);
     const int64_t bytes = (elements * binding.buffer->dtype.bytes() + 63) / 64 * 64;
-    auto* data = static_cast<float*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096));
-    for (int64_t i = 0; i < bytes / 4; ++i) data[i] = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX);
-    buffers.push_back(data);
+    HugeVector<float>& data = storage.emplace_back(static_cast<size_t>(bytes / 4));
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX);
+    buffers.push_back(data.data());
   }
   entry(buffers.data());
   std::vector<double> times;
@@ -98,6 +107,9 @@ int Run(const std::string& label, const std::string& text, double flops, const F
   std::printf("%-40s lower %6.2f ms  compile %7.2f ms  object %6zu B  run %9.3f us (min %9.3f)", label.c_str(),
               (t1 - t0) * 1e3, (t2 - t1) * 1e3, kernel->object.size(), median * 1e6, times[0] * 1e6);
   if (flops > 0) std::printf("  %7.2f GFLOP/s", flops / median * 1e-9);
+  if (spills.spills + spills.reloads > 0) {
+    std::printf("  inner loops: %d spills, %d reloads", spills.spills, spills.reloads);
+  }
   std::printf("\n");
   return 0;
 }
@@ -105,7 +117,9 @@ int Run(const std::string& label, const std::string& text, double flops, const F
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   using namespace hone::bench;
   Flags flags;
   std::vector<std::string> files;
@@ -119,9 +133,9 @@ int main(int argc, char** argv) {
       flags.tir = true;
     } else if (arg == "--stock") {
       flags.stock = true;
-    } else if (arg == "--matmul" && i + 9 < argc) {
+    } else if (arg == "--matmul" && i + 10 < argc) {
       PackedMatmul shape;
-      int64_t* fields[] = {&shape.m, &shape.n, &shape.k, &shape.mr, &shape.nr, &shape.kc, &shape.mc};
+      int64_t* fields[] = {&shape.m, &shape.n, &shape.k, &shape.mr, &shape.nr, &shape.kc, &shape.nc, &shape.mc};
       std::string label = "matmul";
       for (int64_t* field : fields) {
         *field = std::atoll(argv[++i]);
@@ -143,3 +157,7 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

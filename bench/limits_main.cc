@@ -5,9 +5,12 @@
 #include <cstring>
 
 #include "bench/limits.h"
+#include "bench/run_main.h"
 #include "bench/timing.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   int threads = 0;
   bool json = false;
   for (int i = 1; i < argc; ++i) {
@@ -32,3 +35,7 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/peer_table.h"
+#include "bench/run_main.h"
 #include "bench/timing.h"
 #include "bench/workload_spec.h"
 #include "nlohmann/json.hpp"
@@ -82,4 +83,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) { return hone::bench::Main(argc, argv); }
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::bench::Main, argc, argv); }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "bench/run_main.h"
 #include "common/script/printer.h"
 #include "common/workload/standard.h"
 
@@ -27,7 +28,9 @@ int WriteNamed(const std::string& folder, const std::string& name) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr, "usage: print_workloads FOLDER [NAME:CONFIG...]\n");
     return 2;
@@ -52,3 +55,7 @@ int main(int argc, char** argv) {
   }
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

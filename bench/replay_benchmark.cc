@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/run_main.h"
 #include "benchmark/benchmark.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/trace_json.h"
@@ -115,7 +116,9 @@ void ReplayCold(benchmark::State& state, const Workload& workload) {
 }  // namespace
 }  // namespace hone::schedule
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   std::string folder;
   std::string kind = "llvm";
@@ -145,3 +148,7 @@ int main(int argc, char** argv) {
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/run_main.h"
 #include "common/interp/interpreter.h"
 #include "common/lower/lower.h"
 #include "common/script/parser.h"
@@ -175,7 +176,13 @@ int Check(const char* path, const std::string& kind, const std::string& workload
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   if (argc < 2) return std::fprintf(stderr, "usage: sample_check SAMPLES.jsonl [KIND [WORKLOAD]]\n"), 2;
   return hone::bench::Check(argv[1], argc > 2 ? argv[2] : "llvm", argc > 3 ? argv[3] : "");
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

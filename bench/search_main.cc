@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "bench/run_main.h"
 #include "common/intrin/intrin.h"
 #include "common/schedule/schedule.h"
 #include "common/script/printer.h"
@@ -270,4 +271,4 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace hone
 
-int main(int argc, char** argv) { return hone::Run(argc, argv); }
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::Run, argc, argv); }

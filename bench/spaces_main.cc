@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/run_main.h"
 #include "common/intrin/intrin.h"
 #include "common/support/check.h"
 #include "common/support/strings.h"
@@ -114,7 +115,9 @@ int Run(std::string_view kind, double seconds, const std::string& json_file) {
 }  // namespace
 }  // namespace hone::bench
 
-int main(int argc, char** argv) {
+namespace {
+
+int Main(int argc, char** argv) {
   std::string kind = "llvm", json_file;
   double seconds = 0.3;
   for (int i = 1; i < argc; ++i) {
@@ -131,3 +134,7 @@ int main(int argc, char** argv) {
   }
   return hone::bench::Run(kind, seconds, json_file);
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return hone::bench::RunMain(Main, argc, argv); }

@@ -81,6 +81,22 @@ MeasurementPolicy ShortPolicy() {
   return policy;
 }
 
+// Builds and runs one candidate. It is told of an unbeatable best, so that it is no contender: those have to be right
+// on a further input set, and the unscheduled program takes minutes for one of the largest configurations.
+RunResult CheckOnce(LocalMeasure& measure, const std::string& script, const BuildRequest& request) {
+  BuildResult built = std::move(measure.builder().Build({&request, 1})[0]);
+  RunResult result;
+  result.failure = std::move(built.failure);
+  if (result.failure.has_value()) return result;
+  RunRequest run;
+  run.artifact = *std::move(built.artifact);
+  run.workload_script = script;
+  run.target_json = request.target_json;
+  run.policy = ShortPolicy();
+  run.best_so_far = 1e-12;
+  return measure.runner().Run(run);
+}
+
 TEST_F(StandardWorkloadsTest, RandomSchedulesComputeWhatTheUnscheduledProgramDoes) {
   const Target target = DetectHost();
   const int64_t schedules = FromEnvironment("HONE_SCHEDULES", IsLong() ? 20 : 1);
@@ -95,7 +111,7 @@ TEST_F(StandardWorkloadsTest, RandomSchedulesComputeWhatTheUnscheduledProgramDoe
     EXPECT_FALSE(requests.empty()) << label;
     int64_t bad = 0;
     for (size_t i = 0; i < requests.size(); ++i) {
-      const RunResult result = BuildAndRun(*measure_, script, requests[i].trace_json, target.ToJson(), ShortPolicy());
+      const RunResult result = CheckOnce(*measure_, script, requests[i]);
       const bool ok = !result.failure.has_value() && result.verdict == Verdict::kRight;
       (ok ? right : wrong) += 1;
       bad += ok ? 0 : 1;
