@@ -20,6 +20,11 @@ bool IsIntLike(DataType t) { return t.is_int() || t.is_uint(); }
 
 Expr MaybeBinary(ExprKind kind, Expr a, Expr b) { return a && b ? ir::Binary(kind, a, b) : Expr(); }
 
+bool FitsIfLiteral(Expr end, DataType type) {
+  const int64_t* literal = end ? ir::ConstInt(end) : nullptr;
+  return literal == nullptr || ConstIntBound::Everything(type).Contains(ConstIntBound::Point(*literal));
+}
+
 }  // namespace
 
 class IntervalEvaluator {
@@ -112,6 +117,9 @@ class IntervalEvaluator {
       auto fits = [&](Expr end) { return !end || all.Contains(analyzer_.const_int_bound(end)); };
       if (!fits(value) || !fits(set.min()) || !fits(set.max()))
         return Fired("set of a cast that may wrap", IntSet::Everything());
+    } else if (!FitsIfLiteral(set.min(), to) || !FitsIfLiteral(set.max(), to)) {
+      // Casts of indices are taken not to wrap, but this one would.
+      return IntSet::Everything();
     }
     NoteRule("set of a cast");
     if (set.IsSinglePoint()) return IntSet::SinglePoint(ir::Cast(to, set.min()));
