@@ -178,17 +178,8 @@ class LocalRunner::Session {
   bool Checks() const { return policy_.check_result && runner_.options_.references != nullptr; }
 
   std::optional<Failure> Fetch(uint64_t seed, std::shared_ptr<const Reference>* reference) {
-    auto fetched = runner_.options_.references->Get({request_.workload_script, request_.target_json, args_, seed});
-    if (!fetched.ok()) {
-      const FailureKind kind = absl::IsUnavailable(fetched.status()) ? FailureKind::kDeviceLost : FailureKind::kRun;
-      return Failure{kind, StrCat("no reference output: ", ToStd(fetched.status().message()))};
-    }
-    if ((*fetched)->roles.size() != args_.size()) {
-      return RunFailure(
-          StrCat("the kernel has ", args_.size(), " parameters, the workload ", (*fetched)->roles.size()));
-    }
-    *reference = *std::move(fetched);
-    return std::nullopt;
+    return FetchReference(*runner_.options_.references, {request_.workload_script, request_.target_json, args_, seed},
+                          reference);
   }
 
   std::optional<Failure> Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(runner_.mutex_) {

@@ -114,6 +114,21 @@ class CachingProvider final : public ReferenceProvider {
 
 }  // namespace
 
+std::optional<Failure> FetchReference(ReferenceProvider& provider, const ReferenceKey& key,
+                                      std::shared_ptr<const Reference>* reference) {
+  auto fetched = provider.Get(key);
+  if (!fetched.ok()) {
+    const FailureKind kind = absl::IsUnavailable(fetched.status()) ? FailureKind::kDeviceLost : FailureKind::kRun;
+    return Failure{kind, StrCat("no reference output: ", ToStd(fetched.status().message()))};
+  }
+  if ((*fetched)->roles.size() != key.args.size()) {
+    return Failure{FailureKind::kRun,
+                   StrCat("the kernel has ", key.args.size(), " parameters, the workload ", (*fetched)->roles.size())};
+  }
+  *reference = *std::move(fetched);
+  return std::nullopt;
+}
+
 Digest IdOf(const ReferenceKey& key) {
   std::string text = StrCat("hone-reference-v1\n", key.input_seed, "\n");
   for (const TensorInfo& arg : key.args) StrAppend(&text, arg.dtype, "[", absl::StrJoin(arg.shape, ","), "]\n");

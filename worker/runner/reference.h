@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/measure/builder.h"
+#include "common/measure/failure.h"
 
 namespace hone::runner {
 
@@ -37,6 +39,11 @@ class ReferenceProvider {
   virtual ~ReferenceProvider() = default;
   virtual absl::StatusOr<std::shared_ptr<const Reference>> Get(const ReferenceKey& key) = 0;
 };
+
+// The reference for a kernel with the parameters of `key`; a Failure, as the kernel's record gets it, when there is
+// none or the workload has other parameters.
+std::optional<Failure> FetchReference(ReferenceProvider& provider, const ReferenceKey& key,
+                                      std::shared_ptr<const Reference>* reference);
 
 // SHA-256 of the parts of `key` that decide the contents.
 Digest IdOf(const ReferenceKey& key);

@@ -1,11 +1,8 @@
 #include "worker/runner/zygote.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,8 +13,9 @@
 #include "absl/time/clock.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/runner/embedded_program.h"
 
-// The zygote's executable, embedded so that a worker is one file and the zygote always fits it.
+// The zygote's executable.
 extern "C" const uint8_t hone_zygote_image[];
 extern "C" const uint8_t hone_zygote_image_end[];
 
@@ -26,29 +24,6 @@ namespace {
 
 absl::Status Errno(std::string_view what) {
   return absl::UnavailableError(ToAbsl(StrCat("sandbox zygote: ", what, ": ", std::strerror(errno))));
-}
-
-// A descriptor well above those that the spawned process gets.
-int MoveUp(int fd) {
-  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
-  close(fd);
-  return high;
-}
-
-absl::StatusOr<int> WriteImage() {
-  int fd = memfd_create("hone-zygote", MFD_CLOEXEC);
-  if (fd < 0) return Errno("memfd_create");
-  fd = MoveUp(fd);
-  const size_t bytes = static_cast<size_t>(hone_zygote_image_end - hone_zygote_image);
-  for (size_t written = 0; written < bytes;) {
-    const ssize_t n = write(fd, hone_zygote_image + written, bytes - written);
-    if (n <= 0) {
-      close(fd);
-      return Errno("writing the image");
-    }
-    written += static_cast<size_t>(n);
-  }
-  return fd;
 }
 
 // Where a worker bundle has its libraries, beside the program's folder. The image has no place of its own on disk, from
@@ -60,54 +35,13 @@ std::string LibraryPath() {
   return StrCat("LD_LIBRARY_PATH=", path.substr(0, path.rfind('/') + 1), "../lib");
 }
 
-absl::StatusOr<pid_t> SpawnImage(int image, int control) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, control, kZygoteControlFd);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  // A group of its own: Ctrl-C at the terminal is the worker's to handle.
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  const std::string path = StrCat("/proc/self/fd/", image);
-  char name[] = "hone-zygote";
-  char* argv[] = {name, nullptr};
-  char dynamic[] = "OMP_DYNAMIC=false";
-  std::string libraries = LibraryPath();
-  char* envp[] = {dynamic, libraries.data(), nullptr};
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv, envp);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error == 0) return pid;
-  errno = error;
-  return Errno("posix_spawn");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Zygote>> Zygote::Start() {
-  HONE_ASSIGN_OR_RETURN(const int image, WriteImage());
-  int sockets[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-    close(image);
-    return Errno("socketpair");
-  }
-  const int control = MoveUp(sockets[0]);
-  const int remote = MoveUp(sockets[1]);
-  absl::StatusOr<pid_t> pid = SpawnImage(image, remote);
-  close(image);
-  close(remote);
-  if (!pid.ok()) {
-    close(control);
-    return pid.status();
-  }
-  std::unique_ptr<Zygote> zygote(new Zygote(control, *pid));
+  const EmbeddedProgram program = {"hone-zygote", "sandbox zygote", hone_zygote_image, hone_zygote_image_end,
+                                   kZygoteControlFd};
+  HONE_ASSIGN_OR_RETURN(const SpawnedProgram spawned, SpawnEmbedded(program, {"OMP_DYNAMIC=false", LibraryPath()}));
+  std::unique_ptr<Zygote> zygote(new Zygote(spawned.socket, spawned.pid));
   HONE_ASSIGN_OR_RETURN(const ControlMessage hello, zygote->Receive(absl::Now() + absl::Seconds(10)));
   zygote->layers_.assign(hello.layers, strnlen(hello.layers, sizeof(hello.layers)));
   return zygote;

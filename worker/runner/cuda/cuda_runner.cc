@@ -349,17 +349,8 @@ class CudaRunner::Session final : public Sampler {
   }
 
   std::optional<Failure> Fetch(uint64_t seed, std::shared_ptr<const Reference>* reference) {
-    auto fetched = runner_.options_.references->Get({request_.workload_script, request_.target_json, args_, seed});
-    if (!fetched.ok()) {
-      const FailureKind kind = absl::IsUnavailable(fetched.status()) ? FailureKind::kDeviceLost : FailureKind::kRun;
-      return Failure{kind, StrCat("no reference output: ", ToStd(fetched.status().message()))};
-    }
-    if ((*fetched)->roles.size() != args_.size()) {
-      return RunFailure(
-          StrCat("the kernel has ", args_.size(), " parameters, the workload ", (*fetched)->roles.size()));
-    }
-    *reference = *std::move(fetched);
-    return std::nullopt;
+    return FetchReference(*runner_.options_.references, {request_.workload_script, request_.target_json, args_, seed},
+                          reference);
   }
 
   // Sees that inputs and reference of a set are on the device, and writes their numbers into `command`.

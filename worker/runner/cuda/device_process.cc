@@ -2,11 +2,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,39 +16,14 @@
 #include "absl/time/clock.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/runner/embedded_program.h"
 
-// The device process's executable, embedded so that a worker is one file.
+// The device process's executable.
 extern "C" const uint8_t hone_device_image[];
 extern "C" const uint8_t hone_device_image_end[];
 
 namespace hone::runner::cuda {
 namespace {
-
-absl::Status Errno(std::string_view what) {
-  return absl::UnavailableError(ToAbsl(StrCat("device process: ", what, ": ", std::strerror(errno))));
-}
-
-int MoveUp(int fd) {
-  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
-  close(fd);
-  return high;
-}
-
-absl::StatusOr<int> WriteImage() {
-  int fd = memfd_create("hone-gpu", MFD_CLOEXEC);
-  if (fd < 0) return Errno("memfd_create");
-  fd = MoveUp(fd);
-  const size_t bytes = static_cast<size_t>(hone_device_image_end - hone_device_image);
-  for (size_t written = 0; written < bytes;) {
-    const ssize_t n = write(fd, hone_device_image + written, bytes - written);
-    if (n <= 0) {
-      close(fd);
-      return Errno("writing the image");
-    }
-    written += static_cast<size_t>(n);
-  }
-  return fd;
-}
 
 // What the driver may need, and nothing else.
 std::vector<std::string> Environment() {
@@ -60,35 +32,6 @@ std::vector<std::string> Environment() {
     if (const char* value = std::getenv(name)) out.push_back(StrCat(name, "=", value));
   }
   return out;
-}
-
-absl::StatusOr<pid_t> SpawnImage(int image, int socket) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, socket, kDeviceSocket);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  const std::string path = StrCat("/proc/self/fd/", image);
-  char name[] = "hone-gpu";
-  char* argv[] = {name, nullptr};
-  std::vector<std::string> environment = Environment();
-  std::vector<char*> envp;
-  for (std::string& entry : environment) envp.push_back(entry.data());
-  envp.push_back(nullptr);
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv, envp.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error == 0) return pid;
-  errno = error;
-  return Errno("posix_spawn");
 }
 
 bool SendCommand(int socket, const DeviceCommand& command, int fd) {
@@ -117,22 +60,10 @@ std::string HowItEnded(int status) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DeviceProcess>> DeviceProcess::Start(int ordinal) {
-  HONE_ASSIGN_OR_RETURN(const int image, WriteImage());
-  int sockets[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-    close(image);
-    return Errno("socketpair");
-  }
-  const int local = MoveUp(sockets[0]);
-  const int remote = MoveUp(sockets[1]);
-  absl::StatusOr<pid_t> pid = SpawnImage(image, remote);
-  close(image);
-  close(remote);
-  if (!pid.ok()) {
-    close(local);
-    return pid.status();
-  }
-  std::unique_ptr<DeviceProcess> process(new DeviceProcess(*pid, local));
+  const EmbeddedProgram program = {"hone-gpu", "device process", hone_device_image, hone_device_image_end,
+                                   kDeviceSocket};
+  HONE_ASSIGN_OR_RETURN(const SpawnedProgram spawned, SpawnEmbedded(program, Environment()));
+  std::unique_ptr<DeviceProcess> process(new DeviceProcess(spawned.pid, spawned.socket));
   DeviceCommand open = {};
   open.op = DeviceOp::kOpen;
   open.value = static_cast<uint64_t>(ordinal);
