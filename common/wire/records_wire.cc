@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/record/storable.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -58,7 +59,8 @@ absl::StatusOr<FailureKind> FromProto(v1::FailureKind kind) {
 v1::Failure ToProto(const Failure& failure) {
   v1::Failure proto;
   proto.set_kind(ToProto(failure.kind));
-  proto.set_message(failure.message);
+  // A compiler or a kernel may say anything; a message that is not UTF-8 would end the stream that carries it.
+  proto.set_message(StorableText(failure.message));
   return proto;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/record/json_scan.h"
 #include "common/record/record_json.h"
+#include "common/record/storable.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -93,17 +94,20 @@ int64_t OwnLines::DrainedBytes() {
 
 absl::StatusOr<Workload> ParseWorkloadLine(int64_t number, std::string_view line, OwnLines& own,
                                            const ModuleCodec& codec) {
-  if (std::optional<std::string_view> json = own.For(number, line)) return WorkloadFromJson(*json);
-  return ParseTvmWorkloadLine(line, codec);
+  const std::optional<std::string_view> json = own.For(number, line);
+  HONE_ASSIGN_OR_RETURN(Workload workload, json ? WorkloadFromJson(*json) : ParseTvmWorkloadLine(line, codec));
+  HONE_RETURN_IF_ERROR(CheckStorable(workload));
+  return workload;
 }
 
 absl::StatusOr<IndexedRecord> ParseRecordLine(int64_t number, std::string_view line, OwnLines& own) {
   HONE_ASSIGN_OR_RETURN(IndexedRecord parsed, ParseTvmRecordLine(line));
-  std::optional<std::string_view> json = own.For(number, line);
-  if (!json) return parsed;
-  HONE_ASSIGN_OR_RETURN(TuningRecord full, RecordFromJson(*json));
-  full.trace_json = std::move(parsed.record.trace_json);
-  parsed.record = std::move(full);
+  if (std::optional<std::string_view> json = own.For(number, line)) {
+    HONE_ASSIGN_OR_RETURN(TuningRecord full, RecordFromJson(*json));
+    full.trace_json = std::move(parsed.record.trace_json);
+    parsed.record = std::move(full);
+  }
+  HONE_RETURN_IF_ERROR(CheckStorable(parsed.record));
   return parsed;
 }
 

@@ -74,6 +74,20 @@ TEST_F(TvmImportTest, BadLinesAreNamedByNumberAndTheRestIsTaken) {
   EXPECT_NE(bad_[4].find("line 6: workload 7"), std::string::npos);
 }
 
+TEST_F(TvmImportTest, ALineWhoseTextIsNotUtf8IsBad) {
+  Write("database_workload.json", WorkloadLine("a"));
+  std::string escaped = RecordLine(0, 2, "[1]"), raw = RecordLine(0, 3, "[1]");
+  escaped.replace(escaped.find("float32"), 7, "float\\x8b");  // As TVM's writer spells bytes.
+  raw.replace(raw.find("float32"), 7, "float\x8b");
+  Write("database_tuning_record.json", RecordLine(0, 1, "[1]") + escaped + raw);
+  MemoryDatabase database;
+  ASSERT_OK_AND_ASSIGN(TvmImportCounts counts, Import(database));
+  EXPECT_EQ(counts.records, 1);
+  ASSERT_EQ(bad_.size(), 2);
+  EXPECT_EQ(bad_[0], "database_tuning_record.json line 2: dtype is not UTF-8 text, or has a zero byte");
+  EXPECT_EQ(database.GetAllRecords()->size(), 1);
+}
+
 TEST_F(TvmImportTest, AHoneFolderKeepsWhatHoneKnows) {
   Workload w = WorkloadFromScript("w", "name");
   TuningRecord record;

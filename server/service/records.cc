@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "common/record/storable.h"
 #include "common/support/clock.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -163,7 +164,10 @@ absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_
   };
   for (const v1::Workload& proto : chunk.workloads()) {
     absl::StatusOr<Workload> workload = FromProto(proto);
-    if (workload.ok()) workload = database_.CommitWorkload(*workload);
+    if (workload.ok()) {
+      const absl::Status storable = CheckStorable(*workload);
+      workload = storable.ok() ? database_.CommitWorkload(*workload) : storable;
+    }
     if (workload.ok()) {
       absl::Status added = database_.AddToPool(workload->id, pool);
       if (!added.ok()) workload = added;
@@ -176,6 +180,9 @@ absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_
   for (const v1::TuningRecord& proto : chunk.records()) {
     total.set_records(total.records() + 1);
     absl::StatusOr<TuningRecord> record = FromProto(proto);
+    if (absl::Status storable = record.ok() ? CheckStorable(*record) : absl::OkStatus(); !storable.ok()) {
+      record = storable;
+    }
     if (!record.ok()) {
       bad(StrCat("record ", total.records(), ": ", ToStd(record.status().message())));
       continue;
