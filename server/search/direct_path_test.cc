@@ -114,8 +114,11 @@ TEST_P(DirectPathTest, AgreesWithTheGenericPasses) {
       bool passed = true;
       for (const auto& postproc : generator.postprocs()) {
         if (postproc->name() == "VerifyGPUCode") {
-          CheckVerdict(sch, limits);
-          if (HasFatalFailure()) return;
+          for (const int64_t registers : {INT64_MAX, int64_t{208 * 4}, int64_t{48 * 4}}) {
+            limits.register_bytes = registers;
+            CheckVerdict(sch, limits);
+            if (HasFatalFailure()) return;
+          }
           continue;
         }
         const auto ok = postproc->Apply(sch);

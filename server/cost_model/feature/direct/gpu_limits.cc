@@ -5,6 +5,7 @@
 
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
+#include "common/lower/gpu/storage_plan.h"
 
 namespace hone::direct {
 namespace {
@@ -23,7 +24,9 @@ class Checker {
       if (!ThreadsFit(program_.kernels[k])) return Verdict::kDoesNotFit;
       const Verdict memory = SharedMemory(static_cast<int>(k));
       if (memory == Verdict::kDoesNotFit) return memory;
-      known = known && memory == Verdict::kFits && SurelyFitsRegisters(static_cast<int>(k));
+      const Verdict registers = Registers(static_cast<int>(k));
+      if (registers == Verdict::kDoesNotFit) return registers;
+      known = known && memory == Verdict::kFits && registers == Verdict::kFits;
     }
     for (const Store& store : program_.stores) {
       const Verdict vectors = Vectors(store.target, &store);
@@ -83,24 +86,55 @@ class Checker {
     }
     const auto limit = static_cast<uint64_t>(limits_.shared_memory_bytes);
     if (most <= limit) return Verdict::kFits;
-    return together && least > limit ? Verdict::kDoesNotFit : Verdict::kUnknown;
+    if (together && least > limit) return Verdict::kDoesNotFit;
+    if (!IsPlanKnown(all)) return Verdict::kUnknown;
+    absl::InlinedVector<lower::PlannedAllocation, 4> plan;
+    for (const Shared& one : all) {
+      const ir::Buffer buffer = program_.buffers[one.buffer].buffer;
+      plan.push_back({buffer->scope(), buffer->dtype, one.most_bits, one.first, one.last});
+    }
+    return lower::PlannedBytes(plan) <= limits_.shared_memory_bytes ? Verdict::kFits : Verdict::kDoesNotFit;
   }
 
-  // Whether what a thread holds fits even if all of it lives at once.
-  bool SurelyFitsRegisters(int kernel) const {
-    if (limits_.register_bytes == INT64_MAX) return true;
-    uint64_t bytes = 0;
+  // Whether sizes are known, and the order of births and deaths as far as it matters to the plan: the order of
+  // allocations, which decides between those of one statement, is not.
+  bool IsPlanKnown(absl::Span<const Shared> all) const {
+    for (const Shared& a : all) {
+      if (a.least_bits != a.most_bits) return false;
+      for (const Shared& b : all) {
+        const ir::Buffer x = program_.buffers[a.buffer].buffer, y = program_.buffers[b.buffer].buffer;
+        const bool same_size = a.most_bits == b.most_bits;
+        if (same_size && x->scope() == y->scope() && x->dtype == y->dtype) continue;
+        if (a.first == b.first || (a.last == b.last && same_size)) return false;
+      }
+    }
+    return true;
+  }
+
+  // What a thread holds at once: the allocations around a place. Accumulators may turn out smaller than they look.
+  Verdict Registers(int kernel) const {
+    if (limits_.register_bytes == INT64_MAX) return Verdict::kFits;
+    std::vector<uint64_t> least(program_.scopes.size()), most(program_.scopes.size());
     for (size_t id = 0; id < program_.buffers.size(); ++id) {
       const BufferFacts& facts = program_.buffers[id];
       const std::string_view scope = facts.placed ? facts.buffer->scope() : std::string_view();
       const bool accumulator = scope == "wmma.accumulator";
       if ((scope != "local" && !accumulator) || program_.scopes[facts.scope].kernel != kernel) continue;
-      const auto all = Elements(facts) * static_cast<uint64_t>(facts.buffer->dtype.bytes());
-      Shared one{static_cast<int>(id), 0, all, -1, -1};
+      const uint64_t bytes = Elements(facts) * static_cast<uint64_t>(facts.buffer->dtype.bytes());
+      Shared one{static_cast<int>(id), bytes, bytes, -1, -1};
       Multiply(kernel, one);
-      bytes += accumulator ? one.most_bits / static_cast<uint64_t>(limits_.warp_size) : one.most_bits;
+      most[facts.scope] += accumulator ? one.most_bits / static_cast<uint64_t>(limits_.warp_size) : one.most_bits;
+      if (!accumulator) least[facts.scope] += one.least_bits;
     }
-    return bytes <= static_cast<uint64_t>(limits_.register_bytes);
+    const auto limit = static_cast<uint64_t>(limits_.register_bytes);
+    Verdict verdict = Verdict::kFits;
+    for (size_t s = 1; s < program_.scopes.size(); ++s) {  // A scope comes after the one around it.
+      least[s] += least[program_.scopes[s].parent];
+      most[s] += most[program_.scopes[s].parent];
+      if (least[s] > limit) return Verdict::kDoesNotFit;
+      if (most[s] > limit) verdict = Verdict::kUnknown;
+    }
+    return verdict;
   }
 
   bool UnderVector(int scope) const {
@@ -144,8 +178,16 @@ class Checker {
   // `surely`: what indices that are not simplified mention does not count.
   bool Mentions(const Access& access, int loop, bool surely) const {
     return std::any_of(access.indices.begin(), access.indices.end(), [&](const Index& index) {
-      if (index.unknown) return !surely;
+      if (index.unknown) return !surely && WrittenMentions(index.written, loop);
       return index.tree >= 0 ? program_.trees[index.tree].Mentions(loop) : index.linear.Find(loop) != nullptr;
+    });
+  }
+
+  // A loop that became `loop`.
+  bool WrittenMentions(ir::Expr written, int loop) const {
+    return ir::UsesVar(written, [&](ir::Var var) {
+      return std::any_of(program_.loops.begin(), program_.loops.end(),
+                         [&](const Loop& l) { return l.final == loop && l.node->loop_var == var; });
     });
   }
 

@@ -414,8 +414,8 @@ class Reader {
         LinearIndex inner;
         if (!Collect(op->a, 1, inner) || !inner.Finish()) return false;
         const auto largest = [&](int loop) { return program_.loops[loop].extent - 1; };
-        const bool ok = e.kind() == ExprKind::kFloorDiv ? inner.FloorDiv(literal->value, largest)
-                                                        : inner.FloorMod(literal->value, largest);
+        const bool ok = e.kind() == ExprKind::kFloorDiv ? inner.FloorDiv(literal->value, largest, lite_)
+                                                        : inner.FloorMod(literal->value, largest, lite_);
         return ok && out.Add(inner, scale);
       }
       default:
@@ -599,8 +599,23 @@ class Reader {
       out.loads.emplace_back();
       ok = ReadAccess(load->buffer, load->indices, out.loads.back());
     });
-    out.value_varies = true;
+    out.value_varies = ir::UsesVar(value, [&](ir::Var var) { return IsOverVirtual(var.get()); });
     return ok;
+  }
+
+  // Whether what the variable of the program stands for mentions a virtual thread.
+  bool IsOverVirtual(const ir::VarNode* var) {
+    const Binding* binding = Find(var);
+    if (binding == nullptr) return false;
+    if (binding->linear) {
+      return std::any_of(binding->value.begin(), binding->value.end(), [&](const LinearIndex::Term& term) {
+        return program_.loops[term.key].axis == Axis::kVirtual;
+      });
+    }
+    return ir::UsesVar(OverLoops(Expr(var)), [&](ir::Var loop_var) {
+      const int loop = LoopOf(loop_var.get());
+      return loop >= 0 && program_.loops[loop].axis == Axis::kVirtual;
+    });
   }
 
   // Of kinds that the passes treat as this path does; loads of temporaries are under no condition.

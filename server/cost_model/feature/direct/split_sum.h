@@ -79,16 +79,17 @@ class SplitSum {
   }
 
   // Quotient and remainder of this finished sum by `divisor` > 0. `largest(key)` gives the largest value of a key that
-  // is known not to be negative, or -1.
+  // is known not to be negative, or -1. With `by_value` a term with a sum below its scale is told apart, too, which
+  // simplification leaves as it is: the result is equal, but not as it would be printed.
   template <typename Largest>
-  bool FloorDiv(int64_t divisor, const Largest& largest) {
+  bool FloorDiv(int64_t divisor, const Largest& largest, bool by_value = false) {
     SplitSum whole, rest;
     Separate(divisor, whole, rest);
     whole.DivideExactly(divisor);
     if (!rest.IsBelow(divisor, largest)) {
-      if (rest.size_ != 1 || rest.base_ != 0) return false;
-      Term& term = rest.terms_[0];
-      if (term.scale <= 0 || divisor % term.scale != 0) return false;
+      const int leading = by_value || (rest.size_ == 1 && rest.base_ == 0) ? rest.Leading(divisor, largest) : -1;
+      if (leading < 0) return false;
+      Term term = rest.terms_[leading];
       const int64_t lower = term.lower * (divisor / term.scale);
       if (lower > kLimit || (term.upper != 0 && (term.upper % lower != 0 || term.upper == lower))) return false;
       term.lower = lower;
@@ -99,13 +100,13 @@ class SplitSum {
     return true;
   }
   template <typename Largest>
-  bool FloorMod(int64_t divisor, const Largest& largest) {
+  bool FloorMod(int64_t divisor, const Largest& largest, bool by_value = false) {
     SplitSum whole, rest;
     Separate(divisor, whole, rest);
     if (!rest.IsBelow(divisor, largest)) {
-      if (rest.size_ != 1 || rest.base_ != 0) return false;
-      Term& term = rest.terms_[0];
-      if (term.scale <= 0 || divisor % term.scale != 0) return false;
+      const int leading = by_value || (rest.size_ == 1 && rest.base_ == 0) ? rest.Leading(divisor, largest) : -1;
+      if (leading < 0) return false;
+      Term& term = rest.terms_[leading];
       const int64_t upper = term.lower * (divisor / term.scale);
       if (upper > kLimit || (term.upper != 0 && term.upper != upper)) return false;
       term.upper = upper;
@@ -127,12 +128,23 @@ class SplitSum {
     base_ /= divisor;
     for (int i = 0; i < size_; ++i) terms_[i].scale /= divisor;
   }
-  // Known to be in [0, limit).
+  // The term whose scale divides `divisor` and is more than all others come to, or -1.
   template <typename Largest>
-  bool IsBelow(int64_t limit, const Largest& largest) const {
+  int Leading(int64_t divisor, const Largest& largest) const {
+    int leading = -1;
+    for (int i = 0; i < size_; ++i) {
+      if (leading < 0 || terms_[i].scale > terms_[leading].scale) leading = i;
+    }
+    if (leading < 0 || terms_[leading].scale <= 0 || divisor % terms_[leading].scale != 0) return -1;
+    return IsBelow(terms_[leading].scale, largest, leading) ? leading : -1;
+  }
+  // Known to be in [0, limit), but for the term `without`.
+  template <typename Largest>
+  bool IsBelow(int64_t limit, const Largest& largest, int without = -1) const {
     if (base_ < 0) return false;
     int64_t sum = base_;
     for (int i = 0; i < size_; ++i) {
+      if (i == without) continue;
       const int64_t key = largest(terms_[i].key);
       if (key < 0 || key > kLimit || terms_[i].scale < 0) return false;
       sum += LargestQuotient(terms_[i], key) * terms_[i].scale;
