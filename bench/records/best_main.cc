@@ -1,11 +1,14 @@
 // How long the best-k look-up takes with many records, through gRPC and PostgreSQL, and what storing them takes:
 // server, clients and a PostgreSQL of its own share this machine.
-//   usage: best [--records 100000] [--folder DIR] [--clients 16] [--seconds 10] [--top-k 1,10] [--load-only]
+//   usage: best [--records 100000] [--folder DIR] [--clients 16] [--seconds 10] [--top-k 1,10] [--rate 1000]
+//               [--load-only]
 // Prints the time to load (the server's own path: batches by COPY, each committed), bytes on disk, and the look-ups'
-// p50, p99 and rate: cold (PostgreSQL started again, its files dropped from the page cache) and warm. With --folder the
-// records stay there for the next run.
+// p50, p99 and rate: cold (PostgreSQL started again, its files dropped from the page cache), warm with clients that ask
+// as fast as they can, and warm with clients that together ask --rate times a second. With --folder the records stay
+// there for the next run.
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,8 +16,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
@@ -45,7 +52,7 @@ double SecsSince(SteadyClock::time_point start) {
 }
 
 // Two threads: one makes and packs a batch while PostgreSQL takes in the other's.
-void Load(const std::string& url, const Shape& shape) {
+void LoadRecords(const std::string& url, const Shape& shape) {
   PostgresDatabase database(url, ModuleEquality::kStructural);
   for (int i = 0; i < shape.workloads; ++i) HONE_CHECK_OK(database.CommitWorkload(WorkloadAt(i)).status());
   const int64_t there = *database.Size();
@@ -105,70 +112,134 @@ struct Asked {
   std::vector<std::string> keys, classes;
 };
 
-// Asks for the best of a random workload and device until the end, or `calls` times.
-Times Ask(const std::string& address, const Shape& shape, const Asked& asked, int top_k, uint64_t seed,
-          SteadyClock::time_point end, int64_t calls) {
-  grpc::ChannelArguments args;
-  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  auto stub = v1::RecordService::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args));
-  CounterRandom random({seed});
-  Times times;
-  while (SteadyClock::now() < end && static_cast<int64_t>(times.secs.size()) < calls) {
-    const auto record = static_cast<int64_t>(random.Below(shape.records));
-    v1::QueryRequest request;
-    request.set_key(asked.keys[WorkloadOf(shape, record)]);
-    request.set_device_class(asked.classes[DeviceOf(shape, record)]);
-    request.set_metric(v1::METRIC_SECONDS);
-    request.set_top_k(top_k);
-    request.set_without_scripts(true);
-    v1::QueryResponse response;
-    grpc::ClientContext context;
-    const auto start = SteadyClock::now();
-    const grpc::Status status = stub->Query(&context, request, &response);
-    times.secs.push_back(SecsSince(start));
-    HONE_CHECK(status.ok()) << status.error_message();
-    times.empty += response.matches().empty();
+// One client: a connection of its own, one question at a time.
+class Client {
+ public:
+  Client(const std::string& address, const Shape& shape, const Asked& asked, int top_k, uint64_t seed)
+      : shape_(shape), asked_(asked), random_({seed}), top_k_(top_k) {
+    grpc::ChannelArguments args;
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stub_ = v1::RecordService::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args));
   }
-  return times;
+
+  // Asks for the best of a random workload and device; the queue gives this client back when the answer is there.
+  void Start(grpc::CompletionQueue& queue) {
+    const auto record = static_cast<int64_t>(random_.Below(shape_.records));
+    v1::QueryRequest request;
+    request.set_key(asked_.keys[WorkloadOf(shape_, record)]);
+    request.set_device_class(asked_.classes[DeviceOf(shape_, record)]);
+    request.set_metric(v1::METRIC_SECONDS);
+    request.set_top_k(top_k_);
+    request.set_without_scripts(true);
+    context_.emplace();
+    start_ = SteadyClock::now();
+    call_ = stub_->AsyncQuery(&*context_, request, &queue);
+    call_->Finish(&response_, &status_, this);
+  }
+  double Secs() const { return SecsSince(start_); }
+  void Take(double secs, Times& times) {
+    times.secs.push_back(secs);
+    HONE_CHECK(status_.ok()) << status_.error_message();
+    times.empty += response_.matches().empty();
+    response_.Clear();
+  }
+
+ private:
+  const Shape& shape_;
+  const Asked& asked_;
+  CounterRandom random_;
+  const int top_k_;
+  std::unique_ptr<v1::RecordService::Stub> stub_;
+  std::optional<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::QueryResponse>> call_;
+  v1::QueryResponse response_;
+  grpc::Status status_;
+  SteadyClock::time_point start_;
+};
+
+struct Pace {
+  int clients = 16;
+  double calls_per_second = 0;  // Of all together; 0: each asks again as soon as it has its answer.
+};
+
+SteadyClock::duration Of(double secs) {
+  return std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(secs));
 }
 
-void Report(const char* what, const std::string& address, const Shape& shape, const Asked& asked, int clients,
+// All clients in one thread, until the end or for `calls` each: sixteen threads would mostly measure the scheduler of
+// the machine that they share with the server. What an answer waits for this thread counts.
+Times Ask(const std::string& address, const Shape& shape, const Asked& asked, const Pace& pace, int top_k,
+          uint64_t seed, SteadyClock::time_point end, int64_t calls) {
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<Client>> clients;
+  std::deque<std::pair<SteadyClock::time_point, Client*>> due;  // Who asks next, and when.
+  const double pause = pace.calls_per_second > 0 ? pace.clients / pace.calls_per_second : 0;
+  const auto start = SteadyClock::now();
+  for (int i = 0; i < pace.clients; ++i) {
+    clients.push_back(std::make_unique<Client>(address, shape, asked, top_k, seed + i));
+    due.emplace_back(start + Of(pause * i / pace.clients), clients.back().get());
+  }
+  Times times;
+  int64_t left = calls * pace.clients;
+  for (int running = 0;;) {
+    const auto now = SteadyClock::now();
+    if (now >= end || left <= 0) due.clear();
+    for (; !due.empty() && due.front().first <= now && left > 0; --left, ++running) {
+      due.front().second->Start(queue);
+      due.pop_front();
+    }
+    if (due.empty() && running == 0) return times;
+    void* tag = nullptr;
+    bool ok = false;
+    const auto until =
+        std::chrono::system_clock::now() + (due.empty() ? std::chrono::hours(1) : due.front().first - now);
+    if (queue.AsyncNext(&tag, &ok, until) != grpc::CompletionQueue::GOT_EVENT) continue;
+    auto* client = static_cast<Client*>(tag);
+    const double secs = client->Secs();
+    client->Take(secs, times);
+    --running;
+    due.emplace_back(SteadyClock::now() + Of(std::max(0.0, pause - secs)), client);
+  }
+}
+
+// Of this process: server and clients, without PostgreSQL.
+double CpuSecs() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+void Report(const char* what, const std::string& address, const Shape& shape, const Asked& asked, const Pace& pace,
             int top_k, uint64_t seed, double secs, int64_t calls) {
   const auto start = SteadyClock::now();
-  const auto end = start + std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(secs));
-  std::vector<Times> of(clients);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < clients; ++i) {
-    threads.emplace_back([&, i] { of[i] = Ask(address, shape, asked, top_k, seed + i, end, calls); });
-  }
-  for (std::thread& thread : threads) thread.join();
-  const double wall = SecsSince(start);
-  std::vector<double> all;
-  int64_t empty = 0;
-  for (const Times& times : of) {
-    all.insert(all.end(), times.secs.begin(), times.secs.end());
-    empty += times.empty;
-  }
+  const double cpu_before = CpuSecs();
+  Times times = Ask(address, shape, asked, pace, top_k, seed, start + Of(secs), calls);
+  const double wall = SecsSince(start), cpu = CpuSecs() - cpu_before;
+  std::vector<double>& all = times.secs;
   std::sort(all.begin(), all.end());
-  auto at = [&](double quantile) {
-    return all[static_cast<size_t>(quantile * static_cast<double>(all.size() - 1))] * 1e3;
-  };
-  std::printf("%s: best %d, %d clients: p50 %.2f ms, p99 %.2f ms, max %.1f ms, %.0f a second, %zu calls, %ld empty\n",
-              what, top_k, clients, at(0.5), at(0.99), at(1), static_cast<double>(all.size()) / wall, all.size(),
-              static_cast<long>(empty));
+  const auto count = static_cast<double>(all.size());
+  auto at = [&](double quantile) { return all[static_cast<size_t>(quantile * (count - 1))] * 1e3; };
+  std::printf(
+      "%s: best %d, %d clients: p50 %.2f ms, p99 %.2f ms, max %.1f ms, %.0f a second, %zu calls, %ld empty, "
+      "%.0f us of CPU a call but for PostgreSQL\n",
+      what, top_k, pace.clients, at(0.5), at(0.99), at(1), count / wall, all.size(), static_cast<long>(times.empty),
+      cpu / count * 1e6);
+  std::fflush(stdout);
 }
 
 int Main(int argc, char** argv) {
   Shape shape;
   testing::ClusterOptions cluster_options{"", kSettings, /*stays_descendant=*/true};
-  int clients = 16;
-  double seconds = 10;
+  Pace pace;
+  double seconds = 10, rate = 1000;
   std::vector<int> top_ks = {1, 10};
   bool load_only = false;
   CLI::App app("best-k look-up with many records");
   app.add_option("--records", shape.records)->check(CLI::PositiveNumber);
   app.add_option("--folder", cluster_options.folder);
-  app.add_option("--clients", clients)->check(CLI::PositiveNumber);
+  app.add_option("--clients", pace.clients)->check(CLI::PositiveNumber);
+  app.add_option("--rate", rate, "look-ups a second of all clients, for the paced run")->check(CLI::PositiveNumber);
   app.add_option("--seconds", seconds);
   app.add_option("--top-k", top_ks)->delimiter(',');
   app.add_flag("--load-only", load_only);
@@ -178,7 +249,7 @@ int Main(int argc, char** argv) {
   HONE_CHECK_OK(cluster.status());
   const std::string url = (*cluster)->Database("records");
   HONE_CHECK_OK(MigratePostgres(url));
-  Load(url, shape);
+  LoadRecords(url, shape);
   const std::string base = (*cluster)->folder() + "/data/base";
   std::printf("on disk: %.2f GB\n", static_cast<double>(BytesUnder(base)) / 1e9);
   if (load_only) return 0;
@@ -190,9 +261,12 @@ int Main(int argc, char** argv) {
   auto server = Server::Start(*std::move(store), {}, [](absl::Status status) { HONE_CHECK_OK(status); });
   HONE_CHECK_OK(server.status());
   const Asked asked(shape);
-  Report("cold", (*server)->address(), shape, asked, clients, top_ks.front(), 1, 60, 40);
-  Report("warming up", (*server)->address(), shape, asked, clients, top_ks.back(), 1000, seconds, 1 << 30);
-  for (int top_k : top_ks) Report("warm", (*server)->address(), shape, asked, clients, top_k, 2000, seconds, 1 << 30);
+  const std::string& address = (*server)->address();
+  Report("cold", address, shape, asked, pace, top_ks.front(), 1, 60, 40);
+  Report("warming up", address, shape, asked, pace, top_ks.back(), 1000, seconds, 1 << 30);
+  for (int k : top_ks) Report("warm, as fast as they can", address, shape, asked, pace, k, 2000, seconds, 1 << 30);
+  pace.calls_per_second = rate;
+  for (int k : top_ks) Report("warm, paced", address, shape, asked, pace, k, 3000, seconds, 1 << 30);
   (*server)->Stop();
   return 0;
 }

@@ -80,6 +80,9 @@ absl::Status CheckStorable(const TuningRecord& record) {
       {"sandbox layers", record.run.sandbox_layers},
       {"failure", record.run.failure ? std::string_view(record.run.failure->message) : std::string_view()}};
   for (const auto& [name, text] : fields) HONE_RETURN_IF_ERROR(Check(name, text));
+  if (!record.run.failure && (record.run.samples.empty() || !(record.run.median > 0))) {
+    return absl::InvalidArgumentError("the measurement has neither a failure nor a time");
+  }
   if (!record.args_info) return absl::OkStatus();
   for (const TensorInfo& info : *record.args_info) HONE_RETURN_IF_ERROR(Check("dtype", info.dtype));
   return absl::OkStatus();

@@ -1,5 +1,5 @@
-// What every database and message can hold: text in UTF-8 without zero bytes. Checked where bytes from outside become
-// records.
+// What every database and message can hold: text in UTF-8 without zero bytes, and a measurement with either a time or a
+// failure. Checked where bytes from outside become records.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ bool IsStorableText(std::string_view text);
 // The text with every byte that keeps it from being storable replaced by '?'.
 std::string StorableText(std::string_view text);
 
-// InvalidArgument names the first field whose text cannot be stored.
+// InvalidArgument names the first field that cannot be stored.
 absl::Status CheckStorable(const TuningRecord& record);
 absl::Status CheckStorable(const Workload& workload);
 

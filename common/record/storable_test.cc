@@ -31,6 +31,9 @@ TEST(StorableTest, OtherBytesAreNot) {
 
 TEST(StorableTest, ARecordIsRefusedByTheFieldThatCannotBeStored) {
   TuningRecord record;
+  EXPECT_STATUS(CheckStorable(record), absl::StatusCode::kInvalidArgument, "neither a failure nor a time");
+  record.run.samples = {0.5};
+  record.run.median = 0.5;
   record.args_info = std::vector<TensorInfo>{{"float32", {1}}};
   EXPECT_OK(CheckStorable(record));
   record.args_info->push_back({"float\x8b", {1}});

@@ -92,7 +92,7 @@ double Median(std::vector<double> values) {
 void TakeRunSecs(std::optional<std::vector<double>> run_secs, TuningRecord& record) {
   std::vector<double> times;
   for (double secs : run_secs.value_or(std::vector<double>{})) {
-    if (secs != kTvmFailed && std::isfinite(secs)) times.push_back(secs);
+    if (secs != kTvmFailed && std::isfinite(secs) && secs > 0) times.push_back(secs);
   }
   record.file_run_secs = std::move(run_secs);
   if (times.empty()) {

@@ -45,6 +45,17 @@ v1::TuningRecord TakeContext(v1::TuningRecord& detail) {
   return context;
 }
 
+// What PackRecord cut has decisions, and ends as its skeletons do: no need to read it.
+std::string JoinStored(std::string_view skeleton_json, std::string_view decisions_json) {
+  constexpr std::string_view kEnd = ",[]]";
+  if (!decisions_json.empty() && skeleton_json.size() > kEnd.size() &&
+      skeleton_json.substr(skeleton_json.size() - kEnd.size()) == kEnd) {
+    return StrCat(skeleton_json.substr(0, skeleton_json.size() - 3), decisions_json, "]");
+  }
+  absl::StatusOr<std::string> trace = JoinSkeleton(skeleton_json, decisions_json);
+  return trace.ok() ? *std::move(trace) : std::string(skeleton_json);
+}
+
 }  // namespace
 
 PackedRecord PackRecord(const TuningRecord& record) {
@@ -89,8 +100,7 @@ absl::StatusOr<TuningRecord> UnpackRecord(const RecordColumns& columns, std::str
     if (!decisions) return absl::DataLossError("a stored record's decisions cannot be read");
     proto.set_decisions_json(*std::move(decisions));
   }
-  absl::StatusOr<std::string> trace = JoinSkeleton(skeleton_json, proto.decisions_json());
-  record.trace_json = trace.ok() ? *std::move(trace) : std::string(skeleton_json);
+  record.trace_json = JoinStored(skeleton_json, proto.decisions_json());
   return record;
 }
 

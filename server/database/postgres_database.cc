@@ -22,15 +22,6 @@ std::string KeyColumn(ModuleEquality equality) {
   return "";
 }
 
-absl::StatusOr<std::vector<TuningRecord>> RecordsOf(const pqxx::result& rows) {
-  std::vector<TuningRecord> records;
-  for (const auto& row : rows) {
-    HONE_ASSIGN_OR_RETURN(TuningRecord record, RecordOf(row));
-    records.push_back(std::move(record));
-  }
-  return records;
-}
-
 constexpr size_t kMaxWorkloadBytes = size_t{64} << 20;  // Of the workloads that are kept in memory.
 
 // Groups of a key: $1. One for the structural key, for the others as many as there are.
@@ -40,6 +31,8 @@ std::string GroupsOf(ModuleEquality equality) {
   }
   return StrCat("(SELECT DISTINCT group_no AS no FROM workloads WHERE ", KeyColumn(equality), " = $1::bytea) g");
 }
+
+constexpr size_t kMaxGroups = 1'000'000;  // Kept in memory.
 
 std::string Suffix(ModuleEquality equality) { return StrCat("_", static_cast<int>(equality)); }
 
@@ -94,10 +87,12 @@ std::string PostgresBestSql(const BestConditions& conditions) {
   shelves += conditions.target ? " AND s.target = $7::text" : " AND $7::text IS NOT NULL";
   shelves += conditions.devices ? " AND (s.device_class, s.target) IN (SELECT * FROM unnest($8::text[], $9::text[]))"
                                 : " AND $8::text[] IS NOT NULL AND $9::text[] IS NOT NULL";
-  return StrCat(kRecordColumns, "FROM ", GroupsOf(conditions.equality),
-                " CROSS JOIN shelves s CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.group_no = g.no AND r.shelf "
-                "= s.no AND r.median IS NOT NULL ORDER BY r.median, r.seq LIMIT $5) r WHERE ",
-                shelves, " ORDER BY r.median, r.seq LIMIT $5");
+  const bool one_group = conditions.equality == ModuleEquality::kStructural;
+  return StrCat(
+      kRecordColumns, "FROM ", one_group ? "" : GroupsOf(conditions.equality) + " CROSS JOIN ",
+      "shelves s CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.group_no = ", one_group ? "$1::int" : "g.no",
+      " AND r.shelf = s.no AND r.median IS NOT NULL ORDER BY r.median, r.seq LIMIT $5) r WHERE ", shelves,
+      " ORDER BY r.median, r.seq LIMIT $5");
 }
 
 PostgresDatabase::PostgresDatabase(const std::string& url, ModuleEquality equality,
@@ -111,6 +106,21 @@ PostgresDatabase::PostgresDatabase(const std::string& url, ModuleEquality equali
   }
   pool_.Prepare("top", TopSql(equality));
   pool_.Prepare("workload", StrCat(kSelectWorkload, "WHERE id = $1::bytea"));
+  pool_.Prepare("group", "SELECT group_no FROM workloads WHERE key_structural = $1::bytea LIMIT 1");
+}
+
+absl::StatusOr<std::optional<int>> PostgresDatabase::GroupOf(pqxx::transaction_base& work, const Digest& key) {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto it = groups_.find(key.Raw()); it != groups_.end()) return it->second;
+  }
+  const pqxx::result rows = work.exec_prepared("group", PgBytes(key));
+  if (rows.empty()) return std::nullopt;
+  const int group = rows[0][0].as<int>();
+  std::lock_guard lock(mutex_);
+  if (groups_.size() >= kMaxGroups) groups_.clear();
+  groups_[key.Raw()] = group;
+  return group;
 }
 
 absl::StatusOr<bool> PostgresDatabase::HasWorkload(const Workload& workload) {
@@ -194,7 +204,8 @@ absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::GetTopK(const Worklo
   if (k < 0) return absl::InvalidArgumentError("top_k must be non-negative");
   std::vector<TuningRecord> top;
   HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
-    HONE_ASSIGN_OR_RETURN(top, RecordsOf(work.exec_prepared("top", PgBytes(workload.key(equality_)), k)));
+    HONE_ASSIGN_OR_RETURN(top,
+                          RecordsOf(work, work.exec_prepared("top", PgBytes(workload.key(equality_)), k), shared_));
     return absl::OkStatus();
   }));
   return top;
@@ -229,11 +240,17 @@ absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::Best(const RecordQue
     targets.Add(device.target_json);
   }
   HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
+    std::string of = PgBytes(query.key);
+    if (query.equality == ModuleEquality::kStructural) {
+      HONE_ASSIGN_OR_RETURN(const std::optional<int> group, GroupOf(work, query.key));
+      if (!group) return absl::OkStatus();
+      of = StrCat(*group);
+    }
     pqxx::result rows =
-        work.exec_prepared(StrCat("best", Suffix(query.equality), "_", BitsOf(query)), PgBytes(query.key),
+        work.exec_prepared(StrCat("best", Suffix(query.equality), "_", BitsOf(query)), of,
                            static_cast<int>(query.metric), ArrayOfEnums(query.trust), ArrayOf(query.pools), query.limit,
                            query.device_class, query.target_json, classes.text(), targets.text());
-    HONE_ASSIGN_OR_RETURN(best, RecordsOf(rows));
+    HONE_ASSIGN_OR_RETURN(best, RecordsOf(work, rows, shared_));
     return absl::OkStatus();
   }));
   return best;
@@ -305,7 +322,7 @@ absl::StatusOr<TuningRecord> PostgresDatabase::FindRecord(std::string_view prefi
                                                 "substr($1::bytea, 1, 16) AND substr($2::bytea, 1, 16) "
                                                 "AND r.id BETWEEN $1::bytea AND $2::bytea LIMIT 2"),
                                          PgBytes(from), PgBytes(to));
-    HONE_ASSIGN_OR_RETURN(found, RecordsOf(rows));
+    HONE_ASSIGN_OR_RETURN(found, RecordsOf(work, rows, shared_));
     return absl::OkStatus();
   }));
   if (found.empty()) return absl::NotFoundError(StrCat("no record ", prefix));
@@ -335,7 +352,7 @@ absl::StatusOr<RecordPage> PostgresDatabase::ListRecords(const RecordPageRequest
     }
     pqxx::result rows =
         work.exec_params(sql + "ORDER BY r.seq LIMIT $2", static_cast<int64_t>(request.after), request.limit);
-    HONE_ASSIGN_OR_RETURN(page.records, RecordsOf(rows));
+    HONE_ASSIGN_OR_RETURN(page.records, RecordsOf(work, rows, shared_));
     bool full = static_cast<int>(rows.size()) == request.limit;
     page.cursor = full && !rows.empty() ? rows[rows.size() - 1][0].as<uint64_t>() : 0;
     return absl::OkStatus();

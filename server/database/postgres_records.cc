@@ -1,5 +1,6 @@
 #include "server/database/postgres_records.h"
 
+#include <array>
 #include <map>
 #include <pqxx/pqxx>
 #include <set>
@@ -191,9 +192,12 @@ int64_t InsertByCopy(pqxx::transaction_base& work, const Batch& batch, const All
   work.exec("SELECT pg_advisory_xact_lock(7237004)");
   PgArray ids;
   for (const Batch::Item& item : batch.items) ids.Add(item.id.substr(0, 2 + 2 * 16));  // As records_id has them.
+  // A probe for each: left to itself the planner reads the whole table for some thousand ids.
   std::set<std::string> known;
   for (const auto& row :
-       work.exec_params("SELECT id FROM records WHERE substr(id, 1, 16) = ANY ($1::bytea[])", ids.text())) {
+       work.exec_params("SELECT r.id FROM unnest($1::bytea[]) AS k (id) CROSS JOIN LATERAL (SELECT id FROM records "
+                        "WHERE substr(records.id, 1, 16) = k.id LIMIT 1) r",
+                        ids.text())) {
     known.insert(row[0].c_str());
   }
   pqxx::stream_to stream(work, "records",
@@ -286,20 +290,45 @@ absl::StatusOr<int64_t> InsertRecords(pqxx::transaction_base& work, absl::Span<c
 }
 
 const char* const kRecordColumns =
-    "SELECT r.seq, r.id, (SELECT id FROM workloads WHERE no = r.workload), "
-    "(SELECT json FROM skeletons WHERE no = r.skeleton), (SELECT detail FROM contexts WHERE no = r.context), "
-    "(SELECT id FROM job_names WHERE no = r.job), r.median, r.created, r.detail ";
+    "SELECT r.seq, r.id, r.workload, r.skeleton, r.context, r.job, r.median, r.created, r.detail ";
 
-absl::StatusOr<TuningRecord> RecordOf(const pqxx::row& row) {
-  RecordColumns columns;
-  HONE_ASSIGN_OR_RETURN(columns.id, PgParseDigest(row[1].c_str()));
-  HONE_ASSIGN_OR_RETURN(columns.workload_id, PgParseDigest(row[2].c_str()));
-  if (!row[5].is_null()) columns.job_id = row[5].c_str();
-  if (!row[6].is_null()) columns.median = row[6].as<double>();
-  columns.created_unix_secs = row[7].as<double>();
-  HONE_ASSIGN_OR_RETURN(std::string context, PgParseBytes(row[4].c_str()));
-  HONE_ASSIGN_OR_RETURN(std::string detail, PgParseBytes(row[8].c_str()));
-  return UnpackRecord(columns, row[3].c_str(), context, detail);
+namespace {
+
+using SharedOfRows = std::array<std::vector<SharedRows::Value>, SharedRows::kTables>;
+
+absl::StatusOr<SharedOfRows> SharedOf(pqxx::transaction_base& work, const pqxx::result& rows, SharedRows& shared) {
+  SharedOfRows values;
+  std::vector<int> numbers(rows.size());
+  for (int table = 0; table < SharedRows::kTables; ++table) {
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = rows[static_cast<int>(i)][2 + table].as<int>();
+    HONE_ASSIGN_OR_RETURN(values[table], shared.Get(work, static_cast<SharedRows::Table>(table), numbers));
+  }
+  return values;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TuningRecord>> RecordsOf(pqxx::transaction_base& work, const pqxx::result& rows,
+                                                    SharedRows& shared) {
+  HONE_ASSIGN_OR_RETURN(const SharedOfRows values, SharedOf(work, rows, shared));
+  std::vector<TuningRecord> records;
+  records.reserve(rows.size());
+  for (const auto& row : rows) {
+    const size_t i = records.size();
+    RecordColumns columns;
+    HONE_ASSIGN_OR_RETURN(columns.id, PgParseDigest(row[1].c_str()));
+    if (!Digest::FromRaw(*values[SharedRows::kWorkloadIds][i], columns.workload_id)) {
+      return absl::DataLossError("a stored workload's id is not 32 bytes");
+    }
+    columns.job_id = *values[SharedRows::kJobNames][i];
+    if (!row[6].is_null()) columns.median = row[6].as<double>();
+    columns.created_unix_secs = row[7].as<double>();
+    HONE_ASSIGN_OR_RETURN(const std::string detail, PgParseBytes(row[8].c_str()));
+    HONE_ASSIGN_OR_RETURN(TuningRecord record, UnpackRecord(columns, *values[SharedRows::kSkeletons][i],
+                                                            *values[SharedRows::kContexts][i], detail));
+    records.push_back(std::move(record));
+  }
+  return records;
 }
 
 const char* const kSelectWorkload =

@@ -8,8 +8,10 @@
 #include "common/record/tuning_record.h"
 #include "common/record/workload.h"
 #include "server/database/database.h"
+#include "server/database/postgres_shared.h"
 
 namespace pqxx {
+class result;
 class transaction_base;
 class row;
 }  // namespace pqxx
@@ -21,9 +23,11 @@ absl::Status InsertWorkloads(pqxx::transaction_base& work, absl::Span<const Work
 // Unavailable: another transaction stored one of them just now; the same call may be repeated.
 absl::StatusOr<int64_t> InsertRecords(pqxx::transaction_base& work, absl::Span<const TuningRecord> records);
 
-// "SELECT " and what RecordOf needs, in its order, of rows `r` of records.
+// "SELECT " and what RecordsOf needs, in its order, of rows `r` of records.
 extern const char* const kRecordColumns;
-absl::StatusOr<TuningRecord> RecordOf(const pqxx::row& row);
+// The records of these rows; what they share comes from `shared`, with further queries in `work` for what it lacks.
+absl::StatusOr<std::vector<TuningRecord>> RecordsOf(pqxx::transaction_base& work, const pqxx::result& rows,
+                                                    SharedRows& shared);
 extern const char* const kSelectWorkload;
 absl::StatusOr<Workload> WorkloadOf(const pqxx::row& row);
 

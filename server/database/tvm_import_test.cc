@@ -88,6 +88,16 @@ TEST_F(TvmImportTest, ALineWhoseTextIsNotUtf8IsBad) {
   EXPECT_EQ(database.GetAllRecords()->size(), 1);
 }
 
+TEST_F(TvmImportTest, WhatTookNoTimeHasNone) {
+  Write("database_workload.json", WorkloadLine("a"));
+  Write("database_tuning_record.json", RecordLine(0, 1, "[0]") + RecordLine(0, 2, "[inf,-1]"));
+  MemoryDatabase database;
+  ASSERT_OK_AND_ASSIGN(TvmImportCounts counts, Import(database));
+  EXPECT_EQ(counts.records, 2);
+  ASSERT_OK_AND_ASSIGN(const std::vector<TuningRecord> records, database.GetAllRecords());
+  for (const TuningRecord& record : records) EXPECT_EQ(record.trust, Trust::kFailed);
+}
+
 TEST_F(TvmImportTest, AHoneFolderKeepsWhatHoneKnows) {
   Workload w = WorkloadFromScript("w", "name");
   TuningRecord record;

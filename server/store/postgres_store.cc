@@ -193,11 +193,13 @@ absl::StatusOr<StoredJob> PostgresStore::LoadJob(pqxx::transaction_base& work, c
     HONE_ASSIGN_OR_RETURN(Digest skeleton, PgParseDigest(r[0].c_str()));
     job.skeletons.emplace_back(skeleton, r[1].c_str());
   }
-  for (const auto& r : work.exec_params(
-           StrCat(kRecordColumns,
-                  "FROM records r WHERE r.job = (SELECT no FROM job_names WHERE id = $1) AND r.job > 0 ORDER BY r.seq"),
-           id)) {
-    HONE_ASSIGN_OR_RETURN(TuningRecord record, RecordOf(r));
+  SharedRows shared;
+  const pqxx::result rows = work.exec_params(
+      StrCat(kRecordColumns,
+             "FROM records r WHERE r.job = (SELECT no FROM job_names WHERE id = $1) AND r.job > 0 ORDER BY r.seq"),
+      id);
+  HONE_ASSIGN_OR_RETURN(const std::vector<TuningRecord> records, RecordsOf(work, rows, shared));
+  for (const TuningRecord& record : records) {
     Outcome outcome{record.run, record.build_time, record.artifact_key, {}};
     job.outcomes.emplace_back(record.slot, std::move(outcome));
   }
