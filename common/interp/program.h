@@ -62,6 +62,13 @@ struct Frame {
   int64_t max_steps = 0;
 };
 
+[[noreturn]] void Unimplemented(const std::string& what);
+[[noreturn]] void TooManySteps(const Frame& f);
+// Counts a statement or an iteration.
+inline void Step(Frame& f) {
+  if (++*f.steps > f.max_steps) TooManySteps(f);
+}
+
 // Evaluates one lane of an expression; which of the three is meaningful follows from the dtype.
 struct Evaluator {
   virtual ~Evaluator() = default;
