@@ -22,7 +22,7 @@ std::string JsonText(const Trace& trace, bool remove_postproc) {
 py::object AsJson(const Trace& trace, bool remove_postproc) {
   schedule::TraceJsonOptions options;
   options.remove_postproc = remove_postproc;
-  options.bools_as_ints = true;
+  options.python_objects = true;
   return ParseJson(Unwrap(schedule::TraceToJson(trace, options)));
 }
 

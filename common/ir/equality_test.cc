@@ -111,6 +111,35 @@ TEST(ModuleEqualityTest, AnchorBlockIgnoresTheEpilogue) {
   EXPECT_NE(ModuleKey(relu, Equality::kStructural), ModuleKey(twice, Equality::kStructural));
 }
 
+// Two reductions: of `first` and `second` points a row.
+IRModule TwoSums(int first, int second, const std::string& second_value) {
+  const std::string a = std::to_string(first);
+  const std::string b = std::to_string(second);
+  return Parse(
+      "@T.prim_func\ndef main(A: T.Buffer((8, " + a + "), \"float32\"), B: T.Buffer((8, " + b +
+      "), \"float32\"), C: T.Buffer((8,), \"float32\"), D: T.Buffer((8,), \"float32\")):\n    for i, k in T.grid(8, " +
+      a + "):\n        with T.block(\"C\"):\n            vi, vk = T.axis.remap(\"SR\", [i, k])\n            " +
+      "with T.init():\n                C[vi] = T.float32(0)\n            C[vi] = C[vi] + A[vi, vk]\n    for i, k in " +
+      "T.grid(8, " + b + "):\n        with T.block(\"D\"):\n            vi, vk = T.axis.remap(\"SR\", [i, k])\n" +
+      "            with T.init():\n                D[vi] = T.float32(0)\n            D[vi] = D[vi] + " + second_value +
+      "\n");
+}
+
+TEST(ModuleEqualityTest, TheAnchorIsTheBlockWithMostArithmetic) {
+  EXPECT_EQ(FindAnchorBlock(TwoSums(16, 8, "B[vi, vk]"))->name, "C");
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 16, "B[vi, vk]"))->name, "D");
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 8, "B[vi, vk]"))->name, "C");
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 8, "B[vi, vk] * B[vi, vk]"))->name, "D");
+  // Calls, casts and comparisons count only what they are of.
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 8, "T.exp(B[vi, vk])"))->name, "C");
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 8, "T.exp(B[vi, vk] * B[vi, vk])"))->name, "D");
+  EXPECT_EQ(FindAnchorBlock(TwoSums(8, 8, "T.Cast(\"float32\", B[vi, vk] * B[vi, vk] < B[vi, 0])"))->name, "C");
+  // What the other reduction is does not matter, iter domains do.
+  EXPECT_TRUE(ModulesEqual(TwoSums(8, 16, "B[vi, vk]"), TwoSums(4, 16, "B[vi, vk]"), Equality::kAnchorBlock));
+  EXPECT_FALSE(ModulesEqual(TwoSums(8, 16, "B[vi, vk]"), TwoSums(8, 32, "B[vi, vk]"), Equality::kAnchorBlock));
+  EXPECT_FALSE(ModulesEqual(TwoSums(8, 16, "B[vi, vk]"), TwoSums(8, 16, "B[vi, 0]"), Equality::kAnchorBlock));
+}
+
 TEST(ModuleEqualityTest, IgnoreNdarrayIgnoresConstantsButNotTheirShape) {
   auto module = [](const std::string& data, const std::string& n) {
     return Parse("@T.prim_func\ndef main(A: T.Buffer((4,), \"int32\")):\n    p = T.allocate_const(" + data +

@@ -35,8 +35,9 @@ class PythonWriter;
 // One kind of instruction. Rows are constants, one beside each primitive; a kind is identified by its row's address.
 //
 // Signatures describe inputs and attributes, a letter each: b block, l loop, x block or loop, v expr (also an integer,
-// None or an expression), n integer, f number, s string, m IndexMap (or its JSON text, as an attribute), a anything,
-// [..] a list of; * after one: any number of them (last only); ? after one: or None.
+// None or an expression), n integer (of 32 bits, unless in a list), r 0 or 1 for what a block reads or writes, f
+// number, s string, m IndexMap (or its JSON text, as an attribute), a anything, [..] a list of; * after one: any number
+// of them (last only); ? after one: or None.
 struct InstructionRow {
   std::string_view name;
   bool pure;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -192,7 +193,7 @@ void AppendJsonString(std::string_view text, bool standard_escapes, std::string*
   out->push_back('"');
 }
 
-void AppendJson(const Value& value, bool standard_escapes, std::string* out) {
+void AppendJson(const Value& value, const JsonStyle& style, std::string* out) {
   switch (value.kind()) {
     case Value::Kind::kInt:
       StrAppend(out, value.integer());
@@ -202,15 +203,19 @@ void AppendJson(const Value& value, bool standard_escapes, std::string* out) {
       return;
     case Value::Kind::kFloat:
       AppendJsonFloat(value.number(), out);
+      if (style.python_floats && std::isfinite(value.number()) && std::trunc(value.number()) == value.number() &&
+          std::fabs(value.number()) < 1e16) {
+        *out += ".0";
+      }
       return;
     case Value::Kind::kString:
-      AppendJsonString(value.text(), standard_escapes, out);
+      AppendJsonString(value.text(), style.standard_escapes, out);
       return;
     case Value::Kind::kList:
       out->push_back('[');
       for (size_t i = 0; i < value.list().size(); ++i) {
         if (i > 0) out->push_back(',');
-        AppendJson(value.list()[i], standard_escapes, out);
+        AppendJson(value.list()[i], style, out);
       }
       out->push_back(']');
       return;
@@ -220,9 +225,9 @@ void AppendJson(const Value& value, bool standard_escapes, std::string* out) {
       out->push_back('{');
       for (size_t i = 0; i < entries.size(); ++i) {
         if (i > 0) out->push_back(',');
-        AppendJsonString(entries[i].key, standard_escapes, out);
+        AppendJsonString(entries[i].key, style.standard_escapes, out);
         out->push_back(':');
-        AppendJson(entries[i].value, standard_escapes, out);
+        AppendJson(entries[i].value, style, out);
       }
       out->push_back('}');
       return;

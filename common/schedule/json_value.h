@@ -16,8 +16,12 @@ absl::StatusOr<Value> ParseJson(std::string_view text);
 
 // Appends the text of a value without RVs, index maps or expressions: no spaces, keys sorted, floats with 20
 // significant digits, bytes outside of printable ASCII as \xHH (the peer's database files) or, with `standard_escapes`,
-// as UTF-8 and \u escapes.
-void AppendJson(const Value& value, bool standard_escapes, std::string* out);
+// as UTF-8 and \u escapes. With `python_floats` a whole float has a point, as Python writes it.
+struct JsonStyle {
+  bool standard_escapes = true;
+  bool python_floats = false;
+};
+void AppendJson(const Value& value, const JsonStyle& style, std::string* out);
 void AppendJsonString(std::string_view text, bool standard_escapes, std::string* out);
 // 20 significant digits in %g style.
 void AppendJsonFloat(double value, std::string* out);

@@ -1,11 +1,14 @@
 #include "common/schedule/schedule.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/script/printer.h"
 #include "common/support/status_matchers.h"
+#include "common/support/strings.h"
 #include "gtest/gtest.h"
 
 namespace hone::schedule {
@@ -152,6 +155,92 @@ TEST(TraceTest, AMalformedTraceIsRefusedWithItsPlace) {
   EXPECT_FALSE(TraceFromJson(R"([[["GetLoops",["b9"],[],[]]],[]])").ok());
   EXPECT_FALSE(TraceFromJson(R"([[["GetBlock",[],["C",1],["b0"]]],[]])").ok());
   EXPECT_FALSE(TraceFromJson(R"([[["GetBlock",[],["C","main"],["b0"]]],[[7,[1]]]])").ok());
+}
+
+// Two tiles and a number, the last one behind enter_postproc.
+Schedule Decided() {
+  Schedule schedule = NewSchedule();
+  EXPECT_OK(ApplyTraceJson(schedule,
+                           R"([[["GetBlock",[],["C","main"],["b0"]],["GetLoops",["b0"],[],["l1","l2","l3"]],)"
+                           R"(["SamplePerfectTile",["l1"],[2,64],["v4","v5"]],)"
+                           R"(["SamplePerfectTile",["l2"],[2,64],["v6","v7"]],["EnterPostproc",[],[],[]],)"
+                           R"(["SampleCategorical",[],[[1,2,3],[1,1,1]],["v8"]],["Annotate",["b0","v8"],["k"],[]]],)"
+                           R"([[2,[16,8]],[3,[4,32]],[5,2]]])"));
+  return schedule;
+}
+
+TEST(TraceTest, OneDecisionIsReplacedInACopy) {
+  const Schedule schedule = Decided();
+  const Trace& trace = schedule.trace();
+  const auto tile = std::make_shared<ir::Arena>();
+  const ir::ArenaScope scope(tile);
+  const Value decision = Value::List(ir::MakeArray<Value>({Value::Int(2), Value::Int(64)}));
+  EXPECT_EQ(DecisionsToJson(trace.WithDecision(3, decision, false)), "[[2,[16,8]],[3,[2,64]],[5,2]]");
+  const Trace cut = trace.WithDecision(3, decision, true);
+  EXPECT_EQ(cut.size(), 4u);
+  EXPECT_EQ(DecisionsToJson(cut), "[[2,[16,8]],[3,[2,64]]]");
+  EXPECT_EQ(DecisionsToJson(trace.WithDecision(5, Value::Int(0), true)), "[[2,[16,8]],[3,[4,32]]]");
+  EXPECT_EQ(DecisionsToJson(trace), "[[2,[16,8]],[3,[4,32]],[5,2]]");
+  // What does not divide is repaired when it is applied, and recorded as repaired.
+  const Value odd = Value::List(ir::MakeArray<Value>({Value::Int(9), Value::Int(48)}));
+  Schedule again = NewSchedule();
+  ASSERT_OK(trace.WithDecision(3, odd, false).ApplyTo(again));
+  EXPECT_EQ(DecisionsToJson(again.trace()), "[[2,[16,8]],[3,[1,128]],[5,2]]");
+}
+
+TEST(TraceTest, AProviderDecidesDuringReplay) {
+  const Schedule schedule = Decided();
+  Schedule again = NewSchedule();
+  ASSERT_OK(schedule.trace().ApplyTo(again, /*remove_postproc=*/false, [](size_t, const Instruction& instruction) {
+    return instruction.row->name == "SampleCategorical" ? Value::Int(0) : instruction.decision;
+  }));
+  EXPECT_EQ(DecisionsToJson(again.trace()), "[[2,[16,8]],[3,[4,32]],[5,0]]");
+  EXPECT_NE(Text(again).find("T.block_attr({\"k\": 1})"), std::string::npos);
+  Schedule fresh = NewSchedule();
+  ASSERT_OK(SkeletonOf(schedule.trace()).ApplyTo(fresh, /*remove_postproc=*/true));
+  EXPECT_EQ(fresh.trace().size(), 4u);
+  EXPECT_FALSE(fresh.trace().DecisionOf(2).is_none());
+}
+
+TEST(TraceTest, TheLastInstructionCanBeTakenBack) {
+  Trace trace = Decided().trace();
+  const std::optional<Instruction> last = trace.Pop();
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->row->name, "Annotate");
+  EXPECT_TRUE(trace.Pop().has_value());
+  EXPECT_EQ(DecisionsToJson(trace), "[[2,[16,8]],[3,[4,32]]]");
+  EXPECT_FALSE(Trace().Pop().has_value());
+}
+
+TEST(TraceTest, FloatsOfThePythonFormHaveAPoint) {
+  Schedule schedule = NewSchedule();
+  ASSERT_OK(schedule.SampleCategorical({3, 4}, {1.0, 0.0}, 0).status());
+  TraceJsonOptions options;
+  EXPECT_EQ(*TraceToJson(schedule.trace(), options), R"([[["SampleCategorical",[],[[3,4],[1,0]],["v0"]]],[[0,0]]])");
+  options.python_objects = true;
+  EXPECT_EQ(*TraceToJson(schedule.trace(), options),
+            R"([[["SampleCategorical",[],[[3,4],[1.0,0.0]],["v0"]]],[[0,0]]])");
+}
+
+// 2 was taken as neither, so JSON and Python form of one trace did different things.
+TEST(TraceTest, ABufferIsReadOrWritten) {
+  for (const std::string_view side : {"-1", "2", "4294967296"}) {
+    for (const std::string_view call :
+         {R"(["SetAxisSeparator",["b0"],[0,%,[1]],[]])", R"(["ReIndex",["b0"],[0,%],["b1"]])"}) {
+      std::string text = StrCat(R"([[["GetBlock",[],["C","main"],["b0"]],)", call, "],[]]");
+      text.replace(text.find('%'), 1, side);
+      const absl::StatusOr<Trace> trace = TraceFromJson(text);
+      ASSERT_FALSE(trace.ok()) << text;
+      EXPECT_NE(trace.status().message().find("0 (read) or 1 (write)"), std::string::npos) << trace.status();
+    }
+  }
+}
+
+TEST(TraceTest, ANumberThatDoesNotFitIsNotCut) {
+  const absl::StatusOr<Trace> trace = TraceFromJson(
+      R"([[["GetBlock",[],["C","main"],["b0"]],["CacheRead",["b0",[]],[4294967296,"local"],["b1"]]],[]])");
+  ASSERT_FALSE(trace.ok());
+  EXPECT_NE(trace.status().message().find("more than 32 bits"), std::string::npos) << trace.status();
 }
 
 }  // namespace

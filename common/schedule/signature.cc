@@ -46,6 +46,8 @@ bool Fits(char letter, const Value& value, absl::FunctionRef<char(Rv)> kind_of) 
       return rv == 'v' || value.is_integral() || value.is_none() || value.is(Value::Kind::kExpr);
     case 'n':
       return value.is_integral();
+    case 'r':
+      return value.is_integral() && (value.integer() == 0 || value.integer() == 1);
     case 'f':
       return value.is_integral() || value.is(Value::Kind::kFloat);
     case 's':
@@ -69,6 +71,8 @@ std::string_view NameOf(char letter) {
       return "a number, a number variable or None";
     case 'n':
       return "an integer";
+    case 'r':
+      return "0 (read) or 1 (write)";
     case 'f':
       return "a number";
     case 's':
@@ -84,6 +88,10 @@ absl::Status CheckOne(const Element& element, const Value& value, std::string_vi
                       absl::FunctionRef<char(Rv)> kind_of) {
   if (element.optional && value.is_none()) return absl::OkStatus();
   if (!element.list) {
+    const bool wide =
+        element.inner[0] == 'n' && value.is_integral() && value.integer() != static_cast<int32_t>(value.integer());
+    if (wide)
+      return absl::InvalidArgumentError(StrCat(what, " ", index, ": ", value.integer(), " needs more than 32 bits"));
     if (Fits(element.inner[0], value, kind_of)) return absl::OkStatus();
     return absl::InvalidArgumentError(StrCat(what, " ", index, ": expected ", NameOf(element.inner[0])));
   }

@@ -57,7 +57,7 @@ class Writer {
       if (decision.is_none()) continue;
       StrAppend(&out_, first ? "[" : ",[", i, ",");
       first = false;
-      AppendJson(decision, options_.standard_escapes, &out_);
+      AppendJson(decision, Style(), &out_);
       out_.push_back(']');
     }
     out_ += "]]";
@@ -92,11 +92,12 @@ class Writer {
     } else if ((instruction.row->bool_attrs >> i & 1) != 0 && attr.is_integral()) {
       WriteBool(attr.integer() != 0);
     } else {
-      AppendJson(attr, options_.standard_escapes, &out_);
+      AppendJson(attr, Style(), &out_);
     }
   }
 
-  void WriteBool(bool value) { out_ += options_.bools_as_ints ? (value ? "1" : "0") : (value ? "true" : "false"); }
+  JsonStyle Style() const { return {options_.standard_escapes, options_.python_objects}; }
+  void WriteBool(bool value) { out_ += options_.python_objects ? (value ? "1" : "0") : (value ? "true" : "false"); }
 
   absl::Status WriteInput(const Value& input) {
     switch (input.kind()) {
@@ -139,7 +140,7 @@ class Writer {
       case Value::Kind::kInt:
       case Value::Kind::kFloat:
       case Value::Kind::kMap:
-        AppendJson(input, options_.standard_escapes, &out_);
+        AppendJson(input, Style(), &out_);
         return absl::OkStatus();
     }
     return absl::OkStatus();
@@ -318,7 +319,7 @@ std::string DecisionsToJson(const Trace& trace) {
   for (size_t i = 0; i < trace.size(); ++i) {
     if (trace.DecisionOf(i).is_none()) continue;
     StrAppend(&out, out.size() > 1 ? ",[" : "[", i, ",");
-    AppendJson(trace.DecisionOf(i), /*standard_escapes=*/true, &out);
+    AppendJson(trace.DecisionOf(i), JsonStyle(), &out);
     out.push_back(']');
   }
   out.push_back(']');

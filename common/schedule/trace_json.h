@@ -12,8 +12,9 @@ namespace hone::schedule {
 
 struct TraceJsonOptions {
   bool remove_postproc = false;
-  // Booleans as 1 and 0, as Trace.as_json() gives them; else true and false, as database files have them.
-  bool bools_as_ints = false;
+  // As Python shows what Trace.as_json() gives: booleans as 1 and 0, whole floats as 1.0; else true, false and 1, as
+  // database files have them.
+  bool python_objects = false;
   // Legal JSON strings; else bytes outside of printable ASCII as \xHH, as database files have them.
   bool standard_escapes = true;
 };

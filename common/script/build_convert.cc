@@ -114,6 +114,15 @@ Builder::Or<Expr> Builder::ToExpr(const Value& value, Position at) {
   }
 }
 
+Builder::Or<Expr> Builder::Stored(DataType dtype, Expr value, Position at) {
+  const auto* number = value.as<ir::FloatImmNode>();
+  if (number != nullptr && dtype.is_any_float()) return LiteralOf(dtype, Value::Float(number->value), at);
+  const auto* integer = value.as<ir::IntImmNode>();
+  const bool checked = integer != nullptr && !dtype.is_bool() && value.dtype() != DataType::UInt(64);
+  if (checked && (IsIntLike(dtype) || dtype.is_any_float())) return LiteralOf(dtype, Value::Int(integer->value), at);
+  return ir::Cast(dtype, value);
+}
+
 Builder::Or<Expr> Builder::LiteralOf(DataType dtype, const Value& value, Position at) {
   const DataType element = dtype.element();
   Expr literal;

@@ -284,7 +284,7 @@ absl::Status Builder::StoreTo(ir::Buffer buffer, ir::Array<Value> indices, const
         return Error(at, StrCat("a value of type ", stored.dtype().ToString(true), " does not go into buffer \"",
                                 buffer->name, "\" of type ", dtype.ToString(true)));
       }
-      stored = ir::Cast(dtype, stored);
+      HONE_ASSIGN_OR_RETURN(stored, Stored(dtype, stored, at));
     }
   }
   Emit(ir::MakeBufferStore(buffer, stored, load->indices, predicate));

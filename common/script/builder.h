@@ -120,6 +120,8 @@ class Builder {
   Or<std::vector<ir::Expr>> ToShape(const Value& shape, Position at);
   Or<ir::Expr> NumberToExpr(const Value& value, Position at);
   Or<ir::Expr> LiteralOf(ir::DataType dtype, const Value& value, Position at);
+  // `value` as an element of another type; a literal must fit it.
+  Or<ir::Expr> Stored(ir::DataType dtype, ir::Expr value, Position at);
   Or<ir::Expr> ToLoad(const SubscriptValue& subscript, ir::Expr predicate, Position at);
   Or<ir::Expr> ToLoadIndex(const Value& index, ir::Buffer buffer, size_t axis, Position at);
   Or<ir::BufferRegion> ToRegion(const Value& value, Position at);

@@ -1,5 +1,6 @@
 // Texts that come back byte for byte.
 #include <string>
+#include <utility>
 
 #include "common/ir/structural_equal.h"
 #include "common/script/parser.h"
@@ -406,6 +407,22 @@ TEST(RefusalTest, MessagesSayWhereAndWhatWasExpected) {
     EXPECT_EQ(message.rfind("f.py:" + std::string(c.position) + ": ", 0), 0u) << c.body << "\n" << message;
     EXPECT_NE(message.find(c.part), std::string::npos) << message;
     EXPECT_EQ(message.back(), '^') << message;
+  }
+}
+
+// A literal of a wider type was cut, or stored as one that is not read back.
+TEST(RefusalTest, AStoredLiteralFitsTheBuffer) {
+  constexpr std::pair<const char*, const char*> kStores[] = {{"float16", "T.float32(70000.0)"},
+                                                             {"e4m3_float8", "T.float32(449.0)"},
+                                                             {"e5m2_float8", "T.float16(60000.0)"},
+                                                             {"int8", "T.int64(300)"},
+                                                             {"uint4", "T.int32(16)"},
+                                                             {"int4", "-9"}};
+  for (const auto& [dtype, value] : kStores) {
+    const std::string buffer = "A: T.Buffer((8,), \"" + std::string(dtype) + "\")";
+    const auto module = ParseModule(Main(buffer, "A[0] = " + std::string(value)));
+    ASSERT_FALSE(module.ok()) << dtype << " " << value;
+    EXPECT_NE(module.status().message().find("does not fit"), std::string::npos) << module.status();
   }
 }
 

@@ -41,7 +41,7 @@ absl::StatusOr<InspectAnswer> InspectReplay(const InspectCase& question) {
     HONE_ASSIGN_OR_RETURN(failed_postproc, Postprocess(question, schedule));
   }
   schedule::TraceJsonOptions options;
-  options.bools_as_ints = true;
+  options.python_objects = true;
   HONE_ASSIGN_OR_RETURN(std::string trace, schedule::TraceToJson(schedule.trace(), options));
   InspectAnswer answer;
   answer.Text("module", script::PrintModule(schedule.module())).Json("trace", std::move(trace));

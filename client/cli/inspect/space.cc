@@ -19,7 +19,7 @@ std::string SpaceName(const InspectCase& question) {
 
 absl::StatusOr<std::string> Json(const std::vector<schedule::Schedule>& spaces) {
   schedule::TraceJsonOptions options;
-  options.bools_as_ints = true;
+  options.python_objects = true;
   std::string json = "[";
   for (const schedule::Schedule& space : spaces) {
     HONE_ASSIGN_OR_RETURN(std::string trace, schedule::TraceToJson(space.trace(), options));

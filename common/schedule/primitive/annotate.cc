@@ -32,6 +32,9 @@ void SetAttrs(ScheduleState& state, SrefId id, const ir::Attrs& attrs) {
 absl::StatusOr<const ir::Object*> ToObject(const Schedule& schedule, const Value& value, int depth) {
   switch (value.kind()) {
     case Value::Kind::kInt:
+      if (value.integer() != static_cast<int32_t>(value.integer())) {
+        return absl::InvalidArgumentError(StrCat("annotation value: ", value.integer(), " needs more than 32 bits"));
+      }
       return ir::AnnotationInt(value.integer());
     case Value::Kind::kBool:
       return ir::AnnotationBool(value.integer() != 0);

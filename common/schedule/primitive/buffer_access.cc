@@ -131,7 +131,7 @@ void AnnotateBufferAccessPython(const PythonWriter& writer, absl::Span<const std
 
 const InstructionRow kAnnotateBufferAccessRow = {.name = "AnnotateBufferAccess",
                                                  .pure = false,
-                                                 .inputs = "bnnm",
+                                                 .inputs = "bnrm",
                                                  .attrs = "",
                                                  .outputs = Outputs::kNone,
                                                  .output_kind = ' ',

@@ -57,6 +57,20 @@ bool RepeatsBelow(const ScheduleState& state, const BlockRealizeNode* realize, S
   return true;
 }
 
+// Whether the value changes with a loop or an iter around the scope: the init would then begin the sum anew each time.
+bool ChangesAround(const ScheduleState& state, SrefId scope_root, Expr value) {
+  for (SrefId at = scope_root; at != kNoSref; at = state.parent(at)) {
+    if (const BlockNode* block = state.block(at)) {
+      for (ir::IterVar iter : block->iter_vars) {
+        if (!ir::IsOne(iter->dom.extent) && ir::UsesVar(value, iter->var)) return true;
+      }
+    } else if (!ir::IsOne(state.loop(at)->extent) && ir::UsesVar(value, state.loop(at)->loop_var)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId scope_root, const SrefList& loops) {
   if (std::find(loops.begin(), loops.end(), loop) == loops.end()) {
     return state.Refuse("The loop is required to be above the block", {block, loop});
@@ -74,6 +88,9 @@ absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId
       if (!ir::UsesVar(realize->iter_values[i], state.loop(higher)->loop_var)) continue;
       return state.Refuse("The loop is expected to be higher than all the loops related to reduce iters",
                           {block, loop, higher});
+    }
+    if (ChangesAround(state, scope_root, realize->iter_values[i])) {
+      return state.Refuse("The reduce iters are expected to depend on loops of the scope only", {block, loop});
     }
   }
   if (RepeatsBelow(state, realize, loop, loops)) {

@@ -213,7 +213,7 @@ absl::StatusOr<BlockRv> Schedule::ReIndex(BlockRv block, int buffer_index, Buffe
 const InstructionRow kReIndexRow = {.name = "ReIndex",
                                     .pure = false,
                                     .inputs = "b",
-                                    .attrs = "nn",
+                                    .attrs = "nr",
                                     .outputs = Outputs::kOne,
                                     .output_kind = 'b',
                                     .method = "reindex",

@@ -216,7 +216,8 @@ absl::StatusOr<ExprRvs> Schedule::SamplePerfectTile(LoopRv loop, int n, int max_
     tile.assign(static_cast<size_t>(n), 1);
     tile[0] = -1;
   } else if (!decision.empty()) {
-    if (decision.size() < 2) return absl::InvalidArgumentError("decision: expected two factors or more");
+    // One factor is what a tile of one decides; the peer takes it only when it samples afresh.
+    if (decision.size() < 2 && n != 1) return absl::InvalidArgumentError("decision: expected two factors or more");
     tile.assign(decision.begin(), decision.end());
     RepairTile(*extent, tile);
   } else {

@@ -201,7 +201,7 @@ void SetAxisSeparatorPython(const PythonWriter& writer, absl::Span<const std::st
 const InstructionRow kSetAxisSeparatorRow = {.name = "SetAxisSeparator",
                                              .pure = false,
                                              .inputs = "b",
-                                             .attrs = "nn[n]",
+                                             .attrs = "nr[n]",
                                              .outputs = Outputs::kNone,
                                              .output_kind = ' ',
                                              .method = "set_axis_separator",

@@ -173,7 +173,7 @@ void TransformLayoutPython(const PythonWriter& writer, absl::Span<const std::str
 const InstructionRow kTransformLayoutRow = {.name = "TransformLayout",
                                             .pure = false,
                                             .inputs = "bm",
-                                            .attrs = "nnm?n",
+                                            .attrs = "nrm?n",
                                             .outputs = Outputs::kNone,
                                             .output_kind = ' ',
                                             .method = "transform_layout",

@@ -136,6 +136,8 @@ Value AnyCaller::Argument(char letter, CounterRandom& random) {
       return random.Below(4) == 0 ? Value::None() : random.Below(4) == 0 ? RvOf("v", random) : Number(random);
     case 'n':
       return Number(random);
+    case 'r':
+      return Value::Int(random.Below(2));
     case 'f':
       return Value::Float(random.Unit() * 4 - (random.Below(20) == 0 ? 3 : 0));
     case 's':

@@ -25,7 +25,7 @@ absl::Status Replay(const nlohmann::json& question, nlohmann::json& answer) {
   HONE_RETURN_IF_ERROR(ApplyTraceJson(schedule, question["trace"].dump()));
   schedule.state().VerifyTree();
   TraceJsonOptions json;
-  json.bools_as_ints = true;
+  json.python_objects = true;
   HONE_ASSIGN_OR_RETURN(const std::string trace, TraceToJson(schedule.trace(), json));
   answer["module"] = script::PrintModule(schedule.module());
   answer["trace"] = nlohmann::json::parse(trace);

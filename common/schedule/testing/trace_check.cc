@@ -1,5 +1,6 @@
-// Reads the traces of recorded cases and writes them again: the JSON form, and the Python form of cases that have one,
-// which must give the same trace as the JSON form. usage: trace_check FILE.jsonl...
+// Reads the traces of recorded cases and writes them again: the JSON form; the Python form of cases that have one, which
+// must give the same trace as the JSON form; and what simplification leaves of those that were simplified. Exits 1 when
+// one comes out otherwise. usage: trace_check FILE.jsonl...
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -16,6 +17,7 @@ namespace {
 struct Counts {
   int json = 0;
   int python = 0;
+  int simplified = 0;
   int different = 0;
 };
 
@@ -26,7 +28,7 @@ void Report(const std::string& what, std::string_view why, Counts& counts) {
 // The JSON of a trace with integers for booleans, as the recorded cases have it.
 std::string JsonOf(const Trace& trace) {
   TraceJsonOptions options;
-  options.bools_as_ints = true;
+  options.python_objects = true;
   const absl::StatusOr<std::string> json = TraceToJson(trace, options);
   return json.ok() ? *json : StrCat("no JSON: ", ToStd(json.status().message()));
 }
@@ -40,6 +42,9 @@ void CheckPython(const std::string& where, const nlohmann::json& lines, const Tr
   std::string again;
   for (const std::string& line : read->AsPython()) StrAppend(&again, line, "\n");
   if (again != text) return Report(where, "the Python form comes back differently", counts);
+  std::string ours;
+  for (const std::string& line : trace.AsPython()) StrAppend(&ours, line, "\n");
+  if (ours != text) return Report(where, "the JSON form has another Python form", counts);
   // Index maps lose the types of their variables.
   if (text.find("lambda") == std::string::npos && JsonOf(*read) != JsonOf(trace)) {
     Report(where, "the Python form is another trace than the JSON form", counts);
@@ -59,8 +64,19 @@ void CheckCase(const std::string& where, const nlohmann::json& question, Counts&
     if (nlohmann::json::parse(JsonOf(*trace), nullptr, false) != question[key]) {
       Report(where, "the JSON form comes back differently", counts);
     }
+    const absl::StatusOr<Trace> joined = WithDecisions(SkeletonOf(*trace), DecisionsToJson(*trace));
+    if (!joined.ok() || JsonOf(*joined) != JsonOf(*trace)) {
+      Report(where, "skeleton and decisions give another trace", counts);
+    }
     const bool last = std::string(key) == "final_trace" || !question.contains("final_trace");
     if (question.contains("python") && last) CheckPython(where, question["python"], *trace, counts);
+    if (question.contains("simplified") && last) {
+      ++counts.simplified;
+      const std::string ours = JsonOf(trace->Simplified(/*remove_postproc=*/true));
+      if (nlohmann::json::parse(ours, nullptr, false) != question["simplified"]) {
+        Report(where, StrCat("simplified differently: ", ours), counts);
+      }
+    }
     std::string own;
     for (const std::string& line : trace->AsPython()) StrAppend(&own, line, "\n");
     if (!TraceFromPython(own).ok()) Report(where, "the own Python form is not read", counts);
@@ -82,6 +98,7 @@ int main(int argc, char** argv) {
       }
     }
   }
-  std::printf("%d traces as JSON, %d as Python, %d differ\n", counts.json, counts.python, counts.different);
+  std::printf("%d traces as JSON, %d as Python, %d simplified, %d differ\n", counts.json, counts.python, counts.simplified,
+              counts.different);
   return counts.different == 0 ? 0 : 1;
 }
