@@ -87,9 +87,10 @@ class Bench {
     HONE_CHECK_OK(created.status());
     runner_ = *std::move(created);
     request_ = Request(kernel.source, kernel.source);
-    // Patience for neighbours on the machine: waiting has the budget of measuring, and ends when they are quiet.
-    request_.policy.budget_contender = absl::Seconds(10);
   }
+
+  // Patience for neighbours on the machine: waiting has the budget of measuring, and ends when they are quiet.
+  void SetBudget(absl::Duration budget) { request_.policy.budget_contender = budget; }
 
   RunRequest Request(const std::string& source, const std::string& workload) const {
     RunRequest request;
@@ -182,22 +183,27 @@ nlohmann::json Overhead() {
 }
 
 nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind, double seconds) {
+  constexpr int kMeasurements = 50;
   Bench bench(kernel);
   bench.Run();
   const Noise noise(noise_kind);
   // A runner that has just been started does not know yet what is usual here.
   for (const absl::Time end = absl::Now() + absl::Seconds(std::min(seconds, 3.0)); absl::Now() < end;) bench.Run();
-  std::vector<double> medians;
+  const absl::Duration default_budget = MeasurementPolicy().budget_contender;
+  bench.SetBudget(std::max(default_budget, 0.8 * absl::Seconds(seconds / kMeasurements)));
+  std::vector<double> medians, seconds_each, ghz;
   int disturbed = 0;
-  constexpr int kMeasurements = 50;
+  const absl::Time begin = absl::Now();
   for (int i = 0; i < kMeasurements; ++i) {
     const absl::Time start = absl::Now();
     const RunResult result = bench.Run();
     medians.push_back(result.median);
     disturbed += result.disturbance.disturbed ? 1 : 0;
+    seconds_each.push_back(absl::ToDoubleSeconds(absl::Now() - start));
+    ghz.push_back((result.disturbance.probe_ghz_before + result.disturbance.probe_ghz_after) / 2);
     if ((i + 1) % 10 == 0) {
-      std::fprintf(stderr, "  %s beside %s: %d of %d measurements\n", kernel.name.c_str(), noise_kind.c_str(), i + 1,
-                   kMeasurements);
+      std::fprintf(stderr, "  %s beside %s: %d of %d measurements, %.0f s\n", kernel.name.c_str(), noise_kind.c_str(),
+                   i + 1, kMeasurements, absl::ToDoubleSeconds(absl::Now() - begin));
     }
     absl::SleepFor(absl::Seconds(seconds / kMeasurements) - (absl::Now() - start));
   }
@@ -205,8 +211,8 @@ nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind
   std::printf("repeatability  %-8s beside %-6s  median %9.2f us  (p90-p10)/median %5.2f %%  disturbed %d of %d\n",
               kernel.name.c_str(), noise_kind.c_str(), runner::Median(medians) * 1e6, spread * 100, disturbed,
               kMeasurements);
-  return {{"kernel", kernel.name}, {"noise", noise_kind},  {"median_s", runner::Median(medians)},
-          {"spread", spread},      {"medians_s", medians}, {"disturbed", disturbed}};
+  return {{"kernel", kernel.name}, {"noise", noise_kind},    {"median_s", runner::Median(medians)}, {"spread", spread},
+          {"medians_s", medians},  {"disturbed", disturbed}, {"seconds_each", seconds_each},        {"ghz", ghz}};
 }
 
 nlohmann::json Ranking(const std::string& noise_kind) {
@@ -271,7 +277,7 @@ int Main(int argc, char** argv) {
   std::string only;
   for (int i = 1; i < argc; ++i) {
     const bool more = i + 1 < argc;
-    if (std::strcmp(argv[i], "--short") == 0) seconds = 3;
+    if (std::strcmp(argv[i], "--short") == 0) seconds = 10;
     if (std::strcmp(argv[i], "--long") == 0) seconds = 600;
     if (std::strcmp(argv[i], "--seconds") == 0 && more) seconds = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--json") == 0 && more) json_path = argv[i + 1];

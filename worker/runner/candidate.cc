@@ -17,6 +17,7 @@
 
 #include "worker/runner/elf_loader.h"
 #include "worker/runner/guarded_buffers.h"
+#include "worker/runner/probes.h"
 #include "worker/runner/sandbox.h"
 #include "worker/runner/symbols.h"
 #include "worker/runner/wire.h"
@@ -67,53 +68,6 @@ const uint8_t* MapRead(int fd, uint64_t bytes) {
   if (bytes == 0) return nullptr;
   void* memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<const uint8_t*>(memory);
-}
-
-// Cycles a nanosecond, by a chain of additions that take one cycle each.
-double ProbeGhz() {
-  constexpr uint64_t kRounds = 5'000;
-  constexpr uint64_t kAddsARound = 16;
-  double best = 0;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const uint64_t start = Now(CLOCK_MONOTONIC);
-    uint64_t value = start;
-    for (uint64_t i = 0; i < kRounds; ++i) {
-      __asm__ volatile(
-          "add $1, %0\n add $3, %0\n add $1, %0\n add $3, %0\n add $1, %0\n add $3, %0\n add $1, %0\n add $3, %0\n"
-          "imul $3, %0, %0\n imul $5, %0, %0\n"
-          "add $1, %0\n add $3, %0\n"
-          : "+r"(value));
-    }
-    const uint64_t end = Now(CLOCK_MONOTONIC);
-    // 10 additions of one cycle and 2 multiplications of three: compilers and CPUs that fold chains of immediate
-    // additions (Alder Lake and later) cannot fold across a multiplication.
-    best = std::max(best, static_cast<double>(kRounds * kAddsARound) / static_cast<double>(end - start));
-  }
-  return best;
-}
-
-// Read by all candidates, written by none of them: the same physical memory for every probe of a zygote. More than a
-// core's own caches, and little beside a shared one: with 16 of 32 MiB the probe itself pushed kernels' data out and
-// cost them 15 %.
-const uint64_t* g_probe_memory = nullptr;
-constexpr size_t kProbeBytes = size_t{4} << 20;
-
-// Nanoseconds to read the probe's memory from the shared cache, where a first reading puts it: the better of two.
-uint64_t ProbeCache() {
-  if (g_probe_memory == nullptr) return 0;
-  constexpr size_t kLine = 64 / sizeof(uint64_t);
-  uint64_t best = UINT64_MAX;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const uint64_t start = Now(CLOCK_MONOTONIC);
-    uint64_t sums[4] = {};
-    for (size_t i = 0; i < kProbeBytes / sizeof(uint64_t); i += 4 * kLine) {
-      for (size_t j = 0; j < 4; ++j) sums[j] += g_probe_memory[i + j * kLine];
-    }
-    const uint64_t sum = sums[0] + sums[1] + sums[2] + sums[3];
-    __asm__ volatile("" : : "r"(sum) : "memory");
-    if (attempt > 0) best = std::min(best, Now(CLOCK_MONOTONIC) - start);
-  }
-  return best;
 }
 
 // Leaves poison on the stack that the kernel is about to use, so that reading what was never written shows.
@@ -236,11 +190,14 @@ class Candidate {
     if (command.probe != 0 && (probed_at_ == 0 || Now(CLOCK_MONOTONIC) - probed_at_ > kStillFresh)) Probe();
     const double ghz_before = ghz_;
     const uint64_t cache_before = cache_ns_;
-    for (uint32_t i = 0; i < command.warm_calls && reply->return_code == 0; ++i) {
-      reply->return_code = kernel_(buffers_.data());
-    }
     const uint64_t cpu_start = Now(CLOCK_THREAD_CPUTIME_ID);
-    reply->wall_ns = command.flush != 0 ? TimeFlushed(command, reply) : TimeCalls(command, reply);
+    const uint64_t wall_start = Now(CLOCK_MONOTONIC);
+    if (command.flush != 0) {
+      TimeFlushed(command, reply);
+    } else {
+      TimeSlices(command, reply);
+    }
+    reply->elapsed_ns = Now(CLOCK_MONOTONIC) - wall_start;
     reply->thread_cpu_ns = Now(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
     reply->cpu_after = sched_getcpu();
     if (command.probe != 0) {
@@ -258,25 +215,43 @@ class Candidate {
     probed_at_ = Now(CLOCK_MONOTONIC);
   }
 
-  uint64_t TimeCalls(const Command& command, Reply* reply) {
+  // Of the slowest core that the kernel computes on.
+  uint64_t ProbeCores() {
+    if (!UsesThreads()) return ProbeCore();
+    uint64_t slowest[kMaxCpus] = {};
+    OnAllThreads([](int thread, void* times) { static_cast<uint64_t*>(times)[thread] = ProbeCore(); }, slowest);
+    return *std::max_element(slowest, slowest + kMaxCpus);
+  }
+
+  void TimeSlices(const Command& command, Reply* reply) {
+    const uint64_t slices = std::clamp<uint64_t>(command.slices, 1, kMaxSlices);
+    if (command.probe != 0) reply->core_ns[0] = ProbeCores();
+    for (uint64_t slice = 0; slice < slices && reply->return_code == 0; ++slice) {
+      for (uint32_t i = 0; i < command.warm_calls && reply->return_code == 0; ++i) {
+        reply->return_code = kernel_(buffers_.data());
+      }
+      reply->slice_ns[slice] = TimeCalls(CallsOfSlice(command.argument, slices, slice), reply);
+      reply->slices = static_cast<uint32_t>(slice + 1);
+      if (command.probe != 0) reply->core_ns[slice + 1] = ProbeCores();
+    }
+  }
+
+  uint64_t TimeCalls(uint64_t calls, Reply* reply) {
     void** data = buffers_.data();
-    int32_t code = 0;
+    int32_t code = reply->return_code;
     const uint64_t start = Now(CLOCK_MONOTONIC);
-    for (uint64_t i = 0; i < command.argument && code == 0; ++i) code = kernel_(data);
+    for (uint64_t i = 0; i < calls && code == 0; ++i) code = kernel_(data);
     const uint64_t end = Now(CLOCK_MONOTONIC);
     reply->return_code = code;
     return end - start;
   }
 
-  uint64_t TimeFlushed(const Command& command, Reply* reply) {
-    uint64_t total = 0;
+  void TimeFlushed(const Command& command, Reply* reply) {
+    reply->slices = 1;
     for (uint64_t i = 0; i < command.argument && reply->return_code == 0; ++i) {
       buffers_.Flush();
-      const uint64_t start = Now(CLOCK_MONOTONIC);
-      reply->return_code = kernel_(buffers_.data());
-      total += Now(CLOCK_MONOTONIC) - start;
+      reply->slice_ns[0] += TimeCalls(1, reply);
     }
-    return total;
   }
 
   int socket_;
@@ -293,18 +268,6 @@ class Candidate {
 };
 
 }  // namespace
-
-void PrepareProbes() {
-  constexpr size_t kHugePage = size_t{2} << 20;
-  void* memory = mmap(nullptr, kProbeBytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;
-  const uintptr_t start = (reinterpret_cast<uintptr_t>(memory) + kHugePage - 1) / kHugePage * kHugePage;
-  void* aligned = reinterpret_cast<void*>(start);
-  madvise(aligned, kProbeBytes, MADV_HUGEPAGE);
-  std::memset(aligned, 1, kProbeBytes);
-  mprotect(aligned, kProbeBytes, PROT_READ);
-  g_probe_memory = static_cast<const uint64_t*>(aligned);
-}
 
 void RunCandidate(const int* fds) {
   Candidate candidate(fds);

@@ -4,9 +4,6 @@
 
 namespace hone::runner {
 
-// Once, before the first candidate: memory that all of them share for probes of the machine.
-void PrepareProbes();
-
 // `fds` are the kSpawnFds descriptors of wire.h. Never returns.
 [[noreturn]] void RunCandidate(const int* fds);
 

@@ -142,8 +142,14 @@ std::optional<Failure> CandidateProcess::Await(Reply* reply) {
 
 std::optional<Failure> CandidateProcess::Execute(Op op, uint64_t argument, const Timing& timing, Reply* reply,
                                                  absl::Duration* wall) {
-  const Command command = {nonces_.Next(),   op, timing.flush ? 1u : 0u, argument, timing.probe ? 1u : 0u,
-                           timing.warm_calls};
+  Command command = {};
+  command.nonce = nonces_.Next();
+  command.op = op;
+  command.flush = timing.flush ? 1 : 0;
+  command.argument = argument;
+  command.probe = timing.probe ? 1 : 0;
+  command.slices = timing.slices;
+  command.warm_calls = timing.warm_calls;
   const int64_t start = absl::GetCurrentTimeNanos();
   if (send(socket_, &command, sizeof(command), MSG_NOSIGNAL) < 0) return Died();
   if (std::optional<Failure> failure = Await(reply)) return failure;

@@ -46,7 +46,8 @@ class CandidateProcess {
   struct Timing {
     bool flush = false;       // Evict the buffers before every call.
     bool probe = false;       // Probe clock and shared cache before and after.
-    uint32_t warm_calls = 0;  // Untimed, right before the timed ones.
+    uint32_t slices = 1;      // Groups of calls, timed one by one with probes of the core between.
+    uint32_t warm_calls = 0;  // Untimed, right before the timed ones of every slice.
   };
   // Calls the kernel `calls` times. `reply` has the times as the candidate saw them, `wall` the time this took as seen
   // from here, which no kernel can change.

@@ -1,52 +1,92 @@
 #include "worker/runner/conditions.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "worker/runner/statistics.h"
 
 namespace hone::runner {
 namespace {
 
+constexpr size_t kRemembered = 400;  // 100 s of measuring at least.
 constexpr size_t kEnough = 16;
 constexpr size_t kUnspaced = 64;
-constexpr absl::Duration kSpacing = absl::Milliseconds(50);
-// Clocks drift within a per cent by themselves; the cache probe's own noise is 4 %.
-constexpr double kTolerableClockChange = 0.012;
+constexpr absl::Duration kSpacing = absl::Milliseconds(250);
+// A clock farther from the reference has another cause than a neighbour's load.
+constexpr double kTolerableClockChange = 0.06;
+// The cache probe's own noise is 4 %.
 constexpr double kTolerableSlowdown = 1.08;
 // Disturbances only slow down, so that the usual is what the faster probes see.
-constexpr double kUndisturbedQuantile = 0.25;
+constexpr double kUndisturbedQuantile = 0.1;
+// Where fewer probes than these see an undisturbed cache none is waited for.
+constexpr double kWorthWaitingForCache = 0.2;
+// The probe of a core takes 1.25 times as long and more once another thread of the core is awake; the clock moves it by
+// 4 %.
+constexpr double kTolerableCoreSlowdown = 1.12;
+// Where fewer samples than these see an undisturbed core it is not worth waiting for one.
+constexpr double kWorthWaiting = 0.04;
 
 template <typename Predicate>
-bool MostAre(const std::vector<double>& values, Predicate usual) {
-  size_t count = 0;
-  for (double value : values) count += usual(value) ? 1 : 0;
-  return 2 * count > values.size();
+size_t CountIf(const std::vector<double>& values, Predicate usual) {
+  return static_cast<size_t>(std::count_if(values.begin(), values.end(), usual));
 }
 
 }  // namespace
 
-void UsualConditions::Note(const Conditions& conditions, absl::Time now) {
-  if (conditions.ghz <= 0 || conditions.cache_seconds <= 0) return;
-  if (ghz_.size() >= kUnspaced && now - noted_ < kSpacing) return;
-  noted_ = now;
-  if (ghz_.size() < kRemembered) {
-    ghz_.push_back(conditions.ghz);
-    cache_seconds_.push_back(conditions.cache_seconds);
+void UsualConditions::Ring::Add(double value) {
+  if (values_.size() < kRemembered) {
+    values_.push_back(value);
     return;
   }
-  ghz_[next_] = conditions.ghz;
-  cache_seconds_[next_] = conditions.cache_seconds;
+  values_[next_] = value;
   next_ = (next_ + 1) % kRemembered;
 }
 
+void UsualConditions::Note(const Conditions& conditions, absl::Time now) {
+  if (conditions.ghz <= 0 || conditions.cache_seconds <= 0) return;
+  const size_t noted = std::max(ghz_.values().size(), core_seconds_.values().size());
+  if (noted >= kUnspaced && now - noted_ < kSpacing) return;
+  noted_ = now;
+  if (conditions.core_seconds > 0) {
+    core_seconds_.Add(conditions.core_seconds);
+    // A shared core makes the shared cache look slow.
+    if (conditions.core_seconds > CoreLimitSeconds()) return;
+  }
+  ghz_.Add(conditions.ghz);
+  cache_seconds_.Add(conditions.cache_seconds);
+  if (ghz_.values().size() < kEnough) return;
+  const size_t near = CountIf(ghz_.values(), [&](double ghz) { return NearReference(ghz); });
+  if (reference_ghz_ == 0 || 2 * near < ghz_.values().size()) reference_ghz_ = Median(ghz_.values());
+}
+
+bool UsualConditions::NearReference(double ghz) const {
+  return std::abs(ghz / reference_ghz_ - 1) <= kTolerableClockChange;
+}
+
 bool UsualConditions::Fit(const Conditions& conditions) const {
-  if (ghz_.size() < kEnough || conditions.ghz <= 0 || conditions.cache_seconds <= 0) return true;
-  const double clock = Median(ghz_);
-  const auto usual_clock = [&](double ghz) { return std::abs(ghz / clock - 1) <= kTolerableClockChange; };
-  if (!usual_clock(conditions.ghz) && MostAre(ghz_, usual_clock)) return false;
-  const double limit = Quantile(cache_seconds_, kUndisturbedQuantile) * kTolerableSlowdown;
-  const auto usual_cache = [&](double seconds) { return seconds <= limit; };
-  return usual_cache(conditions.cache_seconds) || !MostAre(cache_seconds_, usual_cache);
+  if (reference_ghz_ == 0 || conditions.ghz <= 0 || conditions.cache_seconds <= 0) return true;
+  if (!NearReference(conditions.ghz)) return false;
+  const std::vector<double>& cache = cache_seconds_.values();
+  const double limit = Quantile(cache, kUndisturbedQuantile) * kTolerableSlowdown;
+  if (conditions.cache_seconds <= limit) return true;
+  const size_t undisturbed = CountIf(cache, [&](double seconds) { return seconds <= limit; });
+  return static_cast<double>(undisturbed) < kWorthWaitingForCache * static_cast<double>(cache.size());
+}
+
+double UsualConditions::ClockFactor(double ghz) const {
+  return reference_ghz_ > 0 && ghz > 0 && NearReference(ghz) ? ghz / reference_ghz_ : 1;
+}
+
+double UsualConditions::CoreLimitSeconds() const {
+  const std::vector<double>& core = core_seconds_.values();
+  if (core.size() < kEnough) return std::numeric_limits<double>::infinity();
+  const double limit = *std::min_element(core.begin(), core.end()) * kTolerableCoreSlowdown;
+  const size_t alone = CountIf(core, [&](double seconds) { return seconds <= limit; });
+  if (static_cast<double>(alone) < kWorthWaiting * static_cast<double>(core.size())) {
+    return std::numeric_limits<double>::infinity();
+  }
+  return limit;
 }
 
 }  // namespace hone::runner

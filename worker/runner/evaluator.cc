@@ -38,6 +38,7 @@ class Run {
     out_.contender = IsContender();
     wanted_ = std::max(repeat, policy_.max_repeat);
     while (out_.contender && Kept() < policy_.max_repeat && HasBudget(policy_.budget_contender) && !IsSettled()) {
+      Spread();
       if (auto failure = TakeOne()) return failure;
       out_.contender = IsContender();
     }
@@ -100,6 +101,11 @@ class Run {
     return std::nullopt;
   }
 
+  // Samples in a row see the same moment of the machine: those of a contender are taken over half of its budget.
+  void Spread() {
+    if (!unusual_) sampler_.Wait(policy_.budget_contender / (2 * std::max(1, policy_.max_repeat)));
+  }
+
   void Wait() {
     const absl::Duration pause = std::min(pause_, policy_.budget_contender - waited_);
     if (pause <= absl::ZeroDuration()) return;
@@ -118,6 +124,7 @@ class Run {
     unusual_ = !sample.usual;
     if (sample.usual) pause_ = kPause;
     (clean ? clean_ : disturbed_).push_back(sample.seconds_per_call);
+    (clean ? raw_clean_ : raw_disturbed_).push_back(sample.raw_seconds_per_call);
   }
 
   // Samples that count towards what is wanted: disturbed ones only once the patience for them is used up.
@@ -143,7 +150,11 @@ class Run {
     const size_t wanted = static_cast<size_t>(out_.abandoned ? 1 : std::max(1, policy_.repeat));
     out_.disturbed = clean_.size() < std::min(wanted, clean_.size() + disturbed_.size());
     out_.samples = clean_;
-    if (out_.disturbed) out_.samples.insert(out_.samples.end(), disturbed_.begin(), disturbed_.end());
+    out_.raw_samples = raw_clean_;
+    if (out_.disturbed) {
+      out_.samples.insert(out_.samples.end(), disturbed_.begin(), disturbed_.end());
+      out_.raw_samples.insert(out_.raw_samples.end(), raw_disturbed_.begin(), raw_disturbed_.end());
+    }
     out_.foreign_load = spent_ > 0 ? std::max(0.0, lost_ / spent_) : 0;
     return std::nullopt;
   }
@@ -161,6 +172,8 @@ class Run {
   int wanted_ = std::max(1, policy_.repeat);      // Samples.
   std::vector<double> clean_;
   std::vector<double> disturbed_;
+  std::vector<double> raw_clean_;
+  std::vector<double> raw_disturbed_;
 };
 
 }  // namespace

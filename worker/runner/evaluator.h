@@ -15,9 +15,10 @@ namespace hone::runner {
 
 // One timed group of calls.
 struct Sample {
-  double seconds_per_call = 0;
-  double seconds = 0;           // All calls.
-  double running_fraction = 1;  // Share of `seconds` during which the measuring thread had its CPU.
+  double seconds_per_call = 0;      // At the reference clock.
+  double raw_seconds_per_call = 0;  // As measured.
+  double seconds = 0;               // All calls, as measured.
+  double running_fraction = 1;      // Share of `seconds` during which the measuring thread had its CPU.
   int64_t involuntary_switches = 0;
   bool migrated = false;
   bool usual = true;  // Taken while clock and shared cache were as usual.
@@ -28,13 +29,15 @@ class Sampler {
  public:
   virtual ~Sampler() = default;
   virtual std::optional<Failure> Take(int64_t calls, Sample* sample) = 0;
-  // Lets a disturbance pass; samplers whose samples are always usual need not.
+  // Lets time pass, so that a disturbance ends or the next sample sees another moment of the machine; a sampler for
+  // which neither matters need not.
   virtual void Wait(absl::Duration duration) {}
 };
 
 struct Evaluation {
-  std::vector<double> samples;  // Seconds per call, undisturbed ones when there are any.
-  int64_t number = 1;           // Calls a sample.
+  std::vector<double> samples;      // Seconds per call at the reference clock, undisturbed ones when there are any.
+  std::vector<double> raw_samples;  // The same, as measured.
+  int64_t number = 1;               // Calls a sample.
   bool abandoned = false;
   bool contender = false;   // Its median is within best * contender_ratio, or there is no best.
   bool disturbed = false;   // Too many samples were disturbed: those that are kept are not clean.

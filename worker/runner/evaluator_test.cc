@@ -18,6 +18,7 @@ class FakeSampler final : public Sampler {
     if (fail_at == taken) return Failure{FailureKind::kCrash, "planted"};
     const bool disturbed = disturb_every > 0 && taken % disturb_every == 0;
     sample->seconds_per_call = seconds_ * (disturbed ? 2 : 1) * (1 + 0.001 * (taken % 3));
+    sample->raw_seconds_per_call = 2 * sample->seconds_per_call;  // The clock is twice as fast as the reference.
     sample->seconds = sample->seconds_per_call * static_cast<double>(calls);
     sample->running_fraction = disturbed && !unusual ? 0.5 : 1;
     sample->usual = !(disturbed && unusual);
@@ -71,6 +72,25 @@ TEST(EvaluatorTest, AContenderIsMeasuredUntilItsMedianIsKnown) {
   EXPECT_GE(evaluation.samples.size(), 5u);
   EXPECT_LE(evaluation.samples.size(), 15u);
   EXPECT_FALSE(evaluation.disturbed);
+}
+
+TEST(EvaluatorTest, RawSamplesAreKeptBesideThoseAtTheReferenceClock) {
+  FakeSampler sampler(1e-3);
+  const Evaluation evaluation = Measured(sampler, std::nullopt);
+  ASSERT_EQ(evaluation.raw_samples.size(), evaluation.samples.size());
+  for (size_t i = 0; i < evaluation.samples.size(); ++i) {
+    EXPECT_DOUBLE_EQ(evaluation.raw_samples[i], 2 * evaluation.samples[i]);
+  }
+}
+
+TEST(EvaluatorTest, SamplesOfAContenderAreSpreadOverHalfOfItsBudget) {
+  FakeSampler contender(1e-3);
+  Measured(contender, std::nullopt);
+  EXPECT_GT(contender.waited, absl::ZeroDuration());
+  EXPECT_LE(contender.waited, MeasurementPolicy().budget_contender / 2);
+  FakeSampler loser(1.2e-3);
+  Measured(loser, 1e-3);
+  EXPECT_EQ(loser.waited, absl::ZeroDuration());
 }
 
 TEST(EvaluatorTest, DisturbedSamplesAreRepeatedNotKept) {

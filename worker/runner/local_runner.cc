@@ -72,54 +72,83 @@ class PlausibleSampler final : public Sampler {
       if (!policy_.flush_cache) {
         if (auto failure = candidate_.Poison()) return failure;
       }
-      CandidateProcess::Timing timing;
-      timing.flush = policy_.flush_cache;
-      // Not around warm-ups.
-      timing.probe = !policy_.flush_cache && samples_taken_ >= policy_.warm_up;
-      // The probe takes the place of the kernel's data in the core's own caches; a long call does not notice.
-      if (timing.probe && seconds_per_call_ < kLongCall) timing.warm_calls = 1;
+      const CandidateProcess::Timing timing = TimingOf(calls);
       if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), timing, &reply, &wall)) return failure;
-      Fill(reply, calls, sample);
-      Judge(reply, sample);
-      if (IsPlausible(absl::Nanoseconds(reply.wall_ns), wall)) return std::nullopt;
+      const double reported = Fill(reply, calls, timing, sample);
+      if (IsPlausible(absl::Seconds(reported), wall)) return std::nullopt;
       if (wall < (IsOverloaded() ? kLongEnoughOverloaded : kLongEnough)) {
         calls *= 4;
       } else if (++suspicions == kSuspicionsToCondemn) {
-        return Failure{FailureKind::kCrash,
-                       StrCat("the kernel's timing is forged: it reports ", sample->seconds, " s for ", calls,
-                              " calls, which took ", absl::ToDoubleSeconds(wall), " s")};
+        return Failure{FailureKind::kCrash, StrCat("the kernel's timing is forged: it reports ", reported, " s for ",
+                                                   calls, " calls, which took ", absl::ToDoubleSeconds(wall), " s")};
       }
     }
   }
 
  private:
+  CandidateProcess::Timing TimingOf(int64_t calls) const {
+    CandidateProcess::Timing timing;
+    timing.flush = policy_.flush_cache;
+    // Not around warm-ups.
+    timing.probe = !policy_.flush_cache && samples_taken_ >= policy_.warm_up;
+    if (!timing.probe) return timing;
+    // The probes take the place of the kernel's data in the core's own caches; a long call does not notice.
+    if (seconds_per_call_ < kLongCall) timing.warm_calls = 1;
+    const double slices = std::min(static_cast<double>(calls) * seconds_per_call_ / kSliceSeconds,
+                                   static_cast<double>(std::min<int64_t>(calls, kMaxSlices)));
+    timing.slices = std::max(1u, static_cast<uint32_t>(slices));
+    return timing;
+  }
+
   bool IsPlausible(absl::Duration reported, absl::Duration wall) const {
     if (reported > wall + absl::Milliseconds(1)) return false;
     if (policy_.flush_cache) return true;  // Flushing takes unreported time.
     return wall - reported < absl::Milliseconds(4) || reported * 2 > wall;
   }
 
-  static void Fill(const Reply& reply, int64_t calls, Sample* sample) {
-    const double seconds = static_cast<double>(reply.wall_ns) * 1e-9;
-    sample->seconds = seconds;
-    sample->seconds_per_call = seconds / static_cast<double>(calls);
-    const double cpu = static_cast<double>(reply.thread_cpu_ns) * 1e-9;
-    // CPU time includes a few microseconds of the readings themselves.
-    sample->running_fraction = seconds > 0 ? std::min(1.0, cpu / seconds) : 1;
+  // Returns the seconds that the candidate reports for all calls.
+  double Fill(const Reply& reply, int64_t calls, const CandidateProcess::Timing& timing, Sample* sample) {
+    const uint64_t core_limit = static_cast<uint64_t>(std::min(usual_.CoreLimitSeconds(), 1.0) * 1e9);
+    uint64_t nanoseconds = 0, fastest_core = UINT64_MAX;
+    std::vector<double> all, alone;  // Seconds a call, by slice: of all, and of those with the core to themselves.
+    for (uint32_t i = 0; i < timing.slices; ++i) {
+      nanoseconds += reply.slice_ns[i];
+      all.push_back(static_cast<double>(reply.slice_ns[i]) * 1e-9 /
+                    static_cast<double>(CallsOfSlice(static_cast<uint64_t>(calls), timing.slices, i)));
+      const uint64_t core = std::max(reply.core_ns[i], reply.core_ns[i + 1]);
+      fastest_core = std::min(fastest_core, core);
+      if (core <= core_limit) alone.push_back(all.back());
+    }
+    sample->seconds = static_cast<double>(nanoseconds) * 1e-9;
+    sample->seconds_per_call = sample->seconds / static_cast<double>(calls);
+    const double elapsed = static_cast<double>(reply.elapsed_ns);
+    sample->running_fraction = elapsed > 0 ? std::min(1.0, static_cast<double>(reply.thread_cpu_ns) / elapsed) : 1;
     sample->involuntary_switches = reply.involuntary_switches;
     sample->migrated = reply.cpu_before != reply.cpu_after;
-  }
-
-  void Judge(const Reply& reply, Sample* sample) {
+    Conditions conditions;
+    conditions.ghz = reply.ghz;
+    conditions.cache_seconds = static_cast<double>(reply.cache_ns) * 1e-9;
+    conditions.core_seconds = timing.probe ? static_cast<double>(fastest_core) * 1e-9 : 0;
     ++samples_taken_;
     seconds_per_call_ = sample->seconds_per_call;
-    const Conditions conditions = {reply.ghz, static_cast<double>(reply.cache_ns) * 1e-9};
     // What else ran in our place says nothing about the cache.
     if (sample->running_fraction > 0.98) usual_.Note(conditions, absl::Now());
-    sample->usual = usual_.Fit(conditions);
+    const bool shared = timing.probe && alone.size() * kSlicesADisturbedOneHas < all.size();
+    sample->usual = !shared && usual_.Fit(conditions);
+    // The choice of slices must not make a kernel look much faster than all of its calls together say.
+    const double chosen = Quantile(alone.empty() ? all : alone, kSliceQuantile);
+    if (chosen * 2 > sample->seconds_per_call) sample->seconds_per_call = chosen;
+    sample->raw_seconds_per_call = sample->seconds_per_call;
+    if (timing.probe) sample->seconds_per_call *= usual_.ClockFactor(reply.ghz);
+    return sample->seconds;
   }
 
-  static constexpr double kLongCall = 1e-3;
+  static constexpr double kLongCall = 50e-6;
+  static constexpr double kSliceSeconds = 0.4e-3;
+  // Whatever is not the kernel's own only adds to its time, so that the faster slices say most.
+  static constexpr double kSliceQuantile = 0.25;
+  // A sample counts when one in so many of its slices had the core to itself.
+  static constexpr size_t kSlicesADisturbedOneHas = 4;
 
   CandidateProcess& candidate_;
   const MeasurementPolicy& policy_;
@@ -270,7 +299,7 @@ class LocalRunner::Session {
     const double change = std::abs(disturbance.probe_ghz_after / disturbance.probe_ghz_before - 1);
     disturbance.disturbed =
         evaluation_.disturbed || disturbance.steal_fraction > kTolerableSteal || change > kTolerableFrequencyChange;
-    result_.samples = evaluation_.samples;
+    result_.samples = evaluation_.raw_samples;
     result_.median = Median(evaluation_.samples);
     result_.spread = RelativeSpread(evaluation_.samples);
     result_.number = static_cast<int>(evaluation_.number);

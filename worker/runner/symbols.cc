@@ -17,6 +17,7 @@ namespace {
 
 ParallelSetup setup;
 std::atomic<bool> poison_allocations{false};
+std::atomic<bool> uses_threads{false};
 std::atomic<uint64_t> refused_bytes{0};
 
 void* NoteAllocation(void* memory, size_t bytes) {
@@ -74,10 +75,25 @@ void RunPinned(void* argument) {
 }
 
 // Threads that libgomp starts anew inherit the CPU of the one that starts them: each pins itself first.
-void KernelParallel(void (*body)(void*), void* data, unsigned num_threads, unsigned flags) {
+void Parallel(void (*body)(void*), void* data, unsigned num_threads, unsigned flags) {
   Region region = {body, data};
   const unsigned threads = num_threads == 0 || num_threads > setup.num_threads ? setup.num_threads : num_threads;
   GOMP_parallel(RunPinned, &region, threads, flags);
+}
+
+void KernelParallel(void (*body)(void*), void* data, unsigned num_threads, unsigned flags) {
+  uses_threads.store(true, std::memory_order_relaxed);
+  Parallel(body, data, num_threads, flags);
+}
+
+struct ThreadBody {
+  void (*body)(int thread, void* data);
+  void* data;
+};
+
+void CallThreadBody(void* argument) {
+  const ThreadBody& work = *static_cast<ThreadBody*>(argument);
+  work.body(omp_get_thread_num(), work.data);
 }
 
 void DoNothing(void*) {}
@@ -98,7 +114,14 @@ void StartThreadPool(const ParallelSetup& parallel) {
   setup = parallel;
   omp_set_dynamic(0);
   omp_set_num_threads(static_cast<int>(setup.num_threads));
-  KernelParallel(DoNothing, nullptr, 0, 0);
+  Parallel(DoNothing, nullptr, 0, 0);
+}
+
+bool UsesThreads() { return uses_threads.load(std::memory_order_relaxed); }
+
+void OnAllThreads(void (*body)(int thread, void* data), void* data) {
+  ThreadBody work = {body, data};
+  Parallel(CallThreadBody, &work, 0, 0);
 }
 
 void* ResolveKernelSymbol(const char* name) {

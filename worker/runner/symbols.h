@@ -15,6 +15,11 @@ struct ParallelSetup {
 // Starts libgomp's threads and binds thread i to cpus[i]. Call once, before the sandbox closes.
 void StartThreadPool(const ParallelSetup& setup);
 
+// Whether the kernel has started a parallel region so far.
+bool UsesThreads();
+// Calls `body` with the number of the thread on each of the pool's threads, and waits for them.
+void OnAllThreads(void (*body)(int thread, void* data), void* data);
+
 // Resolver for LoadElfObject; null when no library has `name`.
 void* ResolveKernelSymbol(const char* name);
 

@@ -77,9 +77,18 @@ struct Command {
   Op op;
   uint32_t flush;  // kRun: evict all buffers from the caches before every call.
   uint64_t argument;
-  uint32_t probe;       // kRun: probe clock and shared cache right before and after.
-  uint32_t warm_calls;  // kRun: untimed calls between the probe and the timed ones.
+  uint32_t probe;       // kRun: probe clock and shared cache right before and after, and the core around every slice.
+  uint32_t slices;      // kRun: the calls are timed in this many groups, 1 to kMaxSlices. Ignored with `flush`.
+  uint32_t warm_calls;  // kRun: untimed calls before the timed ones of every slice.
+  uint32_t reserved;
 };
+
+inline constexpr uint32_t kMaxSlices = 16;
+
+// Of `calls` calls in `slices` slices, those of slice number `slice`.
+inline constexpr uint64_t CallsOfSlice(uint64_t calls, uint64_t slices, uint64_t slice) {
+  return calls * (slice + 1) / slices - calls * slice / slices;
+}
 
 enum class ReplyType : uint32_t { kReady = 1, kLoadError, kDone };
 
@@ -87,7 +96,7 @@ struct Reply {
   uint64_t nonce;  // Of the command; 0 for kReady and kLoadError.
   ReplyType type;
   int32_t return_code;           // The first value other than 0 that the kernel returned.
-  uint64_t wall_ns;              // kRun: of the calls alone.
+  uint64_t elapsed_ns;           // kRun: from the first call to the last, probes of the core included.
   uint64_t thread_cpu_ns;        // kRun: CPU time of the calling thread meanwhile.
   int64_t involuntary_switches;  // kRun: of all threads.
   int32_t cpu_before;            // kRun: CPU that the calling thread was on.
@@ -97,7 +106,11 @@ struct Reply {
   int64_t damaged_offset;  // Relative to its start.
   double ghz;              // kProbe; kRun with probe: mean of the two.
   uint64_t cache_ns;       // kRun with probe: time to read the probe's memory, the slower of the two.
-  char text[224];          // kLoadError: what is wrong. kReady: further sandbox layers.
+  uint32_t slices;         // kRun: as commanded.
+  uint32_t reserved2;
+  uint64_t slice_ns[kMaxSlices];     // kRun: of the timed calls alone.
+  uint64_t core_ns[kMaxSlices + 1];  // kRun with probe: ProbeCore() before and after slice i is at i and i + 1.
+  char text[224];                    // kLoadError: what is wrong. kReady: further sandbox layers.
 };
 
 }  // namespace hone::runner

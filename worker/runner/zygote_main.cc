@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "worker/runner/candidate.h"
+#include "worker/runner/probes.h"
 #include "worker/runner/sandbox.h"
 #include "worker/runner/wire.h"
 
