@@ -191,7 +191,23 @@ class Solver {
     return true;
   }
 
+  // The common case: bounds that are numbers, and a domain that is surely inside of them.
+  bool FinishInside(const IntSet& own, SolvedDomain& solved) {
+    if (!solved.domain.IsBounded() || !own.IsBounded() || !solved.bound.IsBounded()) return false;
+    const IntSet domain = Simplified(solved.domain, analyzer_);
+    const int64_t low = analyzer_.const_int_bound(domain.min()).min_value;
+    const int64_t high = analyzer_.const_int_bound(domain.max()).max_value;
+    for (const IntSet& outside : {own, solved.bound}) {
+      const int64_t* least = ir::ConstInt(outside.min());
+      const int64_t* most = ir::ConstInt(outside.max());
+      if (least == nullptr || most == nullptr || low < *least || high > *most) return false;
+    }
+    solved = {domain, IntSet::Nothing()};
+    return true;
+  }
+
   void Finish(const IntSet& own, SolvedDomain& solved) {
+    if (!solved.domain.IsNothing() && FinishInside(own, solved)) return;
     solved.bound = solved.bound.IsNothing() ? own : arith::Intersect(solved.bound, own, analyzer_);
     if (solved.domain.IsNothing()) {
       solved.domain = solved.bound;
