@@ -51,6 +51,14 @@ TEST_F(IrTest, MixedTypesMeetAtTheWiderOne) {
   EXPECT_EQ((i + l).dtype(), kInt64);
   EXPECT_EQ((l + f).dtype(), kFloat32);
   EXPECT_EQ(LT(i, l).dtype(), kBool);
+  const Var half = MakeVar("half", DataType::Float(16));
+  const Var brain = MakeVar("brain", *DataType::Parse("bfloat16"));
+  const Var small = MakeVar("small", *DataType::Parse("e4m3_float8"));
+  EXPECT_EQ((brain + f).dtype(), kFloat32);
+  EXPECT_EQ((half * brain).dtype(), DataType::Float(16));
+  EXPECT_EQ(Max(small, brain).dtype(), brain.dtype());
+  EXPECT_EQ((small - half).dtype(), DataType::Float(16));
+  EXPECT_EQ((i + small).dtype(), small.dtype());
 }
 
 TEST_F(IrTest, SubstituteReplacesUsesAndKeepsUntouchedNodes) {

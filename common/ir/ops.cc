@@ -217,12 +217,11 @@ void MatchTypes(Expr& a, Expr& b) {
     b = Cast(t, b);
   };
   if (ta.is_float() && tb.is_float()) return convert(ta.bits >= tb.bits ? ta : tb);
-  const bool narrow_a = ta.is_bfloat16() || ta.is_float8();
-  const bool narrow_b = tb.is_bfloat16() || tb.is_float8();
-  if (ta.is_float() && IsIntLike(tb)) return convert(ta);
-  if (tb.is_float() && IsIntLike(ta)) return convert(tb);
-  if (narrow_a && IsIntLike(tb)) return convert(ta);
-  if (narrow_b && IsIntLike(ta)) return convert(tb);
+  // IEEE types before bfloat16 before float8 before integers.
+  const auto rank = [](DataType t) {
+    return t.is_float() ? 3 : t.is_bfloat16() ? 2 : t.is_float8() ? 1 : IsIntLike(t) ? 0 : -1;
+  };
+  if (rank(ta) != rank(tb) && rank(ta) >= 0 && rank(tb) >= 0) return convert(rank(ta) > rank(tb) ? ta : tb);
   if (IsIntLike(ta) && IsIntLike(tb)) {
     if (ta.bits != tb.bits) return convert(ta.bits > tb.bits ? ta : tb);
     return convert(DataType::UInt(ta.bits));

@@ -53,15 +53,16 @@ bool CanMatch(DataType a, DataType b) {
   auto group = [](DataType t) {
     if (t.is_int() || t.is_uint()) return 0;
     if (t.is_float()) return 1;
-    if (t.is_bfloat16() || t.is_float8()) return 2;
-    return 3;
+    if (t.is_bfloat16()) return 2;
+    if (t.is_float8()) return 3;
+    return 4;
   };
   if (a.lanes != b.lanes && !a.is_scalar() && !b.is_scalar()) return false;
   const int ga = group(a);
   const int gb = group(b);
-  if (ga == 3 || gb == 3) return false;
-  if (ga == 0 || gb == 0) return true;
-  return ga == 1 && gb == 1 ? true : a.element() == b.element();
+  if (ga == 4 || gb == 4) return false;
+  // The two kinds of float8 have no common type.
+  return ga != 3 || gb != 3 || a.element() == b.element();
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ def notation(way):
 
 
 def names(text, trace, rng):
-    if any(inst[0] == "LoopPartition" for inst in trace[0]):  # Its blocks have names of loops in the middle.
+    # Blocks of the one have names of loops in the middle, buffers of the other may be called as those of an intrinsic.
+    if any(inst[0] in ("LoopPartition", "Tensorize") for inst in trace[0]):
         return text, trace
     tree = ast.parse(text)
     blocks = set()
