@@ -53,6 +53,27 @@ class CandidateProcessTest : public ::testing::Test {
   std::unique_ptr<Zygote> zygote_;
 };
 
+// Threads' heaps shrink when much is freed, before which the C library wants to read a file.
+TEST_F(CandidateProcessTest, ThreadsMayFreeMuchMemory) {
+  const std::optional<Failure> failure = CheckOnce(R"(
+      #include <stdlib.h>
+      #include <omp.h>
+      extern void GOMP_parallel(void (*)(void*), void*, unsigned, unsigned);
+      static void body(void* data) {
+        char* chunks[64];
+        for (int round = 0; round < 3; ++round) {
+          for (int i = 0; i < 64; ++i) { chunks[i] = malloc(100000); chunks[i][5] = 1; }
+          for (int i = 63; i >= 0; --i) free(chunks[i]);
+        }
+      }
+      int32_t kernel(void** b) {
+        GOMP_parallel(body, 0, 0, 0);
+        for (int i = 0; i < 1000; ++i) ((float*)b[1])[i] = 1;
+        return 0;
+      })");
+  EXPECT_FALSE(failure.has_value()) << failure->message;
+}
+
 TEST_F(CandidateProcessTest, ComputesWithLibmAndOpenMpOnBothInputSets) {
   absl::StatusOr<std::string> object = CompileKernel(R"(
       #include <math.h>

@@ -17,6 +17,9 @@ constexpr absl::Duration kPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Milliseconds(400);
 // For a candidate that looks hopeless while they were not.
 constexpr int kSecondChances = 2;
+// A neighbour on the same core, or one that uses up the shared cache, slows a kernel down by no more than this; what
+// would still be a loser without it is not worth waiting for.
+constexpr double kWorstNeighbour = 1.4;
 // A contender is measured until its median is known this well.
 constexpr double kWantedMedianError = 0.005;
 constexpr int64_t kMaxNumber = int64_t{1} << 30;
@@ -68,7 +71,7 @@ class Run {
       // A short first sample shows a hopeless loser well enough.
       if (Hopeless(sample.seconds_per_call)) {
         // Not because of what the machine did meanwhile.
-        if (!sample.usual && distrusted++ < kSecondChances) {
+        if (!sample.usual && !Hopeless(Undisturbed(sample)) && distrusted++ < kSecondChances) {
           Wait();
           continue;
         }
@@ -93,7 +96,7 @@ class Run {
   std::optional<Failure> TakeOne() {
     // Waiting costs as much as measuring: it has the same budget.
     // A likely loser waits once only.
-    const bool patient = IsContender() || (waited_ == absl::ZeroDuration() && MayBeContender());
+    const bool patient = IsContender() || (waited_ == absl::ZeroDuration() && !IsLoser());
     if (unusual_ && patient) Wait();
     Sample sample;
     if (auto failure = sampler_.Take(out_.number, &sample)) return failure;
@@ -122,25 +125,32 @@ class Run {
     const bool clean =
         1 - sample.running_fraction <= kTolerableLoss && !(sample.migrated && policy_.pin) && sample.usual;
     unusual_ = !sample.usual;
+    fastest_ = std::min(fastest_, Undisturbed(sample));
     if (sample.usual) pause_ = kPause;
     (clean ? clean_ : disturbed_).push_back(sample.seconds_per_call);
     (clean ? raw_clean_ : raw_disturbed_).push_back(sample.raw_seconds_per_call);
   }
 
-  // Samples that count towards what is wanted: disturbed ones only once the patience for them is used up.
+  // Samples that count towards what is wanted: disturbed ones only once the patience for them is used up, or where it
+  // is not worth any.
   int Kept() const {
     const int clean = static_cast<int>(clean_.size());
     const int disturbed = static_cast<int>(disturbed_.size());
-    return clean + std::max(0, disturbed - kRetriesPerSample * wanted_);
+    const int retries = IsLoser() ? 1 : kRetriesPerSample;
+    return clean + (waited_ >= policy_.budget_contender ? disturbed : std::max(0, disturbed - retries * wanted_));
+  }
+
+  // What the call may have taken at best on a quiet machine.
+  static double Undisturbed(const Sample& sample) {
+    return sample.seconds_per_call * sample.running_fraction / (sample.usual ? 1 : kWorstNeighbour);
   }
 
   const std::vector<double>& Current() const { return clean_.empty() ? disturbed_ : clean_; }
   bool HasBudget(absl::Duration budget) const { return spent_ < absl::ToDoubleSeconds(budget); }
   bool IsSettled() const { return clean_.size() >= 5 && RelativeMedianError(clean_) < kWantedMedianError; }
   bool IsContender() const { return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio; }
-  bool MayBeContender() const {
-    return !best_.has_value() || Median(Current()) <= *best_ * std::max(policy_.contender_ratio, policy_.abandon_ratio);
-  }
+  // Whether no disturbance can be the reason why it is no contender.
+  bool IsLoser() const { return best_.has_value() && fastest_ > *best_ * policy_.contender_ratio; }
   bool Hopeless(double seconds) const {
     return best_.has_value() && policy_.abandon_ratio > 0 && seconds > *best_ * policy_.abandon_ratio;
   }
@@ -168,6 +178,7 @@ class Run {
   double lost_ = 0;
   absl::Duration pause_ = kPause;                 // Before the next unusual one is repeated.
   bool unusual_ = false;                          // The last sample.
+  double fastest_ = HUGE_VAL;                     // Of all samples, as they may have been undisturbed.
   absl::Duration waited_ = absl::ZeroDuration();  // For disturbances to pass.
   int wanted_ = std::max(1, policy_.repeat);      // Samples.
   std::vector<double> clean_;

@@ -134,6 +134,15 @@ TEST(EvaluatorTest, WhoMayBeAContenderWaitsForADisturbanceToPass) {
   EXPECT_LE(never.waited, MeasurementPolicy().budget_contender + absl::Milliseconds(50));
 }
 
+TEST(EvaluatorTest, ALoserThatNoDisturbanceExplainsIsNotWaitedFor) {
+  FakeSampler loser(1e-3);  // 2e-3 when disturbed.
+  loser.disturb_every = 1;
+  loser.unusual = true;
+  EXPECT_TRUE(Measured(loser, 0.5e-3).abandoned);
+  EXPECT_EQ(loser.waited, absl::ZeroDuration());
+  EXPECT_EQ(loser.taken, 2);
+}
+
 TEST(EvaluatorTest, BudgetEndsTheMeasurementOfSlowKernels) {
   FakeSampler slow(0.2);
   const Evaluation evaluation = Measured(slow, std::nullopt);

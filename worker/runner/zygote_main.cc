@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
@@ -147,6 +148,10 @@ int Main() {
   // With a number of its own malloc need not read the number of processors from a file when threads contend for it,
   // which the sandbox would take for the kernel's doing.
   mallopt(M_ARENA_MAX, 64);
+  // Nor whether memory is overcommitted, when a thread gives much of it back. The first of these limits would turn off
+  // the growing of the second, which is then set to what it would grow to.
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
