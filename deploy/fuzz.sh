@@ -14,7 +14,7 @@ declare -A places=(
   [fuzz_trace]=common/schedule/testing [fuzz_primitives]=common/schedule/testing
   [fuzz_target]=common/target/testing [fuzz_record]=common/record/testing
   [fuzz_service]=server/service/testing [fuzz_import]=server/database/testing
-  [fuzz_http]=server/http/testing
+  [fuzz_http]=server/http/testing [fuzz_worker]=worker/testing
 )
 seconds=60 seeds_only=0 out=.fuzz
 chosen=()

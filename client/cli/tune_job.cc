@@ -97,6 +97,7 @@ void TuneArguments::Declare(Flags& flags) {
   flags.AddOneOf("module-equality", &module_equality, {"structural", "ignore-ndarray", "anchor-block"},
                  "When two programs are the same");
   flags.Add("post-optimization", &post_optimization, "Improve the best schedule of each program afterwards");
+  flags.Add("no-warm-start", &no_warm_start, "Do not start from verified records of earlier jobs");
   flags.Add("seed", &seed, "Seed of the search; negative = a fresh one");
   flags.Add("priority", &priority, "Among your jobs on a server, higher goes first");
   flags.Add("plugin", &plugins,
@@ -114,6 +115,7 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   job.cost_model = arguments.cost_model;
   job.scheduler = arguments.scheduler;
   job.plugins = arguments.plugins;
+  job.warm_start = !arguments.no_warm_start;
   constexpr int64_t kMaxPriority = 1'000'000;
   if (arguments.priority < -kMaxPriority || arguments.priority > kMaxPriority) {
     return absl::InvalidArgumentError(StrCat("--priority is ", arguments.priority, ", expected -1000000 to 1000000"));

@@ -28,6 +28,7 @@ struct TuneArguments {
   int64_t num_tuning_cores = 0;  // 0 = all.
   std::string module_equality = "structural";
   bool post_optimization = false;
+  bool no_warm_start = false;
   int64_t seed = -1;  // Negative = a fresh one.
   int64_t priority = 0;
   std::vector<std::string> plugins;

@@ -51,7 +51,9 @@ absl::StatusOr<std::optional<Workload>> RemoteDatabase::FindWorkloadByKey(Module
 absl::StatusOr<std::vector<Workload>> RemoteDatabase::GetAllWorkloads() {
   std::vector<Workload> out;
   absl::Status bad;
-  HONE_RETURN_IF_ERROR(client_.Export({}, [&](const v1::ExportChunk& chunk) {
+  v1::ExportRequest request;
+  request.set_only_workloads(true);
+  HONE_RETURN_IF_ERROR(client_.Export(request, [&](const v1::ExportChunk& chunk) {
     for (const v1::Workload& proto : chunk.workloads()) {
       absl::StatusOr<Workload> workload = FromProto(proto);
       bad.Update(workload.status());
@@ -82,7 +84,7 @@ absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::AllPages(RecordPageReq
 }
 
 absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::GetTopK(const Workload& workload, int k) {
-  if (k < 0) return absl::InvalidArgumentError(StrCat("top_k is ", k, ", must be non-negative"));
+  if (k < 0) return absl::InvalidArgumentError(StrCat("top_k must be non-negative, got ", k));
   HONE_ASSIGN_OR_RETURN(const auto stored, FindWorkloadByKey(equality_, workload.key(equality_), {}));
   if (!stored.has_value() || k == 0) return std::vector<TuningRecord>();
   RecordPageRequest request;
@@ -103,7 +105,9 @@ absl::StatusOr<int64_t> RemoteDatabase::Size() {
   return static_cast<int64_t>(stats.records());
 }
 
+// The server also answers with what fits less well, after all that fits exactly; as a database, only these count.
 absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::Best(const RecordQuery& query) {
+  if (!query.devices.empty()) return BestOfDevices(query);
   v1::QueryRequest request;
   request.set_key(query.key.Raw());
   request.set_equality(ToProto(query.equality));
@@ -117,9 +121,29 @@ absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::Best(const RecordQuery
   HONE_ASSIGN_OR_RETURN(const v1::QueryResponse response, client_.Query(request));
   std::vector<TuningRecord> out;
   for (const v1::Match& match : response.matches()) {
+    if (match.fit() > v1::FIT_EXACT) break;
     HONE_ASSIGN_OR_RETURN(out.emplace_back(), FromProto(match.record()));
   }
   return out;
+}
+
+// One question for each device.
+absl::StatusOr<std::vector<TuningRecord>> RemoteDatabase::BestOfDevices(const RecordQuery& query) {
+  std::vector<TuningRecord> best;
+  for (const DeviceTarget& device : query.devices) {
+    if (!query.device_class.empty() && device.device_class != query.device_class) continue;
+    if (!query.target_json.empty() && device.target_json != query.target_json) continue;
+    RecordQuery one = query;
+    one.devices.clear();
+    one.device_class = device.device_class;
+    one.target_json = device.target_json;
+    HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> records, Best(one));
+    std::move(records.begin(), records.end(), std::back_inserter(best));
+  }
+  std::stable_sort(best.begin(), best.end(),
+                   [](const TuningRecord& a, const TuningRecord& b) { return a.run.median < b.run.median; });
+  if (best.size() > static_cast<size_t>(query.limit)) best.resize(query.limit);
+  return best;
 }
 
 absl::StatusOr<TuningRecord> RemoteDatabase::FindRecord(std::string_view id_prefix) {
@@ -128,6 +152,7 @@ absl::StatusOr<TuningRecord> RemoteDatabase::FindRecord(std::string_view id_pref
 }
 
 absl::StatusOr<RecordPage> RemoteDatabase::ListRecords(const RecordPageRequest& request) {
+  if (!request.pools.empty()) return absl::UnimplementedError("the server chooses the pools of a remote database");
   v1::ListRecordsRequest proto;
   proto.set_job_id(request.job_id);
   if (request.workload_id != Digest{}) proto.set_workload_id(request.workload_id.Raw());

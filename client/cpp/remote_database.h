@@ -34,6 +34,7 @@ class RemoteDatabase final : public Database {
   absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
 
  private:
+  absl::StatusOr<std::vector<TuningRecord>> BestOfDevices(const RecordQuery& query);
   absl::StatusOr<std::vector<TuningRecord>> AllPages(RecordPageRequest request);
 
   const ModuleEquality equality_;

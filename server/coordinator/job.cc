@@ -21,6 +21,7 @@ SearchTaskSpec SearchSpecOf(const JobDefinition& job, int task) {
   spec.task_index = task;
   spec.num_threads = job.search_threads;
   spec.plugins = job.plugins;
+  spec.warm_starts = definition.warm_starts;
   return spec;
 }
 

@@ -21,6 +21,7 @@ struct TaskDefinition {
   double weight = 1;
   std::string target_json;  // Complete.
   std::string space = "post-order-apply";
+  std::vector<WarmStart> warm_starts;  // Pinned when the job is created.
 };
 
 struct JobDefinition {
@@ -43,6 +44,7 @@ struct JobDefinition {
   absl::Duration build_timeout = absl::Seconds(30);
   int priority = 0;
   bool measure_baseline = true;  // Time the unscheduled workload of each task once.
+  bool warm_start = true;        // Start from verified records of earlier jobs.
   std::string tenant;
   std::string pool;
   std::string created_by;

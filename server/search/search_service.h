@@ -16,21 +16,28 @@
 
 namespace hone {
 
+// A record of an earlier job that the search starts from.
+struct WarmStart {
+  std::string trace_json;  // Whole.
+  double median_secs = 0;  // 0: of a near workload, whose time says nothing here.
+};
+
 // Everything that defines a task's search; fixed when the job is created.
 struct SearchTaskSpec {
   std::string task_name;
-  std::string workload_script;            // TVMScript.
-  std::string target_json;                // Complete target.
-  std::string strategy = "evolutionary";  // "evolutionary" | "replay-trace" | "replay-func"
-  std::string cost_model = "xgb";         // "xgb" | "mlp" | "random" | "none"
-  std::string space = "post-order-apply";  // As MakeSpaceGenerator takes it (server/space/space_factory.h).
+  std::string workload_script;              // TVMScript.
+  std::string target_json;                  // Complete target.
+  std::string strategy = "evolutionary";    // "evolutionary" | "replay-trace" | "replay-func"
+  std::string cost_model = "xgb";           // "xgb" | "mlp" | "random" | "none"
+  std::string space = "post-order-apply";   // As MakeSpaceGenerator takes it (server/space/space_factory.h).
   std::string strategy_params_json = "{}";  // Overrides of the strategy's defaults by name.
   int64_t max_trials = 64;
   int trials_per_round = 64;
   uint64_t seed = 0;
-  uint64_t task_index = 0;           // Position of the task in its job; part of every random key.
-  int num_threads = 1;               // Never changes the candidates.
-  std::vector<std::string> plugins;  // Paths, on the search worker.
+  uint64_t task_index = 0;             // Position of the task in its job; part of every random key.
+  int num_threads = 1;                 // Never changes the candidates.
+  std::vector<std::string> plugins;    // Paths, on the search worker.
+  std::vector<WarmStart> warm_starts;  // Proposed first in round 0, and known as measured where they have a time.
 };
 
 // One candidate. The skeleton is a whole trace, the postprocs' part included, as JSON with empty decisions; candidates

@@ -75,6 +75,7 @@ class Session final : public SearchSession {
     HONE_RETURN_IF_ERROR(Learn(round, results, out.log));
     out.model_secs = model_time.Seconds();
     const Stopwatch search_time;
+    if (round == 0) StrAppend(&out.log, warm_log_);
     int64_t so_far = 0;
     for (const auto& earlier : rounds_) so_far += static_cast<int64_t>(earlier.size());
     RoundInput input;
@@ -92,10 +93,18 @@ class Session final : public SearchSession {
     input.proposed = &proposed_;
     input.generator = generator_.get();
     input.workload = &workload_;
+    // What was fast before comes first, in at most half of the round: measured here and now it is this job's best.
+    std::vector<std::shared_ptr<const Individual>> first;
+    if (round == 0)
+      first.assign(warm_.begin(), warm_.begin() + std::min<size_t>(warm_.size(), input.num_candidates / 2));
+    for (const auto& individual : first) proposed_.insert(individual->hash);
+    input.num_candidates -= static_cast<int>(first.size());
     RoundOutput found;
     if (input.num_candidates > 0) {
       HONE_ASSIGN_OR_RETURN(found, strategy_->Propose(input));
     }
+    found.picks.insert(found.picks.begin(), first.begin(), first.end());
+    found.scores.insert(found.scores.begin(), first.size(), 0.0);
     for (size_t i = 0; i < found.picks.size(); ++i) {
       Trace whole;
       if (!found.whole_traces.empty()) {
@@ -137,7 +146,31 @@ class Session final : public SearchSession {
     HONE_ASSIGN_OR_RETURN(Schedule start, Schedule::Create(workload, options));
     factory_ = std::make_unique<CandidateFactory>(std::move(start), target, *generator_, features);
     workload_ = std::move(workload);
-    return absl::OkStatus();
+    return WarmUp();
+  }
+
+  // Candidates of the records that the task starts from; one that this space or target refuses is passed over, and so
+  // is what cannot be read. Those with a time are known as measured and teach the model.
+  absl::Status WarmUp() {
+    std::vector<FeatureMatrix> features;
+    std::vector<double> costs;
+    absl::flat_hash_set<uint64_t> hashes;
+    for (const WarmStart& warm : spec_.warm_starts) {
+      const absl::StatusOr<Trace> whole = schedule::TraceFromJson(warm.trace_json);
+      if (!whole.ok()) continue;
+      auto individual = factory_->Make(whole->Simplified(/*remove_postproc=*/true), /*seed=*/1, /*resample=*/false);
+      if (individual == nullptr || !hashes.insert(individual->hash).second) continue;
+      warm_.push_back(individual);
+      if (warm.median_secs <= 0) continue;
+      features.push_back(individual->features);
+      costs.push_back(warm.median_secs);
+      measured_.push_back({std::move(individual), warm.median_secs});
+    }
+    if (spec_.warm_starts.empty()) return absl::OkStatus();
+    warm_log_ = StrCat("started from ", warm_.size(), " records, ", warm_.size() - costs.size(),
+                       " of near workloads; passed over ", spec_.warm_starts.size() - warm_.size(), "\n");
+    if (cost_model_ == nullptr || costs.empty()) return absl::OkStatus();
+    return cost_model_->Update(GroupOf(spec_.workload_script), features, costs);
   }
 
   // Candidates of one space share few skeletons: the postprocs' part differs by what they found to fuse and to
@@ -198,6 +231,8 @@ class Session final : public SearchSession {
   std::vector<std::vector<std::shared_ptr<const Individual>>> rounds_;
   std::vector<std::vector<double>> scores_;
   std::vector<MeasuredIndividual> measured_;
+  std::vector<std::shared_ptr<const Individual>> warm_;  // The fastest first, then those of near workloads.
+  std::string warm_log_;
   absl::flat_hash_set<uint64_t> proposed_;
   int learned_ = 0;  // Rounds whose results were taken in.
 };

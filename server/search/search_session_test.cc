@@ -213,6 +213,51 @@ TEST(SearchSessionTest, GivenTracesAreProposedOnceAsTheyAre) {
   EXPECT_STATUS(OpenSearchSession(spec), absl::StatusCode::kInvalidArgument, "traces");
 }
 
+TEST(SearchSessionTest, WhatWasFastBeforeIsProposedFirst) {
+  SearchTaskSpec spec = Spec();
+  spec.cost_model = "xgb";
+  auto earlier = OpenSearchSession(spec);
+  ASSERT_OK(earlier);
+  ASSERT_OK_AND_ASSIGN(const SearchRound drawn, (*earlier)->NextRound(0, {}));
+  std::vector<std::string> traces;
+  for (const SearchCandidate& candidate : drawn.candidates) {
+    for (const auto& [id, json] : (*earlier)->Skeletons()) {
+      if (id == candidate.skeleton_id) traces.push_back(JoinTraceJson(json, candidate.decisions_json));
+    }
+  }
+  ASSERT_GE(traces.size(), 5u);
+  spec.seed = 9;
+  // Two with times, the first of them again, one of a near workload, and what cannot be read or replayed.
+  spec.warm_starts = {
+      {traces[4], 1e-3},
+      {traces[2], 2e-3},
+      {traces[4], 1e-3},
+      {traces[3], 0},
+      {"nonsense", 1},
+      {R"([[["GetBlock",[],["none","main"],["b0"]],["GetLoops",["b0"],[],["l1"]],["Parallel",["l1"],[],[]]],[]])", 1}};
+  auto session = OpenSearchSession(spec);
+  ASSERT_OK(session);
+  ASSERT_OK_AND_ASSIGN(const SearchRound round, (*session)->NextRound(0, {}));
+  EXPECT_NE(round.log.find("started from 3 records, 1 of near workloads; passed over 3"), std::string::npos)
+      << round.log;
+  ASSERT_EQ(round.candidates.size(), static_cast<size_t>(spec.trials_per_round));
+  std::vector<std::string> proposed;
+  for (const SearchCandidate& candidate : round.candidates) {
+    for (const auto& [id, json] : (*session)->Skeletons()) {
+      if (id == candidate.skeleton_id) proposed.push_back(JoinTraceJson(json, candidate.decisions_json));
+    }
+  }
+  EXPECT_EQ(proposed[0], traces[4]);
+  EXPECT_EQ(proposed[1], traces[2]);
+  EXPECT_EQ(proposed[2], traces[3]);
+  std::sort(proposed.begin(), proposed.end());
+  EXPECT_EQ(std::adjacent_find(proposed.begin(), proposed.end()), proposed.end());
+  // A function of what it is given, as ever.
+  const std::vector<std::string> one = RunAll(spec);
+  spec.num_threads = 4;
+  EXPECT_EQ(RunAll(spec), one);
+}
+
 TEST(SearchSessionTest, BadInputIsRefusedWithItsReason) {
   SearchTaskSpec spec = Spec();
   spec.workload_script = "@T.prim_func\ndef main(:\n    pass\n";

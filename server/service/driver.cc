@@ -22,6 +22,7 @@
 #include "server/service/job_events.h"
 #include "server/service/lease_wire.h"
 #include "server/tuning/record_maker.h"
+#include "server/tuning/warm_start.h"
 #include "server/wire/jobs_wire.h"
 
 namespace hone {
@@ -116,7 +117,11 @@ class Driver::Impl {
     Coordinator::TenantLoad& submitting = submitting_[job.tenant];
     ++submitting.jobs;
     submitting.open_trials += job.max_trials;
-    committer_->Run([this, job = std::move(job), done = std::move(done)] {
+    committer_->Run([this, job = std::move(job), done = std::move(done)]() mutable {
+      absl::Status warm = AddWarmStarts(store_.records(), PoolsOf(job), job);
+      if (!warm.ok()) {
+        HONE_LOG(kWarning).With("job", job.id) << "starts from no records: " << ToStd(warm.message());
+      }
       absl::StatusOr<Inserted> inserted = store_.InsertJob(job);
       Post([this, job, done, inserted] {
         --submitting_[job.tenant].jobs;
@@ -125,6 +130,14 @@ class Driver::Impl {
         Submitted(job, *inserted, done);
       });
     });
+  }
+
+  // That the job's search may learn from.
+  std::vector<std::string> PoolsOf(const JobDefinition& job) const {
+    if (job.tenant.empty()) return {};
+    std::vector<std::string> pools = options_.limits.Of(job.tenant).reads;
+    pools.insert(pools.end(), {job.tenant, "shared"});
+    return pools;
   }
 
   void Submitted(const JobDefinition& job, const Inserted& inserted, const Done<v1::SubmitJobResponse>& done) {

@@ -250,10 +250,29 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
   return response;
 }
 
+absl::Status Records::ExportWorkloads(const std::vector<std::string>& pools,
+                                      const std::function<bool(v1::ExportChunk)>& send) {
+  constexpr int kOfAChunk = 100;
+  HONE_ASSIGN_OR_RETURN(const std::vector<Workload> workloads, database_.GetAllWorkloads());
+  v1::ExportChunk chunk;
+  for (const Workload& workload : workloads) {
+    bool seen = pools.empty();
+    if (!seen) {
+      HONE_ASSIGN_OR_RETURN(seen, database_.WorkloadInPools(workload.id, pools));
+    }
+    if (seen) *chunk.add_workloads() = ToProto(workload);
+    if (chunk.workloads_size() < kOfAChunk) continue;
+    if (!send(std::exchange(chunk, {}))) return absl::CancelledError("the reader is gone");
+  }
+  if (chunk.workloads_size() > 0 && !send(std::move(chunk))) return absl::CancelledError("the reader is gone");
+  return absl::OkStatus();
+}
+
 absl::Status Records::Export(const Identity& who, const v1::ExportRequest& request,
                              const std::function<bool(v1::ExportChunk)>& send) {
   RecordPageRequest page;
   HONE_ASSIGN_OR_RETURN(page.pools, ReadablePools(who, request.pools()));
+  if (request.only_workloads()) return ExportWorkloads(page.pools, send);
   page.job_id = request.job_id();
   HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));
   page.include_failed = request.include_failed();

@@ -31,6 +31,7 @@ class Records {
                       const std::function<bool(v1::ExportChunk)>& send);
 
  private:
+  absl::Status ExportWorkloads(const std::vector<std::string>& pools, const std::function<bool(v1::ExportChunk)>& send);
   absl::Status AddMatches(const RecordQuery& query, const v1::QueryRequest& request, v1::QueryResponse& response);
   absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);
 

@@ -107,6 +107,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::SubmitJob(grpc::CallbackServerConte
   if (!job.ok()) return Refuse(context, job.status());
   job->request_id = request->request_id();
   job->created_by = identity->name;
+  for (TaskDefinition& task : job->tasks) task.warm_starts.clear();  // Ours to find, among what the caller may read.
   if (!identity->anonymous) {
     job->tenant = identity->tenant;
     if (job->pool.empty()) job->pool = identity->tenant;

@@ -16,6 +16,7 @@
 #include "common/support/strings.h"
 #include "server/coordinator/coordinator.h"
 #include "server/tuning/record_maker.h"
+#include "server/tuning/warm_start.h"
 
 namespace hone {
 namespace {
@@ -85,6 +86,8 @@ class LocalFarm::Impl {
     for (TaskDefinition& task : job.tasks) {
       HONE_ASSIGN_OR_RETURN(task.workload.id, CommitWorkload(task.workload));
     }
+    const absl::Status warm = AddWarmStarts(database_, {}, job);
+    if (!warm.ok() && !absl::IsUnimplemented(warm)) return warm;
     job_ = std::move(job);
     Reset();
     core_.emplace(CoordinatorOptions{});

@@ -58,6 +58,12 @@ bool WriteFrame(int fd, const std::string& frame) {
 
 std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+Json WarmStartsToJson(const std::vector<WarmStart>& warm_starts) {
+  Json list = Json::array();
+  for (const WarmStart& warm : warm_starts) list.push_back({warm.trace_json, warm.median_secs});
+  return list;
+}
+
 Json SpecToJson(const SearchTaskSpec& spec) {
   return {{"task_name", spec.task_name},
           {"script", spec.workload_script},
@@ -71,7 +77,8 @@ Json SpecToJson(const SearchTaskSpec& spec) {
           {"seed", spec.seed},
           {"task", spec.task_index},
           {"threads", spec.num_threads},
-          {"plugins", spec.plugins}};
+          {"plugins", spec.plugins},
+          {"warm_starts", WarmStartsToJson(spec.warm_starts)}};
 }
 
 SearchTaskSpec SpecFromJson(const Json& json) {
@@ -89,6 +96,7 @@ SearchTaskSpec SpecFromJson(const Json& json) {
   spec.task_index = json.at("task");
   spec.num_threads = json.at("threads");
   spec.plugins = json.at("plugins").get<std::vector<std::string>>();
+  for (const Json& warm : json.at("warm_starts")) spec.warm_starts.push_back({warm.at(0), warm.at(1)});
   return spec;
 }
 

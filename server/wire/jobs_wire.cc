@@ -17,6 +17,11 @@ v1::TaskSpec TaskToProto(const TaskDefinition& task) {
   proto.set_weight(task.weight);
   proto.set_target_json(task.target_json);
   proto.set_space(task.space);
+  for (const WarmStart& warm : task.warm_starts) {
+    v1::WarmStart* added = proto.add_warm_starts();
+    added->set_trace_json(warm.trace_json);
+    added->set_median_secs(warm.median_secs);
+  }
   return proto;
 }
 
@@ -28,6 +33,9 @@ absl::StatusOr<TaskDefinition> TaskFromProto(const v1::TaskSpec& proto, const v1
   task.target_json = proto.target_json().empty() ? spec.target_json() : proto.target_json();
   if (!spec.space().empty()) task.space = spec.space();
   if (!proto.space().empty()) task.space = proto.space();
+  for (const v1::WarmStart& warm : proto.warm_starts()) {
+    task.warm_starts.push_back({warm.trace_json(), warm.median_secs()});
+  }
   return task;
 }
 
@@ -78,6 +86,7 @@ v1::JobSpec ToProto(const JobDefinition& job) {
   spec.set_build_timeout_secs(absl::ToDoubleSeconds(job.build_timeout));
   spec.set_priority(job.priority);
   spec.set_no_baseline(!job.measure_baseline);
+  spec.set_no_warm_start(!job.warm_start);
   spec.mutable_ownership()->set_tenant(job.tenant);
   spec.mutable_ownership()->set_pool(job.pool);
   spec.mutable_ownership()->set_created_by(job.created_by);
@@ -106,6 +115,7 @@ absl::StatusOr<JobDefinition> FromProto(const v1::JobSpec& spec) {
   if (spec.build_timeout_secs() > 0) job.build_timeout = absl::Seconds(std::min(spec.build_timeout_secs(), 3600.0));
   job.priority = spec.priority();
   job.measure_baseline = !spec.no_baseline();
+  job.warm_start = !spec.no_warm_start();
   job.tenant = spec.ownership().tenant();
   job.pool = spec.ownership().pool();
   job.created_by = spec.ownership().created_by();

@@ -19,6 +19,7 @@ class Writer {
     Number(size);
     out += text;
   }
+  void Check(bool) {}
   bool ok() const { return true; }
   std::string out;
 };
@@ -40,6 +41,7 @@ class Reader {
     text.assign(in_.data(), size);
     in_.remove_prefix(size);
   }
+  void Check(bool good) { ok_ = ok_ && good; }
   bool ok() const { return ok_; }
   bool done() const { return ok_ && in_.empty(); }
 
@@ -106,6 +108,7 @@ void Visit(V& v, BuildResult& result) {
   Optional(v, result.artifact, [&](Artifact& artifact) { Visit(v, artifact); });
   Optional(v, result.failure, [&](Failure& failure) {
     v.Number(failure.kind);
+    v.Check(FailureKindFromName(FailureKindName(failure.kind)) == failure.kind);
     v.Text(failure.message);
   });
   Duration(v, result.build_time);
