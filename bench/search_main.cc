@@ -9,7 +9,10 @@
 //   round          seconds (wall) of one round of the default evolutionary search with a trained model: 512 in the
 //                  population, 4 generations, 64 picks, on --threads threads.
 //
-// usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE]
+//   time split     where the time of candidates goes, with --split: microseconds a candidate tried of each stage, and
+//                  of each primitive and postproc. From a run of its own, whose clocks cost time.
+//
+// usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE] [--split]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -17,12 +20,16 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "bench/run_main.h"
 #include "common/intrin/intrin.h"
+#include "common/ir/structural_hash.h"
 #include "common/schedule/schedule.h"
 #include "common/script/printer.h"
 #include "common/support/check.h"
@@ -31,6 +38,7 @@
 #include "common/target/target.h"
 #include "common/workload/standard.h"
 #include "nlohmann/json.hpp"
+#include "server/cost_model/feature/direct/direct_features.h"
 #include "server/search/candidate_factory.h"
 #include "server/search/evolution.h"
 #include "server/search/search_service.h"
@@ -88,6 +96,8 @@ Target TargetOf(const char* text) {
 struct Space {
   PostOrderApply generator;
   std::vector<schedule::Trace> spaces;
+  std::optional<schedule::Schedule> start;
+  bool is_gpu;
   std::unique_ptr<CandidateFactory> factory;
 
   explicit Space(const Case& c) {
@@ -100,9 +110,11 @@ struct Space {
     schedule::ScheduleOptions options;
     options.seed = 1;
     options.intrinsics = FindTensorIntrin;
-    auto start = schedule::Schedule::Create(module, options);
-    HONE_CHECK(start.ok());
-    factory = std::make_unique<CandidateFactory>(*std::move(start), target, generator, /*with_features=*/true);
+    auto made = schedule::Schedule::Create(module, options);
+    HONE_CHECK(made.ok());
+    start = made->CopyWithSeed(1);
+    is_gpu = target.HasKey("gpu");
+    factory = std::make_unique<CandidateFactory>(*std::move(made), target, generator, /*with_features=*/true);
   }
 };
 
@@ -125,17 +137,100 @@ bool SameAsFullPath(const CandidateFactory& factory, const schedule::Trace& trac
           full->features.columns == fast->features.columns && full->features.values == fast->features.values);
 }
 
-Speed MeasureCandidates(const Space& space, double seconds) {
-  CounterRandom random({2026});
+// Random candidates, all different; their hashes are added to `seen`.
+std::vector<std::shared_ptr<const Individual>> FreshPool(const Space& space, CounterRandom& random,
+                                                         absl::flat_hash_set<uint64_t>& seen) {
   std::vector<std::shared_ptr<const Individual>> pool;
-  absl::flat_hash_set<uint64_t> seen;
-  absl::flat_hash_set<uint64_t> tried;
   for (int i = 0; i < 4000 && pool.size() < 256; ++i) {
     auto one = space.factory->Make(space.spaces[random.Below(space.spaces.size())],
                                    static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/true);
     if (one != nullptr && seen.insert(one->hash).second) pool.push_back(std::move(one));
   }
   HONE_CHECK(!pool.empty()) << "no fresh candidate";
+  return pool;
+}
+
+// Sums what passes between two calls of Take under a name.
+class Stopwatch {
+ public:
+  void Start() { last_ = CpuSeconds(); }
+  void Take(std::string_view name) {
+    const double now = CpuSeconds();
+    const auto known = std::find_if(sums_.begin(), sums_.end(), [&](const auto& s) { return s.first == name; });
+    if (known != sums_.end()) {
+      known->second += now - last_;
+    } else {
+      sums_.emplace_back(name, now - last_);
+    }
+    last_ = CpuSeconds();
+  }
+  // Name and seconds, in the order of first use.
+  const std::vector<std::pair<std::string, double>>& sums() const { return sums_; }
+
+ private:
+  double last_ = 0;
+  std::vector<std::pair<std::string, double>> sums_;
+};
+
+// What CandidateFactory::Make does, with a clock between all parts.
+void MakeByParts(const Space& space, const schedule::Trace& trace, Stopwatch& watch) {
+  schedule::Schedule sch = space.start->CopyWithSeed(1);
+  watch.Take("copy of the start");
+  std::string_view running;
+  const absl::Status applied =
+      trace.ApplyTo(sch, /*remove_postproc=*/true, [&](size_t, const schedule::Instruction& next) {
+        if (!running.empty()) watch.Take(running);
+        running = next.row->name;
+        return next.decision;
+      });
+  watch.Take(running);
+  if (!applied.ok()) return;
+  HONE_CHECK(sch.EnterPostproc().ok());
+  for (const auto& postproc : space.generator.postprocs()) {
+    const absl::StatusOr<bool> passed = postproc->Apply(sch);
+    watch.Take(postproc->name());
+    if (!passed.ok() || !*passed) return;
+  }
+  const ir::IRModule module = sch.module();
+  [[maybe_unused]] const uint64_t hash = ir::StructuralHash(module);
+  watch.Take("hash");
+  [[maybe_unused]] const auto features = ExtractFeaturesFast(module, space.is_gpu);
+  watch.Take("features");
+  [[maybe_unused]] const schedule::Trace kept = trace.WithDecisionsOf(sch.trace());
+  watch.Take("copy of the trace");
+}
+
+void PrintSplit(const Space& space) {
+  CounterRandom random({2026});
+  absl::flat_hash_set<uint64_t> seen;
+  const auto pool = FreshPool(space, random, seen);
+  std::vector<double> weights;
+  for (const auto& m : space.generator.mutators()) weights.push_back(m.probability);
+  const WeightedSampler mutators(weights);
+  constexpr int kCandidates = 1000;
+  Stopwatch watch;
+  for (int made = 0; made < kCandidates;) {
+    const schedule::Trace& parent = pool[random.Below(pool.size())]->trace;
+    watch.Start();
+    const auto changed = space.generator.mutators()[mutators.Draw(random)].mutator->Apply(parent, random);
+    watch.Take("mutate");
+    if (!changed.has_value()) continue;
+    const bool fresh = seen.insert(ReplayKey(*changed)).second;
+    watch.Take("key");
+    if (!fresh) continue;
+    MakeByParts(space, *changed, watch);
+    ++made;
+  }
+  for (const auto& [name, seconds] : watch.sums()) {
+    std::printf("  %-31s %9.2f us\n", name.c_str(), 1e6 * seconds / kCandidates);
+  }
+}
+
+Speed MeasureCandidates(const Space& space, double seconds) {
+  CounterRandom random({2026});
+  absl::flat_hash_set<uint64_t> seen;
+  absl::flat_hash_set<uint64_t> tried;
+  std::vector<std::shared_ptr<const Individual>> pool = FreshPool(space, random, seen);
   std::vector<double> weights;
   for (const auto& m : space.generator.mutators()) weights.push_back(m.probability);
   const WeightedSampler mutators(weights);
@@ -217,6 +312,7 @@ int Run(int argc, char** argv) {
   int threads = 2;
   std::string only;
   std::string json_path;
+  bool split = false;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     if (arg.starts_with("--seconds=")) {
@@ -227,8 +323,10 @@ int Run(int argc, char** argv) {
       only = arg.substr(7);
     } else if (arg.starts_with("--json=")) {
       json_path = arg.substr(7);
+    } else if (arg == "--split") {
+      split = true;
     } else {
-      std::fprintf(stderr, "usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE]\n");
+      std::fprintf(stderr, "usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE] [--split]\n");
       return 2;
     }
   }
@@ -244,6 +342,7 @@ int Run(int argc, char** argv) {
     std::printf("%-31s %12.0f %7.0f %6.0f %5.0fx  %8d %9d %9d %8d %9d\n", c.title, s.per_second(), c.bar, c.peer,
                 s.per_second() / c.peer, s.rejected[1] + s.rejected[2] + s.rejected[3], s.duplicates, s.unchanged,
                 s.checked, s.differing);
+    if (split) PrintSplit(space);
     std::fflush(stdout);
     json["candidates"].push_back({{"case", c.title},
                                   {"per_second_and_core", s.per_second()},
