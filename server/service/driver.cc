@@ -32,6 +32,8 @@ constexpr size_t kMaxTargetBytes = 64u << 10;
 constexpr size_t kMaxDecisionsBytes = 1u << 20;
 constexpr int kMaxJsonDepth = 64;
 
+constexpr char kAway[] = "the database does not answer; outcomes wait for it";
+
 absl::Time Now() { return Clock::Real().Now(); }
 
 // Sorts by time of creation; unique without asking anybody.
@@ -242,7 +244,9 @@ class Driver::Impl {
 
   v1::JobReport ReportOf(const std::string& id) {
     absl::StatusOr<JobReport> report = core_->Report(id, Now());
-    return report.ok() ? ToProto(*report) : v1::JobReport();
+    if (!report.ok()) return {};
+    if (!Ended(report->state) && committer_->stats().away) report->reason = kAway;
+    return ToProto(*report);
   }
 
   // --- Watching.
@@ -430,6 +434,7 @@ class Driver::Impl {
 
   v1::WorkerReport ReportOf(const WorkerState& worker, const JobScope& scope) const {
     v1::WorkerReport report = WorkerToProto(worker, core_->now());
+    if (committer_->stats().away) report.add_doing(kAway);
     auto covers = [&](const std::string& id) {
       const JobRun* job = core_->FindJob(id);
       return job != nullptr && scope.Covers(job->definition());

@@ -5,9 +5,13 @@
 
 namespace hone {
 
-// The codes of absl::Status and gRPC are the same numbers.
+// The codes of absl::Status and gRPC are the same numbers. Which socket PostgreSQL was not found at is for the log, and
+// would read as if this server could not be reached.
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  if (absl::IsUnavailable(status) && ToStd(status.message()).substr(0, 11) == "PostgreSQL:") {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the database does not answer: try again");
+  }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 

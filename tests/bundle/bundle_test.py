@@ -1,5 +1,6 @@
 """The worker bundle on a host with nothing installed: a root folder with the least that Debian has, an ordinary user."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -41,6 +42,22 @@ class BundleTest(harness.SystemTest):
         os.makedirs(home)
         subprocess.run(["tar", "-C", home, "--no-same-owner", "-xf", bundle], check=True)
         subprocess.run(["chown", "-R", "1000:1000", home], check=True)
+
+    def test_the_host_gives_nothing_but_a_glibc_as_old_as_debian_12s(self):
+        """Ubuntu 24.04 has 2.39: what needs no more than 2.36 starts there."""
+        folder = self.path("root")
+        os.makedirs(folder)
+        self.unpack(folder)
+        bundle = os.path.join(folder, "home/farm/hone-worker")
+        files = [os.path.join(bundle, part, name) for part in ("bin", "lib") for name in os.listdir(os.path.join(bundle, part))]
+        needed, versions = set(), set()
+        for file in files:
+            dynamic = subprocess.run(["readelf", "--dynamic", "--version-info", "--wide", file], capture_output=True, text=True, check=True).stdout
+            needed |= set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+            versions |= {tuple(map(int, version.split("."))) for version in re.findall(r"Name: GLIBC_([0-9.]+)", dynamic)}
+        own = set(os.listdir(os.path.join(bundle, "lib")))
+        self.assertLessEqual(needed - own, {"libc.so.6", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"})
+        self.assertLessEqual(max(versions), (2, 36))
 
     def test_a_worker_from_the_bundle_completes_a_job_of_a_server_outside(self):
         root = self.bare_root()
