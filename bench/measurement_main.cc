@@ -226,9 +226,21 @@ nlohmann::json Ranking(const std::string& noise_kind) {
   const Noise noise(noise_kind);
   int right = 0;
   constexpr int kPairs = 40;
-  for (int i = 0; i < kPairs; ++i) right += bench.Run().median < bench.Run(slow).median ? 1 : 0;
+  nlohmann::json pairs;
+  const auto describe = [](const RunResult& result) {
+    return nlohmann::json{{"median_s", result.median},
+                          {"samples_s", result.samples},
+                          {"disturbed", result.disturbance.disturbed},
+                          {"foreign_load", result.disturbance.foreign_load},
+                          {"ghz", {result.disturbance.probe_ghz_before, result.disturbance.probe_ghz_after}}};
+  };
+  for (int i = 0; i < kPairs; ++i) {
+    const RunResult fast = bench.Run(), slower = bench.Run(slow);
+    right += fast.median < slower.median ? 1 : 0;
+    pairs.push_back({describe(fast), describe(slower)});
+  }
   std::printf("ranking        5 %% apart, beside %-6s  %d of %d pairs right\n", noise_kind.c_str(), right, kPairs);
-  return {{"noise", noise_kind}, {"right", right}, {"pairs", kPairs}};
+  return {{"noise", noise_kind}, {"right", right}, {"pairs", kPairs}, {"measurements", pairs}};
 }
 
 nlohmann::json Aftermath() {
