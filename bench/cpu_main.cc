@@ -5,6 +5,8 @@
 // program. --quick leaves out the large shapes, --only all workloads without
 // TEXT in their name, --threads all other numbers of threads. Shares of narrow types are of the peak of their
 // dot-product instructions: 4 times that of float32 for bytes, 2 times for bfloat16.
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,6 +28,7 @@
 #include "common/target/host.h"
 #include "nlohmann/json.hpp"
 #include "worker/local/local_measure.h"
+#include "worker/runner/statistics.h"
 
 namespace hone::bench {
 namespace {
@@ -152,8 +155,14 @@ Best MeasureBest(LocalMeasure& measure, const Row& row, const std::vector<std::s
   policy.repeat = 25;
   policy.max_repeat = 25;
   policy.budget_loser = policy.budget_contender = absl::Seconds(5);
-  const RunResult run = BuildAndRun(measure, *winner, "", target, policy, row.plain);
-  if (!run.failure.has_value()) best.seconds = run.median;
+  // The best of three, as the libraries are given as the best of their kinds: a neighbour on the core takes 20 %. The
+  // times are as measured, because the peak beside them has the clock of the same moment.
+  best.seconds = HUGE_VAL;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const RunResult run = BuildAndRun(measure, *winner, "", target, policy, row.plain);
+    if (!run.failure.has_value()) best.seconds = std::min(best.seconds, runner::Median(run.samples));
+  }
+  if (best.seconds == HUGE_VAL) best.seconds = 0;
   return best;
 }
 
@@ -182,7 +191,7 @@ nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
   const FmaPeak after = MeasureFmaPeak(cpus);
   // A dot-product instruction does the work of four multiply-adds of float32 on bytes, of two on bfloat16.
   const double width = Ends(row.workload, ":uint8") ? 4 : Ends(row.workload, ":bfloat16") ? 2 : 1;
-  const double peak = width * (before.gflops + after.gflops) / 2;
+  const double peak = width * std::max(before.gflops, after.gflops);
   const double ours = Gflops(row.workload, best.seconds);
   const PeerTiming* blas = Fastest(peers, "OpenBLAS");
   const PeerTiming* dnn = Fastest(peers, "oneDNN");

@@ -1,13 +1,14 @@
 // How far the figures of the runner can be believed.
-//   measurement [--short | --long | --seconds S] [--only TEXT] [--json FILE]
-// --short takes about two minutes, --long is the full form: 10 minutes a case of repeatability. Progress goes to
-// stderr, results to stdout; the JSON file is written anew after every case. --only runs the
-// cases with TEXT in their names, such as "l3 beside copy" or "aftermath". Cases:
+//   measurement [--short | --long | --seconds S] [--only TEXT] [--json FILE] [--resume]
+// --short takes about five minutes, --long is the full form: 10 minutes a case of repeatability, 70 minutes in all.
+// Progress goes to stderr, results to stdout; the JSON file is written anew after every case, and with --resume the
+// cases that it has already are not run again. --only runs the cases with TEXT in their names, such as "l3 beside copy"
+// or "aftermath". Cases:
 //   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
-//   repeatability  one kernel measured again and again over S seconds (default 30) on CPU 0,
-//   while
-//                  another CPU does nothing, multiply-adds, or a streaming copy: (p90 - p10) / median of the reported
-//                  medians, for a compute-bound, an L3-resident and a DRAM-bound kernel
+//   repeatability  one kernel measured 50 times over S seconds (default 30) on CPU 0, while another CPU does nothing,
+//                  multiply-adds, or a streaming copy: (p90 - p10) / median of the reported medians, for a
+//                  compute-bound, an L3-resident and a DRAM-bound kernel. A measurement may wait for neighbours to be
+//                  quiet for most of its share of S: the longer form is the more repeatable one
 //   ranking        the same compute-bound kernel with 5 % more iterations: share of pairs that are ranked right
 //   aftermath      medians of a good kernel right before and right after planted bad ones, interleaved
 // Kernels are C, compiled here; needs gcc.
@@ -287,37 +288,37 @@ int Main(int argc, char** argv) {
   double seconds = 30;
   std::string json_path;
   std::string only;
+  bool resume = false;
   for (int i = 1; i < argc; ++i) {
     const bool more = i + 1 < argc;
     if (std::strcmp(argv[i], "--short") == 0) seconds = 10;
     if (std::strcmp(argv[i], "--long") == 0) seconds = 600;
+    if (std::strcmp(argv[i], "--resume") == 0) resume = true;
     if (std::strcmp(argv[i], "--seconds") == 0 && more) seconds = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--json") == 0 && more) json_path = argv[i + 1];
     if (std::strcmp(argv[i], "--only") == 0 && more) only = argv[i + 1];
   }
   SetLogLevel(LogLevel::kWarning);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  nlohmann::json results;
-  const auto save = [&] {
+  nlohmann::json results = nlohmann::json::object();
+  if (std::ifstream file(json_path); resume && file) results = nlohmann::json::parse(file);
+  // Runs case `name` unless it is not wanted or known already.
+  const auto run = [&](const std::string& name, const auto& body) {
+    if (name.find(only) == std::string::npos || results.contains(name)) return;
+    results[name] = body();
     if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
   };
-  const auto wanted = [&](const std::string& name) { return name.find(only) != std::string::npos; };
-  if (wanted("overhead")) results["overhead"] = Overhead();
-  save();
+  run("overhead", Overhead);
   for (const Kernel& kernel : {MakeCompute(), MakeSum("l3", 2 << 20), MakeSum("dram", 48 << 20)}) {
     for (const char* noise : {"quiet", "fma", "copy"}) {
-      if (!wanted(StrCat("repeatability ", kernel.name, " beside ", noise))) continue;
-      results["repeatability"].push_back(Repeatability(kernel, noise, kernel.name == "dram" ? seconds / 3 : seconds));
-      save();
+      run(StrCat("repeatability ", kernel.name, " beside ", noise),
+          [&] { return Repeatability(kernel, noise, kernel.name == "dram" ? seconds / 3 : seconds); });
     }
   }
   for (const char* noise : {"quiet", "copy"}) {
-    if (!wanted(StrCat("ranking beside ", noise))) continue;
-    results["ranking"].push_back(Ranking(noise));
-    save();
+    run(StrCat("ranking beside ", noise), [&] { return Ranking(noise); });
   }
-  if (wanted("aftermath")) results["aftermath"] = Aftermath();
-  save();
+  run("aftermath", Aftermath);
   return 0;
 }
 

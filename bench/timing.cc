@@ -24,6 +24,18 @@ double TimeCalls(const std::function<void()>& body, int64_t calls) {
   return Now() - start;
 }
 
+// Seconds a call: the lower quartile of slices, as the runner has it for kernels (docs/measurement.md), so that
+// libraries are treated alike.
+constexpr double kSliceSeconds = 0.4e-3;
+double TakeSample(const std::function<void()>& body, int64_t calls, int64_t slices) {
+  std::vector<double> times;
+  for (int64_t i = 0; i < slices; ++i) {
+    const int64_t count = calls * (i + 1) / slices - calls * i / slices;
+    times.push_back(TimeCalls(body, count) / static_cast<double>(count));
+  }
+  return runner::Quantile(times, 0.25);
+}
+
 }  // namespace
 
 Timing MedianOf(const std::function<void()>& body, int samples, double min_sample_seconds) {
@@ -35,7 +47,9 @@ Timing MedianOf(const std::function<void()>& body, int samples, double min_sampl
     seconds = TimeCalls(body, calls);
   }
   Timing timing;
-  for (int i = 0; i < samples; ++i) timing.samples.push_back(TimeCalls(body, calls) / static_cast<double>(calls));
+  const int64_t slices =
+      std::clamp<int64_t>(static_cast<int64_t>(seconds / kSliceSeconds), 1, std::min<int64_t>(calls, 16));
+  for (int i = 0; i < samples; ++i) timing.samples.push_back(TakeSample(body, calls, slices));
   timing.median_seconds = runner::Median(timing.samples);
   return timing;
 }

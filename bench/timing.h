@@ -11,7 +11,8 @@ struct Timing {
   std::vector<double> samples;  // Per call.
 };
 
-// Calls `body` once untimed, then takes `samples` samples of as many calls as fill `min_sample_seconds`.
+// Calls `body` once untimed, then takes `samples` samples of as many calls as fill `min_sample_seconds`, each the lower
+// quartile of slices of 0.4 ms.
 Timing MedianOf(const std::function<void()>& body, int samples = 15, double min_sample_seconds = 0.005);
 
 // Runs `body(i)` on a thread bound to cpus[i], all at once, and returns the seconds from a common start until the last

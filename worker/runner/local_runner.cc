@@ -64,7 +64,8 @@ class PlausibleSampler final : public Sampler {
     // small beside the sample; the other does not. On an overloaded machine processes wait longer.
     constexpr absl::Duration kLongEnough = absl::Milliseconds(250);
     constexpr absl::Duration kLongEnoughOverloaded = absl::Seconds(2);
-    constexpr int kSuspicionsToCondemn = 2;
+    // Processes may also be stopped for a while; not four times in a row.
+    constexpr int kSuspicionsToCondemn = 4;
     int suspicions = 0;
     while (true) {
       Reply reply;
