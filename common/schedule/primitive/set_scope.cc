@@ -99,6 +99,7 @@ absl::Status SetScope(ScheduleState& state, SrefId block, int buffer_index, std:
 absl::Status UnsafeSetDType(ScheduleState& state, SrefId block, int buffer_index, ir::DataType dtype) {
   HONE_ASSIGN_OR_RETURN(const Buffer buffer, AccessedBuffer(state, block, buffer_index, /*write=*/true));
   if (buffer->dtype == dtype) return absl::OkStatus();
+  if (buffer->dtype.lanes != dtype.lanes) return state.Refuse("The data type has another number of lanes", {block});
   HONE_ASSIGN_OR_RETURN(const SrefId site, RequireAllocationSite(state, block, buffer));
   RewriteAt<DTypeRewriter>(state, site, buffer, WithDType(buffer, dtype));
   return absl::OkStatus();

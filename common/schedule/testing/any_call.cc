@@ -245,8 +245,9 @@ bool MayChangeResults(std::string_view primitive) {
       // By their nature.
       "UnsafeSetDType", "UnsafeHideBufferAccess", "AnnotateBufferAccess", "CacheInplace", "Tensorize", "RollingBuffer",
       // As the peer.
-      "RFactor", "ReIndex", "ReindexCacheRead", "ReindexCacheWrite", "ReadAt", "WriteAt", "ReverseComputeInline",
-      "ReverseComputeAt", "CacheIndex", "CacheRead", "CacheWrite", "TransformLayout", "SetAxisSeparator"};
+      "Merge", "RFactor", "ReIndex", "ReindexCacheRead", "ReindexCacheWrite", "ReadAt", "WriteAt",
+      "ReverseComputeInline", "ReverseComputeAt", "CacheIndex", "CacheRead", "CacheWrite", "TransformLayout",
+      "SetAxisSeparator"};
   return std::find(std::begin(kUnsound), std::end(kUnsound), primitive) != std::end(kUnsound);
 }
 
