@@ -1,8 +1,8 @@
 // Hand-written schedules on this machine's CPU against its multiply-add peak and the libraries, one table.
 //   cpu [--json FILE] [--quick] [--only TEXT] [--threads N]
 // Every row: the same work, packing and padding inside of the timed region, warm, median. The peak is measured right
-// before and right after each row. Kernels are checked before they are timed: matrix products against the unscheduled
-// program. --quick leaves out the large shapes, --only all workloads without
+// before and right after each row, and shares are of the higher of the two. Kernels are checked before they are timed:
+// matrix products against the unscheduled program. --quick leaves out the large shapes, --only all workloads without
 // TEXT in their name, --threads all other numbers of threads. Shares of narrow types are of the peak of their
 // dot-product instructions: 4 times that of float32 for bytes, 2 times for bfloat16.
 #include <algorithm>
