@@ -8,6 +8,7 @@
 #include "common/ir/visitor.h"
 #include "common/lower/linear_mutator.h"
 #include "common/lower/passes.h"
+#include "common/lower/uniform_condition.h"
 #include "common/support/strings.h"
 
 namespace hone::lower {
@@ -43,6 +44,7 @@ class Vectorizer final : public ir::StmtExprMutator {
   bool Varies(ir::Stmt s) const {
     return ir::UsesVar(s, [this](ir::Var v) { return v == var_ || vector_lets_.contains(v.get()); });
   }
+  ir::Expr Uniform(ir::Expr condition) { return WithoutLane(context_, condition, var_, lanes_); }
   ir::Expr Widened(ir::Expr e) const { return e.dtype().lanes == lanes_ ? e : ir::MakeBroadcast(e, lanes_); }
 
   // ---- expressions
@@ -77,7 +79,7 @@ class Vectorizer final : public ir::StmtExprMutator {
   }
 
   ir::Expr Mutate(const ir::SelectNode* node) override {
-    const ir::Expr condition = MutateExpr(node->condition);
+    const ir::Expr condition = MutateExpr(Uniform(node->condition));
     // Both sides are evaluated in any case, so no mask is needed; but a lane that does not take a load must not fault.
     return Choice(node, condition, node->condition, node->true_value, node->false_value, /*lazy=*/false);
   }
@@ -106,7 +108,7 @@ class Vectorizer final : public ir::StmtExprMutator {
 
   ir::Expr Mutate(const ir::CallNode* node) override {
     if (node->Is(ir::Builtin::if_then_else)) {
-      const ir::Expr condition = MutateExpr(node->args[0]);
+      const ir::Expr condition = MutateExpr(Uniform(node->args[0]));
       return Choice(node, condition, node->args[0], node->args[1], node->args[2], /*lazy=*/true);
     }
     if (!Varies(ir::Expr(node))) return node;
@@ -235,7 +237,7 @@ class Vectorizer final : public ir::StmtExprMutator {
 
   ir::Stmt Mutate(const ir::IfThenElseNode* node) override {
     widening_.failed = false;
-    const ir::Expr condition = MutateExpr(node->condition);
+    const ir::Expr condition = MutateExpr(Uniform(node->condition));
     if (widening_.failed || (condition.dtype().is_vector() && !allow_masks_)) return OneByOne(node);
     if (!condition.dtype().is_vector()) {
       const ir::Stmt then_case = MutateStmt(node->then_case);

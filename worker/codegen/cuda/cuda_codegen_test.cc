@@ -194,6 +194,40 @@ def main(A: T.Buffer((256,), "float16"), B: T.Buffer((256,), "float16"), C: T.Bu
   }
 }
 
+// A loop that only moves the tile in shared memory stays one; a loop over fragments has no addresses to loop over.
+TEST(CudaCodegenTest, LoopsOverTilesAreNotUnrolledLoopsOverFragmentsAre) {
+  ASSERT_OK_AND_ASSIGN(const CudaSource source, Emit(R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((4096,), "float16"), C: T.Buffer((512,), "float32")):
+    tx = T.launch_thread("threadIdx.x", 32)
+    s = T.allocate([4096], "float16", "shared")
+    a = T.allocate([256], "float16", "wmma.matrix_a")
+    b = T.allocate([512], "float16", "wmma.matrix_b")
+    c = T.allocate([512], "float32", "wmma.accumulator")
+    s_1 = T.Buffer((4096,), "float16", data=s, scope="shared")
+    for i in range(128):
+        s_1[i * 32 + tx] = A[i * 32 + tx]
+    T.tvm_storage_sync("shared")
+    for f in range(2):
+        T.tvm_fill_fragment(c, 16, 16, 16, f, T.float32(0))
+    for tile in range(16):
+        T.tvm_load_matrix_sync(a, 16, 16, 16, 0, T.tvm_access_ptr(T.type_annotation("float16"), s, tile * 256, 256, 1), 16, "row_major")
+        for fragment in range(2):
+            T.tvm_load_matrix_sync(b, 16, 16, 16, fragment, T.tvm_access_ptr(T.type_annotation("float16"), s, tile * 256, 256, 1), 16, "row_major")
+            T.tvm_mma_sync(c, fragment, a, 0, b, fragment, c, fragment)
+    for f in range(2):
+        T.tvm_store_matrix_sync(c, 16, 16, 16, f, T.tvm_access_ptr(T.type_annotation("float32"), C.data, f * 256, 256, 2), 16, "row_major")
+)"));
+  EXPECT_FALSE(Mentions(source.text, "#pragma unroll\n  for (int tile = 0")) << source.text;
+  EXPECT_TRUE(Mentions(source.text, "#pragma unroll\n    for (int fragment = 0")) << source.text;
+  LaunchPlan plan;
+  ExpectCompiles(source, &plan);
+  if (!plan.kernels.empty()) {
+    EXPECT_EQ(plan.kernels[0].stack_bytes, 0);
+  }
+}
+
 // One tile of half precision from shared memory, through an accumulator, to global memory.
 std::string TileOfHalves(std::string_view layout_a, std::string_view layout_b, std::string_view layout_c) {
   return StrCat(R"(

@@ -60,6 +60,29 @@ bool FitsRegisters(ir::Buffer buffer) {
   return true;
 }
 
+// Whether argument `i` of a matrix intrinsic says which fragments or registers it works on. Its other arguments may be
+// addresses: a loop over tiles of shared memory need not be unrolled.
+bool NumbersRegisters(Builtin op, size_t i) {
+  switch (op) {
+    case Builtin::tvm_load_matrix_sync:
+    case Builtin::tvm_store_matrix_sync:
+    case Builtin::tvm_fill_fragment:
+      return i == 4;
+    case Builtin::tvm_mma_sync:
+      return i % 2 == 1;
+    case Builtin::ptx_mma:
+      return true;
+    case Builtin::ptx_ldmatrix:
+      return i == 3 || i == 4;
+    case Builtin::mma_store:
+      return i == 3 || i == 4;
+    case Builtin::mma_fill:
+      return i == 2;
+    default:
+      return false;
+  }
+}
+
 // Whether a loop over `var` walks through registers, which have no addresses: such a loop has to be unrolled.
 bool IndexesRegisters(Stmt body, ir::Var var) {
   bool found = false;
@@ -74,12 +97,10 @@ bool IndexesRegisters(Stmt body, ir::Var var) {
   if (found) return true;
   ir::PostOrderVisitExprs(body, [&](Expr e) {
     if (const auto* load = e.as<ir::BufferLoadNode>()) look(ir::Buffer(load->buffer), load->indices);
-    // Fragments and registers that intrinsics take by number.
     if (const auto* call = e.as<ir::CallNode>(); call != nullptr && call->function == nullptr) {
-      const bool matrix = call->op == Builtin::tvm_load_matrix_sync || call->op == Builtin::tvm_store_matrix_sync ||
-                          call->op == Builtin::tvm_mma_sync || call->op == Builtin::tvm_fill_fragment ||
-                          call->op == Builtin::ptx_mma || call->op == Builtin::ptx_ldmatrix;
-      if (matrix && ir::UsesVar(e, var)) found = true;
+      for (size_t i = 0; i < call->args.size(); ++i) {
+        found |= NumbersRegisters(call->op, i) && ir::UsesVar(call->args[i], var);
+      }
     }
   });
   return found;
