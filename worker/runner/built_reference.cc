@@ -4,6 +4,7 @@
 #include "common/support/strings.h"
 #include "worker/runner/comparison.h"
 #include "worker/runner/input_set.h"
+#include "worker/runner/reduction_length.h"
 #include "worker/runner/wire.h"
 
 namespace hone::runner {
@@ -27,6 +28,13 @@ void PoisonOutputs(const std::vector<ArgRole>& roles, std::vector<std::string>* 
   for (size_t i = 0; i < roles.size(); ++i) {
     if (roles[i] == ArgRole::kOutput) (*contents)[i].assign((*contents)[i].size(), static_cast<char>(kPoisonByte));
   }
+}
+
+double LengthOf(const ReferenceKey& key, const std::vector<ArgRole>& roles) {
+  if (const std::optional<double> length = ReductionLengthOf(key.workload_script)) return *length;
+  std::vector<bool> is_output;
+  for (ArgRole role : roles) is_output.push_back(role != ArgRole::kInput);
+  return EstimateReductionLength(key.args, is_output);
 }
 
 }  // namespace
@@ -80,9 +88,7 @@ absl::Status BuiltReferenceProvider::CrossCheck(const ReferenceKey& key, const s
   absl::StatusOr<std::vector<std::string>> expected = oracle_(key.workload_script, key.args, contents);
   if (absl::IsUnimplemented(expected.status())) return absl::OkStatus();
   HONE_RETURN_IF_ERROR(expected.status());
-  std::vector<bool> is_output;
-  for (ArgRole role : roles) is_output.push_back(role != ArgRole::kInput);
-  const double length = EstimateReductionLength(key.args, is_output);
+  const double length = LengthOf(key, roles);
   for (size_t i = 0; i < roles.size(); ++i) {
     const TensorComparison comparison =
         CompareTensor(key.args[i], reinterpret_cast<const uint8_t*>(results[i].data()),
@@ -113,6 +119,7 @@ absl::StatusOr<std::shared_ptr<const Reference>> BuiltReferenceProvider::Get(con
   }
   auto reference = std::make_shared<Reference>();
   reference->roles = workload.roles;
+  reference->reduction_length = LengthOf(key, workload.roles);
   for (size_t i = 0; i < results.size(); ++i) {
     const bool input = workload.roles[i] == ArgRole::kInput;
     reference->contents.push_back(input ? std::string() : std::move(results[i]));

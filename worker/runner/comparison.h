@@ -29,8 +29,9 @@ TensorComparison CompareTensor(const TensorInfo& tensor, const uint8_t* got, con
 // a margin of 4, and no less than what approximations of exp, tanh and erf may cost.
 double ToleranceOf(std::string_view dtype, double reduction_length);
 
-// An estimate from shapes alone: sqrt(a * b / output) for the two largest inputs a, b and the largest output (exact for
-// a matrix product), input / output for a single input.
+// An estimate from shapes alone, for programs whose reductions cannot be read (worker/runner/reduction_length.h):
+// sqrt(a * b / output) for the two largest inputs a, b and the largest output (exact for a matrix product), input /
+// output for a single input.
 double EstimateReductionLength(absl::Span<const TensorInfo> args, const std::vector<bool>& is_output);
 
 }  // namespace hone::runner

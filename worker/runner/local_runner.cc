@@ -258,11 +258,10 @@ class LocalRunner::Session {
   std::optional<Failure> Compare(const Reference& reference, int set = 0) {
     std::vector<bool> is_output;
     for (ArgRole role : reference.roles) is_output.push_back(role != ArgRole::kInput);
-    const double length = EstimateReductionLength(args_, is_output);
     for (size_t i = 0; i < args_.size(); ++i) {
       const uint8_t* want = is_output[i] ? reinterpret_cast<const uint8_t*>(reference.contents[i].data())
                                          : inputs_[set]->data() + layout_.args[i].offset;
-      const double tolerance = is_output[i] ? ToleranceOf(args_[i].dtype, length) : 0;
+      const double tolerance = is_output[i] ? ToleranceOf(args_[i].dtype, reference.reduction_length) : 0;
       const TensorComparison comparison = CompareTensor(args_[i], candidate_->Contents(i), want, tolerance);
       Worsen(comparison.errors);
       if (comparison.right) continue;

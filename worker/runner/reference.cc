@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -20,7 +21,7 @@
 namespace hone::runner {
 namespace {
 
-constexpr std::string_view kMagic = "hone-reference-v1\n";
+constexpr std::string_view kMagic = "hone-reference-v2\n";
 
 void AppendNumber(std::string* out, uint64_t value) {
   out->append(reinterpret_cast<const char*>(&value), sizeof(value));
@@ -130,7 +131,7 @@ std::optional<Failure> FetchReference(ReferenceProvider& provider, const Referen
 }
 
 Digest IdOf(const ReferenceKey& key) {
-  std::string text = StrCat("hone-reference-v1\n", key.input_seed, "\n");
+  std::string text = StrCat("hone-reference-v2\n", key.input_seed, "\n");
   for (const TensorInfo& arg : key.args) StrAppend(&text, arg.dtype, "[", absl::StrJoin(arg.shape, ","), "]\n");
   StrAppend(&text, key.workload_script);
   return Sha256(text);
@@ -138,6 +139,7 @@ Digest IdOf(const ReferenceKey& key) {
 
 std::string EncodeReference(const Reference& reference) {
   std::string out(kMagic);
+  AppendNumber(&out, std::bit_cast<uint64_t>(reference.reduction_length));
   AppendNumber(&out, reference.roles.size());
   for (size_t i = 0; i < reference.roles.size(); ++i) {
     AppendNumber(&out, static_cast<uint64_t>(reference.roles[i]));
@@ -155,9 +157,10 @@ absl::StatusOr<Reference> DecodeReference(std::string_view bytes) {
   std::string_view body = bytes.substr(0, bytes.size() - kDigestBytes);
   if (Sha256(body).Raw() != bytes.substr(body.size())) return damaged;
   body.remove_prefix(kMagic.size());
-  uint64_t count = 0;
-  if (!TakeNumber(&body, &count)) return damaged;
+  uint64_t length = 0, count = 0;
+  if (!TakeNumber(&body, &length) || !TakeNumber(&body, &count)) return damaged;
   Reference reference;
+  reference.reduction_length = std::bit_cast<double>(length);
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t role = 0, size = 0;
     if (!TakeNumber(&body, &role) || !TakeNumber(&body, &size) || size > body.size() || role > 2) return damaged;

@@ -30,6 +30,7 @@ enum class ArgRole : uint8_t {
 struct Reference {
   std::vector<ArgRole> roles;         // By parameter.
   std::vector<std::string> contents;  // By parameter: what a right kernel leaves there; empty for inputs.
+  double reduction_length = 1;        // As ToleranceOf takes it (worker/runner/comparison.h).
 };
 
 // Thread-safe. Errors: those of building or running the workload, or FailedPrecondition when two independent paths
