@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct RunRequest {
   std::string target_json;
   MeasurementPolicy policy;
   std::optional<double> best_so_far;  // Of the same workload and device, in the metric's unit; for abandon-early.
+  // Whether other runs wait for the device by now. Thread-safe; null when nobody knows, which counts as yes.
+  std::function<bool()> awaited;
 };
 
 // Distance of the outputs from the reference, worst over all outputs.

@@ -139,7 +139,8 @@ Json PolicyJson(const MeasurementPolicy& p) {
           {"contender_ratio", p.contender_ratio},
           {"check_result", p.check_result},
           {"memory_bytes", p.memory_bytes},
-          {"input_seed", p.input_seed}};
+          {"input_seed", p.input_seed},
+          {"use_spare_time", p.use_spare_time}};
 }
 
 MeasurementPolicy PolicyOf(const Json& json, Reader& outer) {
@@ -160,6 +161,7 @@ MeasurementPolicy PolicyOf(const Json& json, Reader& outer) {
   r.Get("check_result", p.check_result);
   r.Get("memory_bytes", p.memory_bytes);
   r.Get("input_seed", p.input_seed);
+  r.Get("use_spare_time", p.use_spare_time);
   outer.Adopt(r.status());
   return p;
 }

@@ -100,6 +100,7 @@ v1::MeasurementPolicy ToProto(const MeasurementPolicy& p) {
   proto.set_no_check_result(!p.check_result);
   proto.set_memory_bytes(p.memory_bytes);
   proto.set_input_seed(p.input_seed);
+  proto.set_use_spare_time(p.use_spare_time);
   return proto;
 }
 
@@ -121,6 +122,7 @@ MeasurementPolicy FromProto(const v1::MeasurementPolicy& proto) {
   p.check_result = !proto.no_check_result();
   TakeIfSet(uint64_t{proto.memory_bytes()}, p.memory_bytes);
   TakeIfSet(uint64_t{proto.input_seed()}, p.input_seed);
+  p.use_spare_time = proto.use_spare_time();
   return p;
 }
 

@@ -11,6 +11,7 @@ namespace hone {
 void Coordinator::Advance(absl::Time wall) {
   wall_ = wall;
   now_ = time_.Read(wall);
+  CountIdle();  // What was idle since the last event, before this one changes it.
 }
 
 void Coordinator::SubmitJob(JobDefinition definition, absl::Time wall) {
@@ -356,8 +357,8 @@ void Coordinator::OutcomeSaved(const Slot& slot, absl::Time wall) {
 // --- Time ------------------------------------------------------------------------------------------------------------
 
 void Coordinator::CountIdle() {
-  if (last_tick_ != absl::InfinitePast()) {
-    double secs = absl::ToDoubleSeconds(now_ - last_tick_) * workers_.idle_devices();
+  if (idle_counted_ != absl::InfinitePast() && now_ > idle_counted_ && workers_.idle_devices() > 0) {
+    double secs = absl::ToDoubleSeconds(now_ - idle_counted_) * workers_.idle_devices();
     size_t owed = 0;
     for (const auto& [key, job] : active_) owed += job->run->state() == JobState::kRunning && job->run->OwesWork();
     for (const auto& [key, job] : active_) {
@@ -365,12 +366,11 @@ void Coordinator::CountIdle() {
       if (owes) job->run->AddIdle(secs / static_cast<double>(owed));
     }
   }
-  last_tick_ = now_;
+  idle_counted_ = now_;
 }
 
 void Coordinator::Tick(absl::Time wall) {
   Advance(wall);
-  CountIdle();
   std::vector<uint64_t> overdue;
   for (const auto& [id, lease] : leases_) {
     if (lease.deadline <= now_) overdue.push_back(id);

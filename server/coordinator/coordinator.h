@@ -106,7 +106,7 @@ class Coordinator {
   // The SaveOutcome of this slot is durable.
   void OutcomeSaved(const Slot& slot, absl::Time now);
 
-  // --- Time. Call about once a second: expires, counts idle time, dispatches.
+  // --- Time. Call about once a second: expires, dispatches.
   void Tick(absl::Time now);
 
   // Actions since the last call, in order.
@@ -232,7 +232,7 @@ class Coordinator {
   std::set<uint64_t> saving_leases_;                     // Whose outcome is being stored.
   Counts counts_;
   uint64_t next_lease_;  // Starts apart from those of other leaders.
-  absl::Time last_tick_ = absl::InfinitePast();
+  absl::Time idle_counted_ = absl::InfinitePast();
   std::vector<Action> actions_;
 };
 

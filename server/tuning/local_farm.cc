@@ -56,6 +56,10 @@ class TaskQueue {
     std::lock_guard lock(mutex_);
     return closed_;
   }
+  bool empty() {
+    std::lock_guard lock(mutex_);
+    return tasks_.empty();
+  }
 
  private:
   std::mutex mutex_;
@@ -271,6 +275,7 @@ class LocalFarm::Impl {
     request.target_json = job_.tasks[a.slot.task].target_json;
     request.policy = job_.policy;
     if (a.best_so_far > 0) request.best_so_far = a.best_so_far;
+    request.awaited = [this] { return !runs_.empty(); };
     runs_.Push([this, a, request = std::move(request)] {
       RunResult result = runner_.Run(request);
       events_.Push([this, a, args = request.artifact.args, result = std::move(result)]() mutable {

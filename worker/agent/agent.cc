@@ -367,6 +367,12 @@ class Agent::Impl {
     for (int i = 0; i < options_.build_threads; ++i) threads_.emplace_back([this] { ServeStage(kBuild); });
   }
 
+  // Whether work for this stage has arrived that nobody has begun.
+  bool Waits(Stage stage) {
+    std::lock_guard lock(mutex_);
+    return std::any_of(queue_.begin(), queue_.end(), [stage](const Work& work) { return work.stage == stage; });
+  }
+
   void ServeStage(Stage stage) {
     while (true) {
       Work work;
@@ -548,6 +554,7 @@ class Agent::Impl {
     request.target_json = lease.target_json();
     request.policy = FromProto(lease.policy());
     if (lease.best_so_far() > 0) request.best_so_far = lease.best_so_far();
+    request.awaited = [this] { return Waits(kRun) || stopping_; };
     return absl::OkStatus();
   }
 

@@ -360,7 +360,6 @@ class CudaRunner::Session final : public Sampler {
     for (size_t i = 0; i < args_.size() && reference != nullptr; ++i) {
       is_output[i] = reference->roles[i] != ArgRole::kInput;
     }
-    const double length = EstimateReductionLength(args_, is_output);
     const absl::Time patience = absl::Now() + absl::Minutes(5);
     for (size_t i = 0; i < args_.size(); ++i) {
       const bool needs_input = reference == nullptr || reference->roles[i] != ArgRole::kOutput;
@@ -384,7 +383,7 @@ class CudaRunner::Session final : public Sampler {
         scale = runner_.scales_.emplace(command->reference[i], MeanMagnitude(args_[i], want)).first;
       }
       command->scale[i] = scale->second;
-      command->tolerance[i] = static_cast<float>(ToleranceOf(args_[i].dtype, length));
+      command->tolerance[i] = static_cast<float>(ToleranceOf(args_[i].dtype, reference->reduction_length));
     }
     return std::nullopt;
   }
@@ -420,6 +419,7 @@ class CudaRunner::Session final : public Sampler {
   std::optional<Failure> Measure() {
     const cuda::GpuState before = runner_.nvml_->Read();
     if (auto failure = Evaluate(policy_, request_.best_so_far, *this, &evaluation_)) return failure;
+    if (auto failure = UseSpareTime()) return failure;
     const cuda::GpuState after = runner_.nvml_->Read();
     Disturbance& disturbance = result_.disturbance;
     disturbance.probe_ghz_before = before.sm_ghz;
@@ -430,6 +430,22 @@ class CudaRunner::Session final : public Sampler {
     result_.spread = RelativeSpread(evaluation_.samples);
     result_.number = static_cast<int>(evaluation_.number);
     result_.abandoned = evaluation_.abandoned;
+    return std::nullopt;
+  }
+
+  // More samples while the device has nothing else to do, of more calls than usual but short enough to be interrupted.
+  std::optional<Failure> UseSpareTime() {
+    constexpr size_t kMaxSamples = 64;
+    constexpr double kSampleSeconds = 4e-3, kFlushSeconds = 50e-6;
+    if (!policy_.use_spare_time || request_.awaited == nullptr) return std::nullopt;
+    const double fitting = kSampleSeconds / (Median(evaluation_.samples) + kFlushSeconds);
+    const int64_t calls = std::clamp(static_cast<int64_t>(fitting), evaluation_.number, int64_t{cuda::kMaxSamples});
+    const absl::Time end = absl::Now() + policy_.budget_contender;
+    while (!request_.awaited() && absl::Now() < end && evaluation_.samples.size() < kMaxSamples) {
+      Sample sample;
+      if (auto failure = Take(calls, &sample)) return failure;
+      evaluation_.samples.push_back(sample.seconds_per_call);
+    }
     return std::nullopt;
   }
 
