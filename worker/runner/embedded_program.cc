@@ -73,9 +73,26 @@ absl::StatusOr<pid_t> SpawnImage(const EmbeddedProgram& program, int image, int 
   return Errno(program, "posix_spawn");
 }
 
+// Where a worker bundle has its libraries, beside the program's folder. The image has no place of its own on disk, from
+// which its loader could find them.
+void AddLibraryPath(std::vector<std::string>& environment) {
+  constexpr std::string_view kName = "LD_LIBRARY_PATH=";
+  char program[4096];
+  const ssize_t size = readlink("/proc/self/exe", program, sizeof(program));
+  const std::string path(program, size > 0 && size < static_cast<ssize_t>(sizeof(program)) ? size : 0);
+  const std::string ours = StrCat(kName, path.substr(0, path.rfind('/') + 1), "../lib");
+  for (std::string& entry : environment) {
+    if (entry.compare(0, kName.size(), kName) != 0) continue;
+    entry = StrCat(ours, ":", entry.substr(kName.size()));
+    return;
+  }
+  environment.push_back(ours);
+}
+
 }  // namespace
 
 absl::StatusOr<SpawnedProgram> SpawnEmbedded(const EmbeddedProgram& program, std::vector<std::string> environment) {
+  AddLibraryPath(environment);
   HONE_ASSIGN_OR_RETURN(const int image, WriteImage(program));
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {

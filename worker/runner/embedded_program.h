@@ -25,7 +25,8 @@ struct SpawnedProgram {
   int socket;  // Our end, of packets that keep their borders; the caller closes it.
 };
 
-// Starts it from memory, in a process group of its own, with all signals at their defaults and `environment` alone.
+// Starts it from memory, in a process group of its own, with all signals at their defaults and `environment` alone,
+// in which the libraries of a worker bundle come first on the loader's path.
 // Unavailable with what failed.
 absl::StatusOr<SpawnedProgram> SpawnEmbedded(const EmbeddedProgram& program, std::vector<std::string> environment);
 

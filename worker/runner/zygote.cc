@@ -26,21 +26,12 @@ absl::Status Errno(std::string_view what) {
   return absl::UnavailableError(ToAbsl(StrCat("sandbox zygote: ", what, ": ", std::strerror(errno))));
 }
 
-// Where a worker bundle has its libraries, beside the program's folder. The image has no place of its own on disk, from
-// which its loader could find them.
-std::string LibraryPath() {
-  char program[4096];
-  const ssize_t size = readlink("/proc/self/exe", program, sizeof(program));
-  const std::string path(program, size > 0 && size < static_cast<ssize_t>(sizeof(program)) ? size : 0);
-  return StrCat("LD_LIBRARY_PATH=", path.substr(0, path.rfind('/') + 1), "../lib");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Zygote>> Zygote::Start() {
   const EmbeddedProgram program = {"hone-zygote", "sandbox zygote", hone_zygote_image, hone_zygote_image_end,
                                    kZygoteControlFd};
-  HONE_ASSIGN_OR_RETURN(const SpawnedProgram spawned, SpawnEmbedded(program, {"OMP_DYNAMIC=false", LibraryPath()}));
+  HONE_ASSIGN_OR_RETURN(const SpawnedProgram spawned, SpawnEmbedded(program, {"OMP_DYNAMIC=false"}));
   std::unique_ptr<Zygote> zygote(new Zygote(spawned.socket, spawned.pid));
   HONE_ASSIGN_OR_RETURN(const ControlMessage hello, zygote->Receive(absl::Now() + absl::Seconds(10)));
   zygote->layers_.assign(hello.layers, strnlen(hello.layers, sizeof(hello.layers)));
