@@ -12,6 +12,7 @@ in FOLDER, and the next run of the row goes on from it. The table at the end sho
   layer-norm      65536 x 1024, likewise
   conv2d          the standard workload, beside PyTorch (cuDNN)
   correctness     the 15 standard workloads, 30 random schedules each, checked on the device
+  farm            float32 1024 through a hone-server, a worker that builds and sees no GPU, and one that runs on all GPUs
   faults          broken kernels in a job: see gpu_faults
 Both sides are timed cold: before every call the second-level cache is filled with something else; medians.
 Needs PyTorch for the libraries' numbers; without it those columns stay empty.
@@ -241,6 +242,8 @@ class Bench:
             return
         if name == "correctness":
             return self.correctness()
+        if name == "farm":
+            return self.farm()
         if name == "faults":
             out, err, _ = self.run_program(os.path.join(os.path.dirname(os.path.abspath(self.a.hone)), "gpu_faults"))
             self.save("faults", text=out[-3000:], error=err[-600:])
@@ -252,6 +255,50 @@ class Bench:
             self.save(name, copy=peer_seconds(("copy",)))
         self.save(name, peer=peer_seconds(row.peer))
         self.tune(row, self.a.seconds)
+
+    def farm(self):
+        """A server, a builder without a GPU, and a runner; their programs lie beside hone."""
+        folder = os.path.abspath(os.path.join(self.a.dir, "farm"))
+        os.makedirs(folder, exist_ok=True)
+        programs = os.path.dirname(os.path.abspath(self.a.hone))
+        address = f"unix:{folder}/server.sock"
+        row = next(r for r in rows() if r.name == "f32-1024")
+        script = os.path.join(folder, row.name + ".py")
+        with open(script, "w") as out:
+            out.write(row.script)
+        no_gpu = dict(os.environ, CUDA_VISIBLE_DEVICES="")
+        worker = [os.path.join(programs, "hone-worker"), "--server", address, "--target", self.a.target]
+        started = []
+
+        def start(name, command, **more):
+            log = open(os.path.join(folder, name + ".log"), "w")
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, **more))
+
+        try:
+            start("server", [os.path.join(programs, "hone-server"), "--listen", address], env=no_gpu)
+            start("builder", worker + ["--roles", "build", "--name", "builder"], env=no_gpu)
+            start("runner", worker + ["--roles", "run", "--name", "runner"])
+            for _ in range(150):
+                listed, _, _ = self.hone(["workers", "list", "--server", address], 10)
+                if "builder" in listed and "runner" in listed:
+                    break
+                time.sleep(0.2)
+            out, err, wall = self.hone(["tune", script, "--target", self.a.target, "--server", address, "--max-trials",
+                                        str(self.a.trials), "--trials-per-iter", str(self.a.round), "--json"],
+                                       self.a.seconds - 30)
+            listed, _, _ = self.hone(["workers", "list", "--server", address], 10)
+        finally:
+            for process in reversed(started):
+                process.terminate()
+            for process in started:
+                process.wait()
+        try:
+            report = json.loads(out)
+        except ValueError:
+            return self.save("farm", error=(err or out)[-600:], text=listed)
+        task = report["tasks"][0]
+        self.save("farm", trials=report["trials"], failed=task["failed"], best=task["best"], wall=wall,
+                  failures=report["failures"], time=report["time"], error=task["error"] or report["reason"], text=listed)
 
     def run_program(self, program):
         begun = time.time()
@@ -310,7 +357,7 @@ class Bench:
         for name, k in self.known.items():
             if name == "copy":
                 print(f"copy: {k['bytes_per_second'] / 1e12:.2f} TB/s read and written" if k["bytes_per_second"] else "copy: -")
-            elif name.startswith("correctness") or name == "faults":
+            elif name.startswith("correctness") or name in ("faults", "farm"):
                 print(f"{name}: {json.dumps({x: y for x, y in k.items() if x != 'text'})}\n{k.get('text', '')}")
 
 
@@ -327,7 +374,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(["copy"] + [r.name for r in rows()] + ["correctness", "faults"]))
+        print("\n".join(["copy"] + [r.name for r in rows()] + ["correctness", "farm", "faults"]))
         return
     bench = Bench(arguments)
     for name in filter(None, arguments.row.split(",")):
