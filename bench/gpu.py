@@ -267,6 +267,8 @@ class Bench:
         with open(script, "w") as out:
             out.write(row.script)
         no_gpu = dict(os.environ, CUDA_VISIBLE_DEVICES="")
+        # hone-server is no part of a worker bundle, but may lie in one.
+        libraries = os.path.join(programs, "..", "lib") + ":" + os.environ.get("LD_LIBRARY_PATH", "")
         worker = [os.path.join(programs, "hone-worker"), "--server", address, "--target", self.a.target]
         started = []
 
@@ -275,7 +277,8 @@ class Bench:
             started.append(subprocess.Popen(command, stdout=log, stderr=log, **more))
 
         try:
-            start("server", [os.path.join(programs, "hone-server"), "--listen", address], env=no_gpu)
+            start("server", [os.path.join(programs, "hone-server"), "--listen", address],
+                  env=dict(no_gpu, LD_LIBRARY_PATH=libraries))
             start("builder", worker + ["--roles", "build", "--name", "builder"], env=no_gpu)
             start("runner", worker + ["--roles", "run", "--name", "runner"])
             for _ in range(150):
