@@ -159,6 +159,21 @@ TEST_F(CudaRunnerTest, WithoutABestEveryKernelIsMeasuredInFull) {
   EXPECT_EQ(result.number, request.policy.number);
 }
 
+TEST_F(CudaRunnerTest, SamplesGoOnUntilSomebodyWaitsForTheDevice) {
+  const auto runner = MakeRunner();
+  RunRequest request = RequestOf("double");
+  const size_t usual = runner->Run(request).samples.size();
+  int asked = 0;
+  request.awaited = [&] { return ++asked > 4; };
+  const RunResult spare = runner->Run(request);
+  ASSERT_FALSE(spare.failure.has_value()) << spare.failure->message;
+  EXPECT_EQ(spare.samples.size(), usual + 4);
+  EXPECT_EQ(spare.verdict, Verdict::kRight);
+  EXPECT_NEAR(spare.median, 1e-4, 1e-9);
+  request.policy.use_spare_time = false;
+  EXPECT_EQ(runner->Run(request).samples.size(), usual);
+}
+
 TEST_F(CudaRunnerTest, TheProcessIsReplacedAfterItsShareOfRuns) {
   CudaRunnerOptions options;
   options.references = std::make_shared<Doubled>();
