@@ -67,15 +67,20 @@ class PlausibleSampler final : public Sampler {
     // Processes may also be stopped for a while; not four times in a row.
     constexpr int kSuspicionsToCondemn = 4;
     int suspicions = 0;
+    const int64_t calls_wanted = calls;
     while (true) {
       Reply reply;
       absl::Duration wall;
       if (!policy_.flush_cache) {
         if (auto failure = candidate_.Poison()) return failure;
       }
-      const CandidateProcess::Timing timing = TimingOf(calls);
+      // Once in doubt without probes and warm calls: beside other processes these take long too, and are not reported.
+      const bool in_doubt = calls != calls_wanted || suspicions > 0;
+      const CandidateProcess::Timing timing =
+          in_doubt ? CandidateProcess::Timing{policy_.flush_cache} : TimingOf(calls);
       if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), timing, &reply, &wall)) return failure;
       const double reported = Fill(reply, calls, timing, sample);
+      if (in_doubt) sample->usual = false;
       if (IsPlausible(absl::Seconds(reported), wall)) return std::nullopt;
       if (wall < (IsOverloaded() ? kLongEnoughOverloaded : kLongEnough)) {
         calls *= 4;
