@@ -142,6 +142,13 @@ class Padder final : public ir::StmtExprMutator {
   BlockReuses reuses_;
 };
 
+// Whether `extent`, rounded up to a multiple of `padding`, is a number of its type.
+bool PaddingFits(Expr extent, int64_t padding) {
+  const int64_t most = extent.dtype().bits < 64 ? (int64_t{1} << (extent.dtype().bits - 1)) - 1 : INT64_MAX;
+  const int64_t* value = ir::ConstInt(extent);
+  return padding <= most && (value == nullptr || *value <= most - (padding - 1));
+}
+
 }  // namespace
 
 absl::Status PadEinsum(ScheduleState& state, SrefId block, absl::Span<const int64_t> padding) {
@@ -159,6 +166,9 @@ absl::Status PadEinsum(ScheduleState& state, SrefId block, absl::Span<const int6
   for (size_t i = 0; i < padding.size(); ++i) {
     const ir::IterVar iter = node->iter_vars[i];
     const Expr extent = iter->dom.extent;
+    if (!PaddingFits(extent, padding[i])) {
+      return state.Refuse("An extent, padded, does not fit the type of its loop", {block});
+    }
     const Expr unit = ir::IntImm(extent.dtype(), padding[i]);
     const Expr padded = analyzer.Simplify(
         ir::Mul(ir::FloorDiv(ir::Add(extent, ir::IntImm(extent.dtype(), padding[i] - 1)), unit), unit));
