@@ -175,10 +175,24 @@ absl::StatusOr<std::string> Gate::AddWorkerToken() {
   return made.token;
 }
 
-absl::StatusOr<Identity> Gate::Valid(std::string_view rpc, std::string_view authorization, absl::Time now) {
+namespace {
+
+absl::StatusOr<std::set<Role>> Wanted(std::string_view rpc) {
   absl::StatusOr<std::set<Role>> wanted = RolesFor(rpc);
   if (!wanted.ok()) return absl::PermissionDeniedError(StrCat(rpc, " is allowed to nobody"));
-  if (open()) return Anonymous();
+  return wanted;
+}
+
+absl::Status Allowed(const Identity& identity, const std::set<Role>& wanted, std::string_view rpc) {
+  bool allowed = wanted.empty();
+  for (Role role : wanted) allowed = allowed || identity.roles.contains(role);
+  if (allowed) return absl::OkStatus();
+  return absl::PermissionDeniedError(StrCat(identity.name, " has no role that allows ", rpc));
+}
+
+}  // namespace
+
+absl::StatusOr<Identity> Gate::Known(std::string_view authorization, absl::Time now) {
   constexpr std::string_view kBearer = "Bearer ";
   if (authorization.substr(0, kBearer.size()) != kBearer) {
     return absl::UnauthenticatedError("a token is needed (HONE_TOKEN or --token)");
@@ -197,17 +211,32 @@ absl::StatusOr<Identity> Gate::Valid(std::string_view rpc, std::string_view auth
   identity.reads = limits_.Of(identity.tenant).reads;
   if (identity.expires <= now)
     return absl::UnauthenticatedError(StrCat("the token of ", identity.name, " has expired"));
-  bool allowed = wanted->empty();
-  for (Role role : *wanted) allowed = allowed || identity.roles.contains(role);
-  if (!allowed) return absl::PermissionDeniedError(StrCat(identity.name, " has no role that allows ", rpc));
+  return identity;
+}
+
+absl::StatusOr<Identity> Gate::Valid(std::string_view rpc, std::string_view authorization, absl::Time now) {
+  HONE_ASSIGN_OR_RETURN(const std::set<Role> wanted, Wanted(rpc));
+  if (open()) return Anonymous();
+  HONE_ASSIGN_OR_RETURN(Identity identity, Known(authorization, now));
+  HONE_RETURN_IF_ERROR(Allowed(identity, wanted, rpc));
   return identity;
 }
 
 absl::StatusOr<Identity> Gate::Check(std::string_view rpc, std::string_view authorization, absl::Time now) {
-  HONE_ASSIGN_OR_RETURN(Identity identity, Valid(rpc, authorization, now));
-  if (identity.anonymous || rpc.substr(0, 14) == "WorkerService/") return identity;
-  HONE_RETURN_IF_ERROR(rates_.Take(identity.tenant, limits_.Of(identity.tenant).calls_per_second, now));
+  HONE_ASSIGN_OR_RETURN(const std::set<Role> wanted, Wanted(rpc));
+  if (open()) return Anonymous();
+  HONE_ASSIGN_OR_RETURN(Identity identity, Known(authorization, now));
+  if (absl::Status allowed = Allowed(identity, wanted, rpc); !allowed.ok()) {
+    HONE_RETURN_IF_ERROR(CountCall(identity, now));
+    if (refused_ != nullptr) refused_(identity, rpc);
+    return allowed;
+  }
+  if (rpc.substr(0, 14) != "WorkerService/") HONE_RETURN_IF_ERROR(CountCall(identity, now));
   return identity;
+}
+
+absl::Status Gate::CountCall(const Identity& identity, absl::Time now) {
+  return rates_.Take(identity.tenant, limits_.Of(identity.tenant).calls_per_second, now);
 }
 
 absl::StatusOr<NewToken> MakeToken(std::string_view name, std::string_view tenant, std::string_view roles,

@@ -2,6 +2,7 @@
 // Without a token file the gate is open: everybody is "anonymous" with every role (loopback and unix sockets only).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -57,6 +58,9 @@ class Gate {
   // The same for a new call, which counts against its tenant's rate: also ResourceExhausted.
   absl::StatusOr<Identity> Check(std::string_view rpc, std::string_view authorization, absl::Time now);
 
+  // Told of calls that a known identity may not make, no more than its tenant's rate allows. Before the first Check.
+  using Refused = std::function<void(const Identity& who, std::string_view rpc)>;
+  void SetRefused(Refused refused) { refused_ = std::move(refused); }
   // Before the first Check.
   void SetLimits(Limits limits) { limits_ = std::move(limits); }
   const Limits& limits() const { return limits_; }
@@ -64,8 +68,12 @@ class Gate {
 
  private:
   absl::Status Load();
+  // The identity behind a token, whatever it may do. Unauthenticated.
+  absl::StatusOr<Identity> Known(std::string_view authorization, absl::Time now);
+  absl::Status CountCall(const Identity& identity, absl::Time now);
 
   std::string path_;
+  Refused refused_;
   Limits limits_;
   RateLimiter rates_;
   StreamCounter streams_;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "common/support/status_matchers.h"
+#include "common/support/strings.h"
 #include "hone/v1/records.pb.h"
 #include "hone/v1/tuning.pb.h"
 #include "hone/v1/worker.pb.h"
@@ -89,6 +90,23 @@ TEST(GateTest, ATokenExpires) {
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<Gate> gate, Gate::FromFile(file.path_));
   EXPECT_OK(gate->Check("TuningService/SubmitJob", token, kNow - absl::Seconds(1)).status());
   EXPECT_STATUS(gate->Check("TuningService/SubmitJob", token, kNow), absl::StatusCode::kUnauthenticated, "expired");
+}
+
+TEST(GateTest, CallsThatAKnownIdentityMayNotMakeAreToldWithinItsRate) {
+  TokenFile file;
+  const std::string token = file.Add("a", "reader");
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<Gate> gate, Gate::FromFile(file.path_));
+  ASSERT_OK_AND_ASSIGN(Limits limits, LimitsFromJson(R"({"tenants": {"tenant-of-a": {"calls_per_second": 2}}})"));
+  gate->SetLimits(std::move(limits));
+  std::vector<std::string> refused;
+  gate->SetRefused([&](const Identity& who, std::string_view rpc) { refused.push_back(StrCat(who.name, " ", rpc)); });
+  EXPECT_OK(gate->Check("TuningService/GetJob", token, kNow).status());
+  EXPECT_STATUS(gate->Check("TuningService/DrainWorker", "Bearer wrong", kNow), absl::StatusCode::kUnauthenticated, "");
+  EXPECT_TRUE(refused.empty());
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(gate->Check("TuningService/DrainWorker", token, kNow).ok());
+  ASSERT_FALSE(refused.empty());
+  EXPECT_EQ(refused[0], "a TuningService/DrainWorker");
+  EXPECT_LE(refused.size(), 4);
 }
 
 TEST(GateTest, AChangedFileCountsWithoutARestart) {

@@ -105,7 +105,13 @@ struct Server::Parts {
         open_streams(*gate, absl::ToChronoMilliseconds(options.check_tokens)),
         tuning(driver, *gate, open_streams, InfoOf(*store, options)),
         worker(driver, blobs, *gate, open_streams),
-        record(records, executor, *gate, [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {}
+        record(records, executor, *gate, [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {
+    gate->SetRefused([this](const Identity& who, std::string_view rpc) {
+      const std::string action(rpc.substr(rpc.find('/') + 1));
+      driver.Audit(
+          {Clock::Real().Now(), who.name, action, "", absl::StatusCodeToString(absl::StatusCode::kPermissionDenied)});
+    });
+  }
 
   std::unique_ptr<Store> store;
   std::unique_ptr<Gate> gate;
