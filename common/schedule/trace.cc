@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "common/ir/mutator.h"
 #include "common/ir/visitor.h"
+#include "common/schedule/replay.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/trace_python.h"
 #include "common/support/strings.h"
@@ -107,27 +108,6 @@ Trace Trace::Simplified(bool remove_postproc) const {
 // ---- replay
 
 namespace {
-
-// Old random variables to those of the schedule that replays.
-class RvMap {
- public:
-  explicit RvMap(size_t expected) { map_.reserve(expected); }
-  void Set(Rv from, Rv to) {
-    if (from.id < 0) return;
-    if (static_cast<size_t>(from.id) >= map_.size()) map_.resize(static_cast<size_t>(from.id) + 1, kUnknown);
-    map_[from.id] = to.id;
-  }
-  // False when it is unknown.
-  bool Get(Rv from, Rv* to) const {
-    if (static_cast<size_t>(from.id) >= map_.size() || map_[from.id] == kUnknown) return false;
-    to->id = map_[from.id];
-    return true;
-  }
-
- private:
-  static constexpr int32_t kUnknown = -2;
-  std::vector<int32_t> map_;
-};
 
 // Copies an expression into the current arena, with variables that stand for numbers renamed. So a schedule that has
 // replayed a trace does not need the trace's arena.
@@ -233,15 +213,20 @@ absl::Status Describe(const Schedule& schedule, size_t index, const Instruction&
 }  // namespace
 
 absl::Status Trace::Apply(Schedule& schedule, bool remove_postproc, const DecisionProvider* provider) const {
+  RvMap map;
+  const size_t end = remove_postproc ? SizeWithoutPostproc() : size();
+  return ReplayPart(*this, 0, end, schedule, map, provider);
+}
+
+absl::Status ReplayPart(const Trace& trace, size_t begin, size_t end, Schedule& schedule, RvMap& map,
+                        const Trace::DecisionProvider* provider) {
   const ir::ArenaScope scope(schedule.state().arena());
-  RvMap map(96);
   absl::InlinedVector<Value, 16> inputs;
   absl::InlinedVector<Value, 4>
       attrs;  // With index maps copied, so that the schedule does not need this trace's arena.
   Call call;
-  for (size_t i = 0; i < instructions_.size(); ++i) {
-    const Instruction& instruction = instructions_[i];
-    if (remove_postproc && instruction.row->name == "EnterPostproc") break;
+  for (size_t i = begin; i < end; ++i) {
+    const Instruction& instruction = trace.instructions()[i];
     inputs.clear();
     schedule.SetCurrent(*instruction.row);
     for (const Value& input : instruction.inputs) {

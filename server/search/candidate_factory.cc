@@ -70,11 +70,18 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
   Rejection ignored;
   Rejection& reason = why != nullptr ? *why : ignored;
   reason = Rejection::kSchedule;
-  Schedule sch = start_.CopyWithSeed(seed);
-  const absl::Status applied = resample
-                                   ? trace.ApplyTo(sch, /*remove_postproc=*/true,
-                                                   [](size_t, const schedule::Instruction&) { return Value::None(); })
-                                   : trace.ApplyTo(sch, /*remove_postproc=*/true);
+  std::optional<PrefixCache::Started> started;
+  if (full_path) {
+    started = PrefixCache::Started{start_.CopyWithSeed(seed), schedule::RvMap(), 0};
+  } else {
+    started = prefixes_.Start(start_, trace, seed);
+    if (!started.has_value()) return nullptr;
+  }
+  Schedule& sch = started->schedule;
+  const auto draw = [](size_t, const schedule::Instruction&) { return Value::None(); };
+  const Trace::DecisionProvider fresh = draw;
+  const absl::Status applied = schedule::ReplayPart(trace, started->next, trace.SizeWithoutPostproc(), sch,
+                                                    started->map, resample ? &fresh : nullptr);
   if (!applied.ok()) return nullptr;
   reason = Rejection::kPostproc;
   if (!ApplyPostprocs(space_.postprocs(), sch, /*by_passes=*/full_path).passed()) return nullptr;

@@ -13,6 +13,7 @@
 #include "common/schedule/trace.h"
 #include "common/support/random.h"
 #include "server/cost_model/features.h"
+#include "server/search/prefix_cache.h"
 #include "server/space/space_generator.h"
 
 namespace hone {
@@ -61,6 +62,7 @@ class CandidateFactory {
   bool is_gpu_;
   const SpaceGenerator& space_;
   bool with_features_;
+  mutable PrefixCache prefixes_;
 };
 
 }  // namespace hone
