@@ -50,7 +50,7 @@ struct Disturbance {
 struct RunResult {
   std::optional<Failure> failure;  // When set, there is no median.
   Metric metric = Metric::kSeconds;
-  double median = 0;            // Of samples, in the metric's unit per call.
+  double median = 0;            // In the metric's unit per call; on CPUs at the runner's reference clock.
   double spread = 0;            // Interquartile range over median.
   std::vector<double> samples;  // One per repeat, already divided by `number`.
   int number = 0;               // Calls a sample.
