@@ -310,22 +310,19 @@ Expr RewriteSimplifier::VisitIfThenElse(const ir::CallNode* node) {
   const Expr condition = Visit(node->args[0]);
   if (ir::IsTrue(condition)) return Fired("if_then_else(true, x, y)", Visit(node->args[1]));
   if (ir::IsFalse(condition)) return Fired("if_then_else(false, x, y)", Visit(node->args[2]));
-  Expr true_value;
-  Expr false_value;
-  {
-    ConstraintScope scope(analyzer_, condition);
-    true_value = Visit(node->args[1]);
-  }
-  {
-    ConstraintScope scope(analyzer_, Negate(condition));
-    false_value = Visit(node->args[2]);
-  }
+  // A literal is the same under every condition.
+  const auto visit_under = [&](Expr assumed, Expr value) {
+    const ConstraintScope scope(analyzer_, assumed);
+    return Visit(value);
+  };
+  const auto literal_value = [](Expr e) { return IsConst(e) || e.kind() == ExprKind::kFloatImm; };
+  const Expr true_value = literal_value(node->args[1]) ? node->args[1] : visit_under(condition, node->args[1]);
+  const Expr false_value = literal_value(node->args[2]) ? node->args[2] : visit_under(Negate(condition), node->args[2]);
   if (Same(true_value, false_value) && Pure(condition)) return Fired("if_then_else(c, x, x)", true_value);
   // if c then (if d then x else k) else k, with a literal k; d is then evaluated where c is false.
   const auto* inner = true_value.as<ir::CallNode>();
-  const bool literal = IsConst(false_value) || false_value.kind() == ExprKind::kFloatImm;
-  if (inner != nullptr && inner->Is(ir::Builtin::if_then_else) && literal && Same(inner->args[2], false_value) &&
-      !MayTrap(inner->args[0])) {
+  if (inner != nullptr && inner->Is(ir::Builtin::if_then_else) && literal_value(false_value) &&
+      Same(inner->args[2], false_value) && !MayTrap(inner->args[0])) {
     return Fired("if_then_else(c, if_then_else(d, x, k), k)",
                  ir::IfThenElse(ir::And(condition, inner->args[0]), inner->args[1], false_value));
   }

@@ -1,6 +1,7 @@
 #include "server/cost_model/feature/simplify_pass.h"
 
 #include "common/arith/analyzer.h"
+#include "common/arith/deep_equal.h"
 #include "common/arith/plain_division.h"
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
@@ -108,6 +109,19 @@ Expr SimplifyOne(arith::Analyzer& analyzer, Expr e) {
   const arith::PlainDivisionScope plain_division;
   const Expr simple = analyzer.Simplify(e);
   return IsPlainIndex(simple) ? simple : ReciprocalMutator().MutateExpr(simple);
+}
+
+Expr SimplifyTwice(arith::Analyzer& analyzer, Expr e) {
+  if (e.dtype().is_index()) return SimplifyOne(analyzer, SimplifyOne(analyzer, e));
+  const arith::PlainDivisionScope plain_division;
+  // As Analyzer::Simplify: canonical form, rewriting, canonical form again. What is in canonical form stays so.
+  const Expr rewritten = analyzer.RewriteSimplify(analyzer.CanonicalSimplify(e));
+  const Expr once = analyzer.CanonicalSimplify(rewritten);
+  if (ReciprocalMutator().MutateExpr(once) != once) return SimplifyOne(analyzer, SimplifyOne(analyzer, e));
+  const Expr again = analyzer.RewriteSimplify(once);
+  if (again == once || arith::DeepEqual(again, rewritten)) return once;
+  const Expr twice = analyzer.CanonicalSimplify(again);
+  return ReciprocalMutator().MutateExpr(twice);
 }
 
 PrimFunc SimplifyPass(PrimFunc func) {

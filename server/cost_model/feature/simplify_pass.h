@@ -14,4 +14,7 @@ ir::PrimFunc SimplifyPass(ir::PrimFunc func);
 // What the pass does to one expression; the analyzer knows the loops around it.
 ir::Expr SimplifyOne(arith::Analyzer& analyzer, ir::Expr e);
 
+// SimplifyOne of SimplifyOne of `e`, at the cost of one where that settles it.
+ir::Expr SimplifyTwice(arith::Analyzer& analyzer, ir::Expr e);
+
 }  // namespace hone

@@ -9,6 +9,7 @@
 #include "server/cost_model/feature/direct/expressions.h"
 #include "server/cost_model/feature/direct/placement.h"
 #include "server/cost_model/feature/operation_counts.h"
+#include "server/cost_model/feature/simplify_pass.h"
 
 namespace hone::direct {
 namespace {
@@ -426,7 +427,7 @@ class Reader final : private Expressions {
   bool ReadValueBySimplifying(Expr value, Store& out) {
     if (!IsPlainValue(value)) return false;
     if (lite_) return ReadLoadsOfTemporaries(value, out);
-    const Expr simple = Simplify(OverLoops(value));
+    const Expr simple = SimplifyTwice(KnowLoops(nest_), OverLoops(value));  // As often as the passes.
     out.value_varies = ir::UsesVar(simple, [&](ir::Var var) {
       const int loop = LoopOf(var.get());
       return loop >= 0 && program_.loops[loop].axis == Axis::kVirtual;
