@@ -21,11 +21,15 @@ def free_port():
 class BundleTest(harness.SystemTest):
     def bare_root(self):
         """A root folder of another host, with the bundle unpacked in a home folder."""
-        if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        # Tests get a short PATH, without the folders of the administrator's tools.
+        tools = os.environ["PATH"] + ":/usr/sbin:/sbin"
+        debootstrap = shutil.which("debootstrap", path=tools)
+        if os.geteuid() != 0 or debootstrap is None:
             self.skipTest("needs root and debootstrap")
         root = self.path("root")
         made = subprocess.run(
-            ["debootstrap", "--variant=minbase", "bookworm", root, MIRROR], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500
+            [debootstrap, "--variant=minbase", "bookworm", root, MIRROR], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500,
+            env=dict(os.environ, PATH=tools)
         )
         if "Failed getting release file" in made.stdout + made.stderr:
             self.skipTest(f"no Debian mirror at {MIRROR}")
