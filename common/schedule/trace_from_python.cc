@@ -393,7 +393,8 @@ class Reader {
   absl::StatusOr<Value> ReadUnary(const Node* node) {
     const Node* operand = node->items[0];
     if (node->text == "-" && operand->kind == NodeKind::kInt) {
-      // The most negative number needs more than 64 bits without its sign; no trace has it.
+      // The most negative number needs more than 64 bits without its sign.
+      if (operand->wide && operand->text == "9223372036854775808") return Value::Int(INT64_MIN);
       if (operand->wide) return Error(node->at, "the number needs more than 64 bits");
       return Value::Int(-operand->integer);
     }

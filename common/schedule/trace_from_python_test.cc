@@ -133,6 +133,13 @@ TEST(TraceFromPythonTest, AnEmptyListOfFactorsIsWritten) {
   EXPECT_EQ(Printed(trace), kText);
 }
 
+TEST(TraceFromPythonTest, TheMostNegativeNumberIsRead) {
+  constexpr std::string_view kText =
+      "v0 = sch.sample_categorical(candidates=[5, -9223372036854775808], probs=[0.5, 0.5], decision=1)\n";
+  ASSERT_OK_AND_ASSIGN(const Trace trace, TraceFromPython(kText));
+  EXPECT_EQ(Printed(trace), kText);
+}
+
 TEST(TraceFromPythonTest, AFileIsReadInWhicheverFormItHas) {
   ASSERT_OK_AND_ASSIGN(const Trace json, TraceFromText("\n [[[\"EnterPostproc\",[],[],[]]],[]]"));
   EXPECT_EQ(json.size(), 1);
