@@ -394,7 +394,7 @@ class Reader {
     const Node* operand = node->items[0];
     if (node->text == "-" && operand->kind == NodeKind::kInt) {
       // The most negative number needs more than 64 bits without its sign.
-      if (operand->wide && operand->text == "9223372036854775808") return Value::Int(INT64_MIN);
+      if (operand->text.empty() && operand->integer == INT64_MIN) return Value::Int(INT64_MIN);
       if (operand->wide) return Error(node->at, "the number needs more than 64 bits");
       return Value::Int(-operand->integer);
     }
