@@ -6,9 +6,9 @@
 namespace hone {
 
 using schedule::Instruction;
+using schedule::SameValue;
 using schedule::Schedule;
 using schedule::Trace;
-using schedule::Value;
 
 namespace {
 
@@ -22,52 +22,21 @@ size_t SizeBeforeSampling(const Trace& trace) {
   return i;
 }
 
-bool Same(const Value& a, const Value& b) {
-  if (a.kind() != b.kind()) return false;
-  switch (a.kind()) {
-    case Value::Kind::kNone:
-      return true;
-    case Value::Kind::kRv:
-      return a.rv().id == b.rv().id;
-    case Value::Kind::kInt:
-    case Value::Kind::kBool:
-      return a.integer() == b.integer();
-    case Value::Kind::kFloat:
-      return a.number() == b.number();
-    case Value::Kind::kString:
-      return a.text() == b.text();
-    case Value::Kind::kList: {
-      if (a.list().size() != b.list().size()) return false;
-      for (size_t i = 0; i < a.list().size(); ++i) {
-        if (!Same(a.list()[i], b.list()[i])) return false;
-      }
-      return true;
-    }
-    case Value::Kind::kIndexMap:
-      return a.index_map() == b.index_map();
-    case Value::Kind::kExpr:
-      return a.expression() == b.expression();
-    case Value::Kind::kMap:
-      return false;
-  }
-  return false;
-}
-
 bool Same(const Instruction& a, const Instruction& b) {
   if (a.row != b.row || a.inputs.size() != b.inputs.size() || a.attrs.size() != b.attrs.size() ||
       a.outputs.size() != b.outputs.size()) {
     return false;
   }
   for (size_t i = 0; i < a.inputs.size(); ++i) {
-    if (!Same(a.inputs[i], b.inputs[i])) return false;
+    if (!SameValue(a.inputs[i], b.inputs[i])) return false;
   }
   for (size_t i = 0; i < a.attrs.size(); ++i) {
-    if (!Same(a.attrs[i], b.attrs[i])) return false;
+    if (!SameValue(a.attrs[i], b.attrs[i])) return false;
   }
   for (size_t i = 0; i < a.outputs.size(); ++i) {
     if (a.outputs[i].id != b.outputs[i].id) return false;
   }
-  return Same(a.decision, b.decision);
+  return SameValue(a.decision, b.decision);
 }
 
 }  // namespace

@@ -439,7 +439,8 @@ class CudaRunner::Session final : public Sampler {
     constexpr double kSampleSeconds = 4e-3, kFlushSeconds = 50e-6;
     if (!policy_.use_spare_time || request_.awaited == nullptr) return std::nullopt;
     const double fitting = kSampleSeconds / (Median(evaluation_.samples) + kFlushSeconds);
-    const int64_t calls = std::clamp(static_cast<int64_t>(fitting), evaluation_.number, int64_t{cuda::kMaxSamples});
+    const int64_t calls =
+        std::max(evaluation_.number, std::min(static_cast<int64_t>(fitting), int64_t{cuda::kMaxSamples}));
     const absl::Time end = absl::Now() + policy_.budget_contender;
     while (!request_.awaited() && absl::Now() < end && evaluation_.samples.size() < kMaxSamples) {
       Sample sample;
