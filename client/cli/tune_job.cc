@@ -89,8 +89,9 @@ void TuneArguments::Declare(Flags& flags) {
   flags.Add("strategy-params", &strategy_params, "Parameters of the strategy that differ from its defaults (JSON)");
   flags.AddOneOf("cost-model", &cost_model, {"xgb", "mlp", "random", "none"}, "Cost model");
   flags.AddOneOf("scheduler", &scheduler, {"gradient", "round-robin"}, "Which program gets the next round");
-  flags.Add("space", &space,
-            "Design spaces: hone, post-order-apply (the peer's), either with (KIND), union(SPACE, ...), or a plug-in's");
+  flags.Add(
+      "space", &space,
+      "Design spaces: hone, post-order-apply (the peer's), either with (KIND), union(SPACE, ...), or a plug-in's");
   flags.Add("special-space", &special_space, "TASK=SPACE: other design spaces for one program");
   flags.Add("weights", &weights, "Importance of each program, in their order");
   flags.Add("num-tuning-cores", &num_tuning_cores, "Cores to search and build with; 0 = all");

@@ -145,7 +145,8 @@ absl::Status Schedule::UnsafeSetDType(BlockRv block, int buffer_index, std::stri
   const PrimitiveScope scope(*this, kUnsafeSetDTypeRow);
   HONE_ASSIGN_OR_RETURN(const SrefId id, SrefOf(block));
   const std::optional<ir::DataType> parsed = ir::DataType::Parse(dtype);
-  if (!parsed.has_value() || parsed->is_void()) return absl::InvalidArgumentError(StrCat("dtype \"", dtype, "\": not a data type"));
+  if (!parsed.has_value() || parsed->is_void())
+    return absl::InvalidArgumentError(StrCat("dtype \"", dtype, "\": not a data type"));
   HONE_RETURN_IF_ERROR(schedule::UnsafeSetDType(state_, id, buffer_index, *parsed));
   Record(kUnsafeSetDTypeRow, {Value::OfRv(block)}, {Value::Int(buffer_index), Value::String(dtype)}, {});
   return absl::OkStatus();

@@ -1,6 +1,6 @@
-// Reads the traces of recorded cases and writes them again: the JSON form; the Python form of cases that have one, which
-// must give the same trace as the JSON form; and what simplification leaves of those that were simplified. Exits 1 when
-// one comes out otherwise. usage: trace_check FILE.jsonl...
+// Reads the traces of recorded cases and writes them again: the JSON form; the Python form of cases that have one,
+// which must give the same trace as the JSON form; and what simplification leaves of those that were simplified. Exits
+// 1 when one comes out otherwise. usage: trace_check FILE.jsonl...
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
       }
     }
   }
-  std::printf("%d traces as JSON, %d as Python, %d simplified, %d differ\n", counts.json, counts.python, counts.simplified,
-              counts.different);
+  std::printf("%d traces as JSON, %d as Python, %d simplified, %d differ\n", counts.json, counts.python,
+              counts.simplified, counts.different);
   return counts.different == 0 ? 0 : 1;
 }
