@@ -254,21 +254,20 @@ Stmt OuterInit(Stmt init, const BlockRealizeNode* inner, const std::vector<const
 
 // The divided block, still to be put under its loops and into the outer block.
 struct Divided {
-  Division division;
   const BlockNode* substituted;  // Over the new iters, with its init.
   const BlockRealizeNode* inner;
   ir::Array<ir::BufferRegion> outer_reads;
   ir::Array<ir::BufferRegion> outer_writes;
 };
 
-absl::StatusOr<Divided> DivideBlock(const ScheduleState& state, SrefId block, SrefId top, bool top_is_outer,
-                                    bool preserve_unit_iters, NewIters& iters, BlockReuses& reuses) {
+// What an init does when its block is divided.
+enum class InitPlace { kOuter, kInner };
+
+Divided DivideBlock(const BlockNode* old, const Division& division, bool preserve_unit_iters, InitPlace init,
+                    NewIters& iters, arith::Analyzer& analyzer, BlockReuses& reuses) {
   Divided out;
-  arith::Analyzer analyzer;
-  HONE_ASSIGN_OR_RETURN(out.division, Divide(state, block, top, top_is_outer, preserve_unit_iters, analyzer));
-  const BlockNode* old = state.block(block);
   const size_t first_inner = iters.inner.size();
-  DeriveIters(old, out.division, preserve_unit_iters, iters);
+  DeriveIters(old, division, preserve_unit_iters, iters);
   arith::DomMap inner_domains;
   std::vector<IterVar> inner(iters.inner.begin() + static_cast<std::ptrdiff_t>(first_inner), iters.inner.end());
   std::vector<Expr> values(iters.inner_values.begin() + static_cast<std::ptrdiff_t>(first_inner),
@@ -284,17 +283,16 @@ absl::StatusOr<Divided> DivideBlock(const ScheduleState& state, SrefId block, Sr
   }
   auto* block_copy = ir::CopyNode(out.substituted);
   block_copy->iter_vars = ir::MakeArray(inner);
-  block_copy->init = Stmt();
+  if (init == InitPlace::kOuter) block_copy->init = Stmt();
   const bool reduces = std::any_of(iters.outer.begin(), iters.outer.end(),
                                    [](IterVar iter) { return iter->iter_type == ir::IterType::kReduce; });
-  if (out.substituted->init && reduces) {
+  if (init == InitPlace::kOuter && out.substituted->init && reduces) {
     std::vector<ir::BufferRegion> reads = block_copy->writes.ToVector();
     reads.insert(reads.end(), block_copy->reads.begin(), block_copy->reads.end());
     block_copy->reads = ir::MakeArray(reads);
   }
   reuses.emplace_back(old, block_copy);
-  out.inner =
-      ir::MakeBlockRealize(ir::MakeArray(values), out.division.inner_predicate, block_copy).as<BlockRealizeNode>();
+  out.inner = ir::MakeBlockRealize(ir::MakeArray(values), division.inner_predicate, block_copy).as<BlockRealizeNode>();
   out.outer_reads = RelaxRegions(out.substituted->reads, inner_domains, analyzer);
   out.outer_writes = RelaxRegions(out.substituted->writes, inner_domains, analyzer);
   return out;
@@ -334,12 +332,21 @@ ir::Array<ir::BufferRegion> UnionRegions(const std::vector<ir::BufferRegion>& re
 // `predicate` is that of the block before, null for the first.
 bool SharesOuterPart(const Division& division, const NewIters& iters, Expr predicate) {
   arith::Analyzer analyzer;
-  for (size_t i = 0; i < division.iters.size(); ++i) {
+  for (size_t i = 0; i < std::min(division.iters.size(), iters.outer.size()); ++i) {
     const Expr outer = division.iters[i].outer;
     if (!(outer.dtype() == iters.outer_values[i].dtype())) return false;
     if (!analyzer.CanProveEqual(outer, iters.outer_values[i])) return false;
   }
   return !predicate || arith::DeepEqual(predicate, division.outer_predicate);
+}
+
+// Whether the block's outer iters are of the kinds of those before it; what takes one value has no kind to speak of.
+bool SharesKinds(const BlockNode* block, const Division& division, const NewIters& iters) {
+  for (size_t i = 0; i < std::min(division.iters.size(), iters.outer.size()); ++i) {
+    if (ir::IsOne(division.iters[i].outer_extent)) continue;
+    if (block->iter_vars[i]->iter_type != iters.outer[i]->iter_type) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -351,16 +358,19 @@ absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool pres
   }
   BlockReuses reuses;
   NewIters iters;
-  HONE_ASSIGN_OR_RETURN(const Divided divided, DivideBlock(state, children[0], loop, /*top_is_outer=*/false,
-                                                           preserve_unit_iters, iters, reuses));
+  arith::Analyzer analyzer;
+  HONE_ASSIGN_OR_RETURN(const Division division,
+                        Divide(state, children[0], loop, /*top_is_outer=*/false, preserve_unit_iters, analyzer));
+  const Divided divided =
+      DivideBlock(state.block(children[0]), division, preserve_unit_iters, InitPlace::kOuter, iters, analyzer, reuses);
   const std::string name(divided.substituted->name);
   Stmt init;
   if (divided.substituted->init) {
-    init = OuterInit(divided.substituted->init, divided.inner, divided.division.loops, name + "_init");
+    init = OuterInit(divided.substituted->init, divided.inner, division.loops, name + "_init");
   }
   const BlockNode* outer = ir::MakeBlock(ir::MakeArray(iters.outer), divided.outer_reads, divided.outer_writes,
-                                         name + "_o", Nest(divided.inner, divided.division.loops), init);
-  const Stmt realize = ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), divided.division.outer_predicate, outer);
+                                         name + "_o", Nest(divided.inner, division.loops), init);
+  const Stmt realize = ir::MakeBlockRealize(ir::MakeArray(iters.outer_values), division.outer_predicate, outer);
   const SrefId out = state.Replace(loop, realize, reuses);
   RefreshScope(state, out);
   return out;
@@ -395,22 +405,29 @@ absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const Sre
     }
     if (first < 0) first = at;
     last = at;
-    HONE_ASSIGN_OR_RETURN(const Divided divided,
-                          DivideBlock(state, block, lca, /*top_is_outer=*/true, preserve_unit_iters, iters, reuses));
-    if (!SharesOuterPart(divided.division, iters, predicate)) {
+    arith::Analyzer analyzer;
+    HONE_ASSIGN_OR_RETURN(const Division division,
+                          Divide(state, block, lca, /*top_is_outer=*/true, preserve_unit_iters, analyzer));
+    if (!SharesOuterPart(division, iters, predicate)) {
       return state.Refuse("The blocks must have the same bindings and predicate of the common loops",
                           {blocks[0], block});
     }
+    const BlockNode* old = state.block(block);
+    if (!SharesKinds(old, division, iters)) {
+      return state.Refuse("The blocks must have iters of the same kinds for the common loops", {blocks[0], block});
+    }
+    // No outer iter reduces, so every inner block sees its whole reduction and keeps its init.
+    const Divided divided = DivideBlock(old, division, preserve_unit_iters, InitPlace::kInner, iters, analyzer, reuses);
     for (IterVar iter : iters.outer) {
       if (iter->iter_type == ir::IterType::kReduce && divided.substituted->init) {
         return absl::InvalidArgumentError("blockize: several blocks cannot share an outer reduction");
       }
     }
-    bodies.push_back(Nest(divided.inner, divided.division.loops));
+    bodies.push_back(Nest(divided.inner, division.loops));
     reads.insert(reads.end(), divided.outer_reads.begin(), divided.outer_reads.end());
     writes.insert(writes.end(), divided.outer_writes.begin(), divided.outer_writes.end());
     StrAppend(&name, divided.substituted->name, "_");
-    predicate = divided.division.outer_predicate;
+    predicate = division.outer_predicate;
   }
   const BlockNode* outer =
       ir::MakeBlock(ir::MakeArray(iters.outer), UnionRegions(reads), UnionRegions(writes), name, ir::MakeSeq(bodies));

@@ -13,7 +13,8 @@ namespace hone::schedule {
 absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool preserve_unit_iters);
 
 // The nests of `blocks`, neighbours in one sequence, become one block outer_<names>_ with the outer iters that they
-// share. No outer iter may be a reduction.
+// share. No outer iter may be a reduction, and all blocks must have the same kind there, so each inner block has its
+// whole reduction and keeps its init. Refused when bindings, predicates or kinds of the shared iters differ.
 absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const SrefId> blocks, bool preserve_unit_iters);
 
 extern const InstructionRow kBlockizeRow;
