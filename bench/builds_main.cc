@@ -1,11 +1,9 @@
 // Candidates built a second by one compile process: script and trace in, loadable object out, no cache.
-//   builds [--workload "GMM:2"] [--count 128] [--target TARGET]
 // Candidates are those of the replay-trace strategy with seed 0, design spaces of kind llvm.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -47,11 +45,12 @@ double ChildSeconds(builder::LocalBuilder& builder) {
 int Main(int argc, char** argv) {
   std::string workload = "GMM:2", target = DetectHost().ToString();
   int count = 128;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--workload") == 0) workload = argv[i + 1];
-    if (std::strcmp(argv[i], "--target") == 0) target = argv[i + 1];
-    if (std::strcmp(argv[i], "--count") == 0) count = std::atoi(argv[i + 1]);
-  }
+  CLI::App app("Candidates built a second by one compile process: script and trace in, loadable object out, no cache.",
+               "builds");
+  app.add_option("--workload", workload, "A standard workload and its configuration")->capture_default_str();
+  app.add_option("--count", count, "Candidates")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--target", target, "What they are built for")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
   builder::LocalBuilderOptions options;
   options.workers = 1;

@@ -1,11 +1,11 @@
 // What our own short LLVM pipeline costs in speed of kernels: random candidates of the standard workloads, each
 // compiled from the same lowered program with it and with LLVM's stock -O3, the two kernels timed in turns on one CPU.
-//   codegen [--workloads C2D:0,T2D,...] [--schedules 3] [--seed 0] [--verbose 1] [--keep FOLDER] [--json FILE]
 // Prints for each workload the geometric mean of (time with ours) / (time with stock O3), and for all: that over
 // workloads, and candidates lowered and compiled a second.
 #include <dlfcn.h>
 #include <sched.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -199,27 +199,17 @@ absl::Status MeasureWorkload(const std::string& label, const Options& options, c
   return absl::OkStatus();
 }
 
-Options ParseOptions(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i], value = argv[i + 1];
-    if (flag == "--schedules") options.schedules = std::atoi(value.c_str());
-    if (flag == "--seed") options.seed = std::strtoull(value.c_str(), nullptr, 10);
-    if (flag == "--verbose") options.verbose = value != "0";
-    if (flag == "--json") options.json_path = value;
-    if (flag == "--keep") options.keep = value;
-    if (flag != "--workloads") continue;
-    for (size_t at = 0; at <= value.size();) {
-      const size_t comma = std::min(value.find(',', at), value.size());
-      options.workloads.push_back(value.substr(at, comma - at));
-      at = comma + 1;
-    }
-  }
-  return options;
-}
-
 int Main(int argc, char** argv) {
-  const Options options = ParseOptions(argc, argv);
+  Options options;
+  CLI::App app("Kernels of random candidates, compiled by our short LLVM pipeline and by stock -O3, timed in turns.",
+               "codegen");
+  app.add_option("--workloads", options.workloads, "Such as C2D:0,T2D; default: all standard ones")->delimiter(',');
+  app.add_option("--schedules", options.schedules, "Candidates a workload")->capture_default_str();
+  app.add_option("--seed", options.seed, "Of the candidates")->capture_default_str();
+  app.add_flag("--verbose", options.verbose, "A line for every pair");
+  app.add_option("--keep", options.keep, "A folder for the scripts and objects");
+  app.add_option("--json", options.json_path, "Also write the figures to this file");
+  CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
   // libgomp may have read its environment already.
   if (auto* set_threads = reinterpret_cast<void (*)(int)>(Resolve("omp_set_num_threads"))) set_threads(1);

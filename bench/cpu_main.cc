@@ -1,15 +1,12 @@
 // Hand-written schedules on this machine's CPU against its multiply-add peak and the libraries, one table.
-//   cpu [--json FILE] [--quick] [--only TEXT] [--threads N]
 // Every row: the same work, packing and padding inside of the timed region, warm, median. The peak is measured right
 // before and right after each row, and shares are of the higher of the two. Kernels are checked before they are timed:
-// matrix products against the unscheduled program. --quick leaves out the large shapes, --only all workloads without
-// TEXT in their name, --threads all other numbers of threads. Shares of narrow types are of the peak of their
-// dot-product instructions: 4 times that of float32 for bytes, 2 times for bfloat16.
+// matrix products against the unscheduled program. Shares of narrow types are of the peak of their dot-product
+// instructions: 4 times that of float32 for bytes, 2 times for bfloat16.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -130,40 +127,48 @@ std::vector<Row> Rows(bool quick) {
   return rows;
 }
 
-struct Best {
-  double seconds = 0;  // 0 = none.
-  std::string note;    // Of the first failure.
-};
-
-// Finds the best schedule with few samples each, then measures it well.
-Best MeasureBest(LocalMeasure& measure, const Row& row, const std::vector<std::string>& schedules) {
-  const std::string target = DetectHost().ToJson();
+// The fastest of the schedules, told by few samples each; null = none. `note` is given the first failure.
+const std::string* Winner(LocalMeasure& measure, const Row& row, const std::vector<std::string>& schedules,
+                          std::string& note) {
   MeasurementPolicy policy;
   policy.timeout = absl::Seconds(60);
-  Best best;
+  double least = HUGE_VAL;
   const std::string* winner = nullptr;
   for (const std::string& schedule : schedules) {
-    const RunResult run = BuildAndRun(measure, schedule, "", target, policy, row.plain);
+    const RunResult run = BuildAndRun(measure, schedule, "", DetectHost().ToJson(), policy, row.plain);
     if (run.failure.has_value()) {
-      if (best.note.empty()) best.note = StrCat(FailureKindName(run.failure->kind), ": ", run.failure->message);
-    } else if (winner == nullptr || run.median < best.seconds) {
-      best.seconds = run.median;
+      if (note.empty()) note = StrCat(FailureKindName(run.failure->kind), ": ", run.failure->message);
+    } else if (run.median < least) {
+      least = run.median;
       winner = &schedule;
     }
   }
-  if (winner == nullptr) return best;
-  policy.repeat = 25;
-  policy.max_repeat = 25;
+  return winner;
+}
+
+// The median of 25 samples, as measured: the peak beside it has the clock of the same moment. HUGE_VAL = failed.
+double MeasureWell(LocalMeasure& measure, const Row& row, const std::string& schedule) {
+  MeasurementPolicy policy;
+  policy.timeout = absl::Seconds(60);
+  policy.repeat = policy.max_repeat = 25;
   policy.budget_loser = policy.budget_contender = absl::Seconds(5);
-  // The best of three, as the libraries are given as the best of their kinds: a neighbour on the core takes 20 %. The
-  // times are as measured, because the peak beside them has the clock of the same moment.
-  best.seconds = HUGE_VAL;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const RunResult run = BuildAndRun(measure, *winner, "", target, policy, row.plain);
-    if (!run.failure.has_value()) best.seconds = std::min(best.seconds, runner::Median(run.samples));
+  const RunResult run = BuildAndRun(measure, schedule, "", DetectHost().ToJson(), policy, row.plain);
+  return run.failure.has_value() ? HUGE_VAL : runner::Median(run.samples);
+}
+
+// Keeps the least time of each library.
+void Merge(const std::vector<PeerTiming>& timings, std::vector<PeerTiming>& least) {
+  for (const PeerTiming& timing : timings) {
+    const auto known =
+        std::find_if(least.begin(), least.end(), [&](const PeerTiming& one) { return one.library == timing.library; });
+    if (known == least.end()) {
+      least.push_back(timing);
+    } else {
+      known->median_seconds = std::min(known->median_seconds, timing.median_seconds);
+    }
   }
-  if (best.seconds == HUGE_VAL) best.seconds = 0;
-  return best;
+  std::sort(least.begin(), least.end(),
+            [](const PeerTiming& a, const PeerTiming& b) { return a.median_seconds < b.median_seconds; });
 }
 
 double Gflops(const std::string& workload, double seconds) {
@@ -186,32 +191,40 @@ bool Ends(const std::string& text, const std::string& end) {
 nlohmann::json MeasureRow(LocalMeasure& measure, const Row& row, int threads) {
   const std::vector<int> cpus = BenchCpus(threads);
   const FmaPeak before = MeasureFmaPeak(cpus);
-  const Best best = MeasureBest(measure, row, threads == 1 ? row.schedules : row.parallel);
-  const std::vector<PeerTiming> peers = TimeAllPeers(row.workload, threads);
+  std::string note;
+  const std::string* winner = Winner(measure, row, threads == 1 ? row.schedules : row.parallel, note);
+  // All in turns, and the best of three for each, ours and theirs: a neighbour on the core takes 20 %.
+  double seconds = HUGE_VAL;
+  std::vector<PeerTiming> peers;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (winner != nullptr) seconds = std::min(seconds, MeasureWell(measure, row, *winner));
+    Merge(TimeAllPeers(row.workload, threads), peers);
+  }
+  if (seconds == HUGE_VAL) seconds = 0;
   const FmaPeak after = MeasureFmaPeak(cpus);
   // A dot-product instruction does the work of four multiply-adds of float32 on bytes, of two on bfloat16.
   const double width = Ends(row.workload, ":uint8") ? 4 : Ends(row.workload, ":bfloat16") ? 2 : 1;
   const double peak = width * std::max(before.gflops, after.gflops);
-  const double ours = Gflops(row.workload, best.seconds);
+  const double ours = Gflops(row.workload, seconds);
   const PeerTiming* blas = Fastest(peers, "OpenBLAS");
   const PeerTiming* dnn = Fastest(peers, "oneDNN");
   const double blas_gflops = blas == nullptr ? 0 : Gflops(row.workload, blas->median_seconds);
   const double dnn_gflops = dnn == nullptr ? 0 : Gflops(row.workload, dnn->median_seconds);
   std::printf("%-36s %2d  %8.1f %6.1f%%  %8.1f  %8.1f  %7.1f %7.1f  %s %s\n", row.workload.c_str(), threads, ours,
               100 * ours / peak, blas_gflops, dnn_gflops, before.gflops, after.gflops,
-              blas == nullptr ? "" : blas->library.c_str(), best.note.c_str());
+              blas == nullptr ? "" : blas->library.c_str(), note.c_str());
   std::fflush(stdout);
   nlohmann::json all = nlohmann::json::array();
   for (const PeerTiming& peer : peers) all.push_back({{"library", peer.library}, {"seconds", peer.median_seconds}});
   return {{"workload", row.workload},
           {"threads", threads},
-          {"seconds", best.seconds},
+          {"seconds", seconds},
           {"gflops", ours},
           {"share_of_peak", ours / peak},
           {"peak_before_gflops", before.gflops},
           {"peak_after_gflops", after.gflops},
           {"libraries", all},
-          {"note", best.note}};
+          {"note", note}};
 }
 
 // Whether the row was asked for: some workload contains the text.
@@ -223,12 +236,12 @@ int Main(int argc, char** argv) {
   std::string only;
   bool quick = false;
   int only_threads = 0;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--quick") == 0) quick = true;
-    if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) json_path = argv[++i];
-    if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) only_threads = std::atoi(argv[++i]);
-    if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
-  }
+  CLI::App app("Hand-written schedules beside the multiply-add peak of this machine, OpenBLAS and oneDNN.", "cpu");
+  app.add_flag("--quick", quick, "Without the large shapes");
+  app.add_option("--only", only, "Only workloads with this text in their names");
+  app.add_option("--threads", only_threads, "Only this number of threads; 0: 1 and 2")->check(CLI::NonNegativeNumber);
+  app.add_option("--json", json_path, "Also write the figures to this file");
+  CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
   nlohmann::json results = nlohmann::json::array();
   std::printf("%-36s %2s  %8s %7s  %8s  %8s  %15s\n", "workload (GFLOP/s)", "th", "hone", "of peak", "OpenBLAS",

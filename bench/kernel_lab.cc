@@ -1,11 +1,8 @@
 // Compiles TVMScript programs for this machine and reports, for each: seconds to lower and to compile, GFLOP/s, and
 // what the inner loop does with the stack.
-//
-//   kernel_lab FILE.py...            programs, one function each
-//   kernel_lab --matmul M N K MR NR KC NC MC PACK_A PARALLEL
-//   options: --asm, --ir, --tir, --stock (LLVM's own -O3)
 #include <dlfcn.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -123,30 +120,28 @@ int Main(int argc, char** argv) {
   using namespace hone::bench;
   Flags flags;
   std::vector<std::string> files;
-  for (int i = 1; i < argc; ++i) {
-    const std::string arg = argv[i];
-    if (arg == "--asm") {
-      flags.assembly = true;
-    } else if (arg == "--ir") {
-      flags.llvm_ir = true;
-    } else if (arg == "--tir") {
-      flags.tir = true;
-    } else if (arg == "--stock") {
-      flags.stock = true;
-    } else if (arg == "--matmul" && i + 10 < argc) {
-      PackedMatmul shape;
-      int64_t* fields[] = {&shape.m, &shape.n, &shape.k, &shape.mr, &shape.nr, &shape.kc, &shape.nc, &shape.mc};
-      std::string label = "matmul";
-      for (int64_t* field : fields) {
-        *field = std::atoll(argv[++i]);
-        label += " " + std::to_string(*field);
-      }
-      shape.pack_a = std::atoi(argv[++i]) != 0;
-      shape.parallel = std::atoi(argv[++i]) != 0;
-      if (int code = Run(label, PackedMatmulScript(shape), 2.0 * shape.m * shape.n * shape.k, flags)) return code;
-    } else {
-      files.push_back(arg);
+  std::vector<int64_t> matmul;
+  CLI::App app("Compiles TVMScript programs for this machine and times them.", "kernel_lab");
+  app.add_option("FILE", files, "Programs of one function each");
+  app.add_option("--matmul", matmul, "A packed matmul: M,N,K,MR,NR,KC,NC,MC,PACK_A,PARALLEL")
+      ->delimiter(',')
+      ->expected(10);
+  app.add_flag("--asm", flags.assembly, "Print the assembly");
+  app.add_flag("--ir", flags.llvm_ir, "Print the LLVM IR");
+  app.add_flag("--tir", flags.tir, "Print the lowered program");
+  app.add_flag("--stock", flags.stock, "LLVM's own -O3");
+  CLI11_PARSE(app, argc, argv);
+  if (!matmul.empty()) {
+    PackedMatmul shape;
+    int64_t* fields[] = {&shape.m, &shape.n, &shape.k, &shape.mr, &shape.nr, &shape.kc, &shape.nc, &shape.mc};
+    std::string label = "matmul";
+    for (size_t i = 0; i < std::size(fields); ++i) {
+      *fields[i] = matmul[i];
+      label += " " + std::to_string(matmul[i]);
     }
+    shape.pack_a = matmul[8] != 0;
+    shape.parallel = matmul[9] != 0;
+    if (int code = Run(label, PackedMatmulScript(shape), 2.0 * shape.m * shape.n * shape.k, flags)) return code;
   }
   for (const std::string& file : files) {
     std::ifstream in(file);

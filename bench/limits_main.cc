@@ -1,8 +1,6 @@
-// Prints the FMA peak and the copy bandwidth of this machine. `--threads N` (0 = all physical cores, the default),
-// `--json`.
+// Prints the multiply-add peak and the copy bandwidth of this machine.
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "bench/limits.h"
 #include "bench/run_main.h"
@@ -13,16 +11,10 @@ namespace {
 int Main(int argc, char** argv) {
   int threads = 0;
   bool json = false;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--json") == 0) {
-      json = true;
-    } else if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
-      threads = std::atoi(argv[++i]);
-    } else {
-      std::fprintf(stderr, "usage: limits [--threads N] [--json]\n");
-      return 2;
-    }
-  }
+  CLI::App app("The multiply-add peak and the copy bandwidth of this machine.", "limits");
+  app.add_option("--threads", threads, "0: one on each physical core")->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", json, "One line of JSON instead of text");
+  CLI11_PARSE(app, argc, argv);
   const std::vector<int> cpus = hone::bench::BenchCpus(threads);
   const hone::bench::FmaPeak peak = hone::bench::MeasureFmaPeak(cpus);
   const double copy = hone::bench::MeasureCopyBandwidth(cpus);

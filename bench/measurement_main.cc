@@ -1,9 +1,5 @@
 // How far the figures of the runner can be believed.
-//   measurement [--short | --long | --seconds S] [--only TEXT] [--json FILE] [--resume]
-// --short takes about five minutes, --long is the full form: 10 minutes a case of repeatability, 70 minutes in all.
-// Progress goes to stderr, results to stdout; the JSON file is written anew after every case, and with --resume the
-// cases that it has already are not run again. --only runs the cases with TEXT in their names, such as "l3 beside copy"
-// or "aftermath". Cases:
+// Progress goes to stderr, results to stdout; the JSON file is written anew after every case. Cases:
 //   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
 //   repeatability  one kernel measured 50 times over S seconds (default 30) on CPU 0, while another CPU does nothing,
 //                  multiply-adds, or a streaming copy: (p90 - p10) / median of the reported medians, for a
@@ -17,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -289,15 +286,17 @@ int Main(int argc, char** argv) {
   std::string json_path;
   std::string only;
   bool resume = false;
-  for (int i = 1; i < argc; ++i) {
-    const bool more = i + 1 < argc;
-    if (std::strcmp(argv[i], "--short") == 0) seconds = 10;
-    if (std::strcmp(argv[i], "--long") == 0) seconds = 600;
-    if (std::strcmp(argv[i], "--resume") == 0) resume = true;
-    if (std::strcmp(argv[i], "--seconds") == 0 && more) seconds = std::atof(argv[i + 1]);
-    if (std::strcmp(argv[i], "--json") == 0 && more) json_path = argv[i + 1];
-    if (std::strcmp(argv[i], "--only") == 0 && more) only = argv[i + 1];
-  }
+  bool full = false;
+  CLI::App app("How far the figures of the runner can be believed.", "measurement");
+  app.add_option("--seconds", seconds, "A case of repeatability: 50 measurements in this time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--long", full, "The full form, --seconds 600: 70 minutes in all");
+  app.add_option("--only", only, "Only cases with this text in their names, such as \"l3 beside copy\", \"aftermath\"");
+  app.add_option("--json", json_path, "Write the figures to this file, anew after every case");
+  app.add_flag("--resume", resume, "Do not run the cases again that the JSON file has");
+  CLI11_PARSE(app, argc, argv);
+  if (full) seconds = 600;
   SetLogLevel(LogLevel::kWarning);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   nlohmann::json results = nlohmann::json::object();

@@ -1,9 +1,8 @@
 // Times the libraries on workloads, each with every kernel set of OpenBLAS that may suit this CPU.
-//   peers [--threads N] [--json] WORKLOAD...       (workload_spec.h says how one is written)
-// Prints for each workload all libraries, best first; with --json an array of
+// Prints for each workload (workload_spec.h says how one is written) all libraries, best first; with --json an array of
 //   {"workload", "threads", "best": {"library", "seconds"}, "all": [...], "gflops"}.
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -21,22 +20,6 @@ struct Options {
   bool json = false;
   std::vector<std::string> workloads;
 };
-
-bool Parse(int argc, char** argv, Options* options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument == "--json") {
-      options->json = true;
-    } else if (argument == "--threads" && i + 1 < argc) {
-      options->threads = std::atoi(argv[++i]);
-    } else if (argument[0] == '-') {
-      return false;
-    } else {
-      options->workloads.push_back(argument);
-    }
-  }
-  return !options->workloads.empty();
-}
 
 nlohmann::json ToJson(const PeerTiming& timing) {
   return {{"library", timing.library}, {"seconds", timing.median_seconds}};
@@ -63,10 +46,12 @@ nlohmann::json Report(const std::string& workload, const WorkloadSpec& spec, con
 int Main(int argc, char** argv) {
   if (const std::optional<int> code = RunAsPeerChild(argc, argv)) return *code;
   Options options;
-  if (!Parse(argc, argv, &options)) {
-    std::fprintf(stderr, "usage: peers [--threads N] [--json] WORKLOAD...\n");
-    return 2;
-  }
+  CLI::App app("Times OpenBLAS, with every kernel set that may suit this CPU, and oneDNN on workloads.", "peers");
+  app.add_option("--threads", options.threads, "0: one on each physical core")->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", options.json, "JSON instead of text");
+  app.add_option("WORKLOAD", options.workloads, "Such as matmul:512,512,512 or conv2d_nhwc:1,56,56,64,64,3,3,1,1")
+      ->required();
+  CLI11_PARSE(app, argc, argv);
   nlohmann::json results = nlohmann::json::array();
   for (const std::string& workload : options.workloads) {
     const absl::StatusOr<WorkloadSpec> spec = ParseWorkloadSpec(workload);

@@ -1,10 +1,10 @@
-// Writes standard workloads as TVMScript into the folder that is given. Without names one configuration of each for
-// GPUs: f32-NAME.py and f16-NAME.py (float16 operands, float32 results). With names such as GMM:2 those for CPUs:
-// GMM_2.py.
+// Writes standard workloads as TVMScript into a folder.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "bench/run_main.h"
 #include "common/script/printer.h"
@@ -31,14 +31,18 @@ int WriteNamed(const std::string& folder, const std::string& name) {
 namespace {
 
 int Main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: print_workloads FOLDER [NAME:CONFIG...]\n");
-    return 2;
+  std::string folder;
+  std::vector<std::string> names;
+  CLI::App app("Writes standard workloads as TVMScript.", "print_workloads");
+  app.add_option("FOLDER", folder, "Where the files go")->required();
+  app.add_option("NAME", names,
+                 "Workloads for CPUs, such as GMM:2, written as GMM_2.py. Without any: one configuration of each for "
+                 "GPUs, f32-NAME.py and f16-NAME.py (float16 operands, float32 results)");
+  CLI11_PARSE(app, argc, argv);
+  for (const std::string& name : names) {
+    if (const int failed = WriteNamed(folder, name); failed != 0) return failed;
   }
-  for (int i = 2; i < argc; ++i) {
-    if (const int failed = WriteNamed(argv[1], argv[i]); failed != 0) return failed;
-  }
-  if (argc > 2) return 0;
+  if (!names.empty()) return 0;
   for (const hone::workload::StandardName& name : hone::workload::StandardNames()) {
     for (const bool half : {false, true}) {
       hone::workload::StandardOptions options;
@@ -49,7 +53,7 @@ int Main(int argc, char** argv) {
         std::fprintf(stderr, "%s\n", std::string(module.status().message()).c_str());
         return 1;
       }
-      std::ofstream out(std::string(argv[1]) + (half ? "/f16-" : "/f32-") + std::string(name.name) + ".py");
+      std::ofstream out(folder + (half ? "/f16-" : "/f32-") + std::string(name.name) + ".py");
       out << hone::script::PrintModule(*module);
     }
   }

@@ -1,16 +1,12 @@
 // Trains what is known of speed before a workload was ever measured (server/cost_model/prior.h), from folders that
 // `hone tune --work-dir` wrote, one a workload; and says how well that ranks workloads it has not seen.
-//
-// usage: prior [--out FILE] [--depth D] [--rounds N] [--no-check] FOLDER...
-//   --out       writes the trees, trained on all folders
-//   --no-check  leaves out the table: for each folder, trees trained on the others rank its candidates
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "bench/run_main.h"
 #include "common/intrin/intrin.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
@@ -62,35 +58,27 @@ absl::Status Train(XgbModel& model, const std::vector<Samples>& all, const Sampl
   return model.Retrain();
 }
 
-absl::Status Run(int argc, char** argv) {
+struct Arguments {
+  std::vector<std::string> folders;
   std::string out;
-  bool check = true;
+  int depth = 6;
+  int rounds = 150;
+  bool no_check = false;
+};
+
+absl::Status Run(const Arguments& arguments) {
   XgbConfig config;
-  config.max_depth = 6;
-  config.max_rounds = 150;
+  config.max_depth = arguments.depth;
+  config.max_rounds = arguments.rounds;
   config.num_warmup_samples = 0;
   config.adaptive_training = false;
   config.train_on_update = false;
   std::vector<Samples> all;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    const bool more = i + 1 < argc;
-    if (flag == "--out" && more) {
-      out = argv[++i];
-    } else if (flag == "--depth" && more) {
-      config.max_depth = std::atoi(argv[++i]);
-    } else if (flag == "--rounds" && more) {
-      config.max_rounds = std::atoi(argv[++i]);
-    } else if (flag == "--no-check") {
-      check = false;
-    } else if (flag.starts_with("-")) {
-      return absl::InvalidArgumentError("usage: prior [--out FILE] [--depth D] [--rounds N] [--no-check] FOLDER...");
-    } else {
-      HONE_ASSIGN_OR_RETURN(Samples samples, Read(argv[i]));
-      if (!samples.costs.empty()) all.push_back(std::move(samples));
-    }
+  for (const std::string& folder : arguments.folders) {
+    HONE_ASSIGN_OR_RETURN(Samples samples, Read(folder));
+    if (!samples.costs.empty()) all.push_back(std::move(samples));
   }
-  if (check) {
+  if (!arguments.no_check) {
     std::printf("%-40s %10s %6s %12s %12s\n", "folder", "candidates", "rank", "best of top1", "best of top8");
     for (const Samples& samples : all) {
       XgbModel model(config, /*seed=*/1);
@@ -101,6 +89,7 @@ absl::Status Run(int argc, char** argv) {
       std::fflush(stdout);
     }
   }
+  const std::string& out = arguments.out;
   if (out.empty()) return absl::OkStatus();
   XgbModel model(config, /*seed=*/1);
   HONE_RETURN_IF_ERROR(Train(model, all, nullptr));
@@ -112,12 +101,24 @@ absl::Status Run(int argc, char** argv) {
   return absl::OkStatus();
 }
 
-}  // namespace
-}  // namespace hone::bench
-
-int main(int argc, char** argv) {
-  const absl::Status status = hone::bench::Run(argc, argv);
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Trains what is known of speed before a workload was measured, and says how well that ranks others.",
+               "prior");
+  app.add_option("FOLDER", arguments.folders, "Folders that `hone tune --work-dir` wrote, one a workload")->required();
+  app.add_option("--out", arguments.out, "Write the trees, trained on all folders, to this file");
+  app.add_option("--depth", arguments.depth, "Of a tree")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--rounds", arguments.rounds, "Trees")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--no-check", arguments.no_check,
+               "Without the table: for each folder, trees trained on the others rank its candidates");
+  CLI11_PARSE(app, argc, argv);
+  const absl::Status status = Run(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "prior: %s\n", status.ToString().c_str());
   return 1;
 }
+
+}  // namespace
+}  // namespace hone::bench
+
+int main(int argc, char** argv) { return hone::bench::RunMain(hone::bench::Main, argc, argv); }

@@ -1,12 +1,11 @@
 // Compiles recorded candidates for this machine and compares what they compute with the unscheduled workload:
 //
-//   sample_check SAMPLES.jsonl [KIND [WORKLOAD]]     lines with `workload`, `kind` and a `final` script
-//
 // Workloads that are no standard ones are looked up in workloads.jsonl beside the file.
 //
 // Prints one line a failure and totals: seconds to lower and to compile, kernel bytes.
 #include <dlfcn.h>
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -103,14 +102,14 @@ void Print(const char* name, const Totals& t) {
       t.bytes / n, std::exp(t.log_run / n) * 1e6);
 }
 
-int Check(const char* path, const std::string& kind, const std::string& workload) {
+int Check(const std::string& path, const std::string& kind, const std::string& workload) {
   const Target target = DetectHost();
   const bool stock = std::getenv("STOCK") != nullptr;
   const auto opt = stock ? codegen::OptLevel::kStock : codegen::OptLevel::kFast;
   std::map<std::string, std::vector<interp::Tensor>> references;
   Totals totals, ignored;
   std::map<std::string, std::string> scripts;
-  const std::string folder = std::string(path).substr(0, std::string(path).rfind('/') + 1);
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
   std::ifstream workloads(folder + "workloads.jsonl");
   std::string line;
   while (std::getline(workloads, line)) {
@@ -179,8 +178,14 @@ int Check(const char* path, const std::string& kind, const std::string& workload
 namespace {
 
 int Main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: sample_check SAMPLES.jsonl [KIND [WORKLOAD]]\n"), 2;
-  return hone::bench::Check(argv[1], argc > 2 ? argv[2] : "llvm", argc > 3 ? argv[3] : "");
+  std::string samples, kind = "llvm", workload;
+  CLI::App app("Compiles recorded candidates for this machine and compares what they compute with the workload.",
+               "sample_check");
+  app.add_option("SAMPLES", samples, "JSON lines with `workload`, `kind` and a `final` script")->required();
+  app.add_option("KIND", kind, "Only candidates of this kind")->capture_default_str();
+  app.add_option("WORKLOAD", workload, "Only candidates of this workload");
+  CLI11_PARSE(app, argc, argv);
+  return hone::bench::Check(samples, kind, workload);
 }
 
 }  // namespace

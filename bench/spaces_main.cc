@@ -1,10 +1,7 @@
 // How many design spaces a core generates a second: post-order-apply with the default rules of a kind, on the standard
 // workloads. A generation makes all spaces of a workload, from its parsed module to the finished traces; its rules are
 // initialised anew, as for a new task. Single thread, CPU time, the median of the repeats.
-//
-// usage: spaces [--kind KIND] [--seconds S] [--json FILE]
-//   --kind     llvm (default), vnni, cuda, cuda-tensorcore, hexagon
-//   --seconds  CPU time a workload (default 0.3)
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -120,18 +117,13 @@ namespace {
 int Main(int argc, char** argv) {
   std::string kind = "llvm", json_file;
   double seconds = 0.3;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    if (i + 1 < argc && flag == "--kind") {
-      kind = argv[++i];
-    } else if (i + 1 < argc && flag == "--seconds") {
-      seconds = std::atof(argv[++i]);
-    } else if (i + 1 < argc && flag == "--json") {
-      json_file = argv[++i];
-    } else {
-      return std::fprintf(stderr, "usage: spaces [--kind KIND] [--seconds S] [--json FILE]\n"), 2;
-    }
-  }
+  CLI::App app("How many design spaces a core generates a second, for each standard workload.", "spaces");
+  app.add_option("--kind", kind, "Whose default rules")
+      ->check(CLI::IsMember({"llvm", "vnni", "cuda", "cuda-tensorcore", "hexagon"}))
+      ->capture_default_str();
+  app.add_option("--seconds", seconds, "CPU time a workload")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--json", json_file, "Also write the figures to this file");
+  CLI11_PARSE(app, argc, argv);
   return hone::bench::Run(kind, seconds, json_file);
 }
 
