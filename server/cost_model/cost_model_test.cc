@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "common/support/random.h"
 #include "common/support/status_matchers.h"
@@ -81,6 +82,27 @@ TEST(XgbModelTest, SavedModelPredictsTheSame) {
   std::ofstream(path, std::ios::trunc) << "nonsense";
   EXPECT_STATUS(loaded.Load(path), absl::StatusCode::kInvalidArgument, "no saved xgb model");
   EXPECT_EQ(loaded.Predict(train, 0), model.Predict(train, 0));
+}
+
+TEST(XgbModelTest, FileCutShortIsRefused) {
+  XgbModel model(XgbConfig{}, 1);
+  std::vector<FeatureMatrix> train;
+  std::vector<double> costs;
+  MakeBatch(1, 110, train, costs);
+  ASSERT_OK(model.Update(7, train, costs));
+  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/cut";
+  ASSERT_OK(model.Save(path));
+  std::string whole;
+  {
+    std::ifstream file(path, std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  XgbModel loaded(XgbConfig{}, 1);
+  for (size_t length = 0; length < whole.size(); length += whole.size() / 97) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << whole.substr(0, length);
+    EXPECT_STATUS(loaded.Load(path), absl::StatusCode::kInvalidArgument, "cut short");
+  }
+  EXPECT_FALSE(loaded.trained());
 }
 
 TEST(XgbModelTest, CandidatesWithoutRowsAreIgnoredInTrainingAndScoreZero) {

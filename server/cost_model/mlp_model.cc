@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 
 #include "common/support/random.h"
+#include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "server/cost_model/mlp_network.h"
 
@@ -41,18 +39,6 @@ std::vector<const FeatureMatrix*> Pointers(absl::Span<const FeatureMatrix> set) 
   return out;
 }
 
-template <typename T>
-void Put(std::string& out, const T& value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(T));
-}
-template <typename T>
-bool Take(std::string_view& in, T& value) {
-  if (in.size() < sizeof(T)) return false;
-  std::memcpy(&value, in.data(), sizeof(T));
-  in.remove_prefix(sizeof(T));
-  return true;
-}
-
 }  // namespace
 
 MlpModel::MlpModel(const MlpConfig& config, uint64_t seed) : config_(config), seed_(seed) {}
@@ -76,10 +62,9 @@ absl::Status MlpModel::Update(uint64_t key, absl::Span<const FeatureMatrix> cand
   }
   if (kept.empty() || config_.frozen) return absl::OkStatus();
   if (network_ == nullptr) network_ = std::make_unique<MlpNetwork>(kept[0].columns, config_.hidden_dim, seed_);
-  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) { return g.key == key; });
-  if (group == groups_.end()) group = groups_.insert(groups_.end(), Group{key, {}, {}});
-  group->features.insert(group->features.end(), kept.begin(), kept.end());
-  group->costs.insert(group->costs.end(), kept_costs.begin(), kept_costs.end());
+  SampleGroup& group = GroupOf(key, groups_);
+  group.features.insert(group.features.end(), kept.begin(), kept.end());
+  group.costs.insert(group.costs.end(), kept_costs.begin(), kept_costs.end());
   const int added = static_cast<int>(kept.size());
   data_size_ += added;
   untrained_size_ += added;
@@ -149,8 +134,8 @@ void MlpModel::TrainFull() {
     const std::vector<float> scale = ColumnScale(all);
     Samples out;
     for (size_t g = begin; g < end; ++g) {
-      const Group& group = groups_[order[g]];
-      const double best = *std::min_element(group.costs.begin(), group.costs.end());
+      const SampleGroup& group = groups_[order[g]];
+      const double best = group.BestCost();
       for (size_t i = 0; i < group.features.size(); ++i) {
         out.push_back({Scaled(group.features[i], scale), best / group.costs[i]});
       }
@@ -210,32 +195,16 @@ std::string MlpModel::Describe() const { return StrCat("mlp: ", data_size_, " sa
 
 absl::Status MlpModel::Save(const std::string& path) const {
   std::string out = kMagic;
-  Put(out, data_size_);
-  Put(out, untrained_size_);
-  Put(out, trainings_);
-  Put(out, static_cast<uint64_t>(groups_.size()));
-  for (const Group& group : groups_) {
-    Put(out, group.key);
-    Put(out, static_cast<uint64_t>(group.features.size()));
-    for (size_t i = 0; i < group.features.size(); ++i) {
-      const FeatureMatrix& m = group.features[i];
-      Put(out, group.costs[i]);
-      Put(out, m.rows);
-      Put(out, m.columns);
-      out.append(reinterpret_cast<const char*>(m.values.data()), m.values.size() * sizeof(float));
-    }
-  }
+  PutValue(out, data_size_);
+  PutValue(out, untrained_size_);
+  PutValue(out, trainings_);
+  PutGroups(out, groups_);
   if (network_ != nullptr) out += network_->Save();
-  std::ofstream file(path, std::ios::binary);
-  file.write(out.data(), static_cast<std::streamsize>(out.size()));
-  if (!file.flush()) return absl::UnavailableError(StrCat("cannot write ", path));
-  return absl::OkStatus();
+  return WriteModelFile(path, out);
 }
 
 absl::Status MlpModel::Load(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(StrCat("cannot read ", path));
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  HONE_ASSIGN_OR_RETURN(const std::string content, ReadModelFile(path));
   const absl::Status bad = absl::InvalidArgumentError(StrCat(path, " is no saved mlp model, or is cut short"));
   std::string_view in = content;
   if (!in.starts_with(kMagic)) return bad;
@@ -243,28 +212,10 @@ absl::Status MlpModel::Load(const std::string& path) {
   int data_size = 0;
   int untrained = 0;
   uint64_t trainings = 0;
-  uint64_t num_groups = 0;
-  if (!Take(in, data_size) || !Take(in, untrained) || !Take(in, trainings) || !Take(in, num_groups)) return bad;
-  std::vector<Group> groups;
-  for (uint64_t g = 0; g < num_groups; ++g) {
-    Group group{0, {}, {}};
-    uint64_t samples = 0;
-    if (!Take(in, group.key) || !Take(in, samples)) return bad;
-    for (uint64_t i = 0; i < samples; ++i) {
-      FeatureMatrix m;
-      double cost = 0;
-      if (!Take(in, cost) || !Take(in, m.rows) || !Take(in, m.columns)) return bad;
-      if (m.rows < 0 || m.columns < 0 || m.columns > 100000) return bad;
-      const size_t bytes = static_cast<size_t>(m.rows) * static_cast<size_t>(m.columns) * sizeof(float);
-      if (in.size() < bytes) return bad;
-      m.values.resize(bytes / sizeof(float));
-      std::memcpy(m.values.data(), in.data(), bytes);
-      in.remove_prefix(bytes);
-      group.features.push_back(std::move(m));
-      group.costs.push_back(cost);
-    }
-    groups.push_back(std::move(group));
-  }
+  std::vector<SampleGroup> groups;
+  if (!TakeValue(in, data_size) || !TakeValue(in, untrained) || !TakeValue(in, trainings) || !TakeGroups(in, groups))
+    return bad;
+  if (in.empty() && !groups.empty()) return bad;  // The first samples make the network.
   std::unique_ptr<MlpNetwork> network;
   if (!in.empty()) {
     network = std::make_unique<MlpNetwork>(1, 1, 0);

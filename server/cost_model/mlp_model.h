@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/cost_model/cost_model.h"
+#include "server/cost_model/sample_groups.h"
 
 namespace hone {
 
@@ -47,11 +48,6 @@ class MlpModel final : public CostModel {
   double loss() const { return loss_; }
 
  private:
-  struct Group {
-    uint64_t key;
-    std::vector<FeatureMatrix> features;
-    std::vector<double> costs;
-  };
   // A candidate with normalised features and the group's best cost over its own.
   struct Sample {
     FeatureMatrix features;
@@ -68,7 +64,7 @@ class MlpModel final : public CostModel {
   MlpConfig config_;
   uint64_t seed_;
   std::unique_ptr<MlpNetwork> network_;  // Null before the first batch.
-  std::vector<Group> groups_;            // In the order of first appearance.
+  std::vector<SampleGroup> groups_;      // In the order of first appearance.
   int data_size_ = 0;
   int untrained_size_ = 0;
   uint64_t trainings_ = 0;

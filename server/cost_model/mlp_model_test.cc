@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <numeric>
 
 #include "common/support/random.h"
@@ -99,6 +101,16 @@ TEST(MlpModelTest, SameCallsGiveTheSameScoresAndSavingKeepsThem) {
   ASSERT_OK(loaded.Load(path));
   EXPECT_EQ(loaded.Predict(set, 0), one.Predict(set, 0));
   EXPECT_EQ(loaded.data_size(), 40);
+  std::string whole;
+  {
+    std::ifstream file(path, std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  for (size_t length = 0; length < whole.size(); length += whole.size() / 97) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << whole.substr(0, length);
+    EXPECT_STATUS(loaded.Load(path), absl::StatusCode::kInvalidArgument, "cut short");
+  }
+  EXPECT_EQ(loaded.Predict(set, 0), one.Predict(set, 0));
 }
 
 TEST(MlpModelTest, RefusesWhatItCannotLearnFrom) {

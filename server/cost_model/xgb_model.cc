@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <memory>
 
 #include "common/support/check.h"
@@ -69,18 +67,6 @@ absl::Status StartFrom(BoosterHandle prior, DMatrixHandle matrix) {
 
 constexpr char kMagic[] = "hone-xgb-model 1\n";
 
-template <typename T>
-void Put(std::string& out, const T& value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(T));
-}
-template <typename T>
-bool Take(std::string_view& in, T& value) {
-  if (in.size() < sizeof(T)) return false;
-  std::memcpy(&value, in.data(), sizeof(T));
-  in.remove_prefix(sizeof(T));
-  return true;
-}
-
 }  // namespace
 
 XgbModel::XgbModel(const XgbConfig& config, uint64_t seed) : config_(config), seed_(seed) {
@@ -100,20 +86,12 @@ absl::Status XgbModel::Update(uint64_t key, absl::Span<const FeatureMatrix> cand
   if (candidates.size() != costs.size()) {
     return absl::InvalidArgumentError(StrCat(candidates.size(), " candidates but ", costs.size(), " costs"));
   }
-  Group* group = nullptr;
-  for (Group& g : groups_) {
-    if (g.key == key) group = &g;
-  }
   int added = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {
     if (candidates[i].rows == 0) continue;
-    if (group == nullptr) {
-      groups_.push_back(Group{key, {}, {}, HUGE_VAL});
-      group = &groups_.back();
-    }
-    group->features.push_back(candidates[i]);
-    group->costs.push_back(costs[i]);
-    group->min_cost = std::min(group->min_cost, costs[i]);
+    SampleGroup& group = GroupOf(key, groups_);
+    group.features.push_back(candidates[i]);
+    group.costs.push_back(costs[i]);
     ++added;
   }
   if (added == 0) return absl::OkStatus();
@@ -131,10 +109,11 @@ absl::Status XgbModel::Retrain() {
 absl::Status XgbModel::Train() {
   Packed packed;
   std::vector<double> labels;
-  for (const Group& group : groups_) {
+  for (const SampleGroup& group : groups_) {
+    const double best = group.BestCost();
     for (size_t i = 0; i < group.features.size(); ++i) {
       packed.Append(group.features[i], static_cast<int>(labels.size()));
-      labels.push_back(group.min_cost / group.costs[i]);
+      labels.push_back(best / group.costs[i]);
     }
   }
   HONE_ASSIGN_OR_RETURN(const Matrix matrix, MakeMatrix(packed));
@@ -232,67 +211,30 @@ absl::StatusOr<std::string> XgbModel::BoosterBytes() const {
 
 absl::Status XgbModel::Save(const std::string& path) const {
   std::string out = kMagic;
-  Put(out, data_size_);
-  Put(out, last_train_size_);
-  Put(out, static_cast<uint64_t>(groups_.size()));
-  for (const Group& group : groups_) {
-    Put(out, group.key);
-    Put(out, static_cast<uint64_t>(group.features.size()));
-    for (size_t i = 0; i < group.features.size(); ++i) {
-      const FeatureMatrix& m = group.features[i];
-      Put(out, group.costs[i]);
-      Put(out, m.rows);
-      Put(out, m.columns);
-      out.append(reinterpret_cast<const char*>(m.values.data()), m.values.size() * sizeof(float));
-    }
-  }
+  PutValue(out, data_size_);
+  PutValue(out, last_train_size_);
+  PutGroups(out, groups_);
   std::string booster;
   if (booster_ != nullptr) {
     HONE_ASSIGN_OR_RETURN(booster, BoosterBytes());
   }
-  Put(out, static_cast<uint64_t>(booster.size()));
+  PutValue(out, static_cast<uint64_t>(booster.size()));
   out += booster;
-  std::ofstream file(path, std::ios::binary);
-  file.write(out.data(), static_cast<std::streamsize>(out.size()));
-  if (!file.flush()) return absl::UnavailableError(StrCat("cannot write ", path));
-  return absl::OkStatus();
+  return WriteModelFile(path, out);
 }
 
 absl::Status XgbModel::Load(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(StrCat("cannot read ", path));
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  HONE_ASSIGN_OR_RETURN(const std::string content, ReadModelFile(path));
   const absl::Status bad = absl::InvalidArgumentError(StrCat(path, " is no saved xgb model, or is cut short"));
   std::string_view in = content;
   if (!in.starts_with(kMagic)) return bad;
   in.remove_prefix(sizeof(kMagic) - 1);
   int data_size = 0;
   int last_train_size = 0;
-  uint64_t num_groups = 0;
-  if (!Take(in, data_size) || !Take(in, last_train_size) || !Take(in, num_groups)) return bad;
-  std::vector<Group> groups;
-  for (uint64_t g = 0; g < num_groups; ++g) {
-    Group group{0, {}, {}, HUGE_VAL};
-    uint64_t samples = 0;
-    if (!Take(in, group.key) || !Take(in, samples)) return bad;
-    for (uint64_t i = 0; i < samples; ++i) {
-      FeatureMatrix m;
-      double cost = 0;
-      if (!Take(in, cost) || !Take(in, m.rows) || !Take(in, m.columns)) return bad;
-      if (m.rows < 0 || m.columns < 0 || m.columns > 100000) return bad;
-      const size_t bytes = static_cast<size_t>(m.rows) * static_cast<size_t>(m.columns) * sizeof(float);
-      if (in.size() < bytes) return bad;
-      m.values.resize(bytes / sizeof(float));
-      std::memcpy(m.values.data(), in.data(), bytes);
-      in.remove_prefix(bytes);
-      group.features.push_back(std::move(m));
-      group.costs.push_back(cost);
-      group.min_cost = std::min(group.min_cost, cost);
-    }
-    groups.push_back(std::move(group));
-  }
+  std::vector<SampleGroup> groups;
+  if (!TakeValue(in, data_size) || !TakeValue(in, last_train_size) || !TakeGroups(in, groups)) return bad;
   uint64_t length = 0;
-  if (!Take(in, length) || in.size() != length) return bad;
+  if (!TakeValue(in, length) || in.size() != length) return bad;
   BoosterHandle booster = nullptr;
   if (length != 0) {
     HONE_RETURN_IF_ERROR(Check(XGBoosterCreate(nullptr, 0, &booster), "create"));

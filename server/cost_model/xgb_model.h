@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/cost_model/cost_model.h"
+#include "server/cost_model/sample_groups.h"
 
 namespace hone {
 
@@ -51,20 +52,13 @@ class XgbModel final : public CostModel {
   double training_rmse() const { return rmse_; }
 
  private:
-  struct Group {
-    uint64_t key;
-    std::vector<FeatureMatrix> features;
-    std::vector<double> costs;
-    double min_cost;
-  };
-
   absl::Status Train();
   // By the trees of `booster`, which may be the prior itself.
   std::vector<double> RawScores(void* booster, absl::Span<const FeatureMatrix> candidates) const;
 
   XgbConfig config_;
   uint64_t seed_;
-  std::vector<Group> groups_;  // In the order of first appearance.
+  std::vector<SampleGroup> groups_;  // In the order of first appearance.
   int data_size_ = 0;
   int last_train_size_ = 0;
   int rounds_ = 0;
