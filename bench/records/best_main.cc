@@ -1,9 +1,10 @@
 // How long the best-k look-up takes with many records, through gRPC and PostgreSQL, and what storing them takes:
 // server, clients and a PostgreSQL of its own share this machine.
 //   usage: best [--records 100000] [--folder DIR] [--clients 16] [--seconds 10] [--top-k 1,10] [--rate 1000]
-//               [--load-only]
-// Prints the time to load (the server's own path: batches by COPY, each committed), bytes on disk, and the look-ups'
-// p50, p99 and rate: cold (PostgreSQL started again, its files dropped from the page cache), warm with clients that ask
+//               [--shared-buffers 2GB] [--load-only] [--direct]
+// Prints the time to load (the server's own path: batches by COPY, each committed), that of the VACUUM that PostgreSQL
+// does sooner or later after a load (and would do while look-ups are timed), bytes on disk, and the look-ups' p50, p99
+// and rate: cold (PostgreSQL started again, its files dropped from the page cache), warm with clients that ask
 // as fast as they can, and warm with clients that together ask --rate times a second. With --folder the records stay
 // there for the next run.
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -45,20 +45,19 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 // As docs/operations.md advises for a database of this size on a small machine.
-constexpr char kSettings[] =
-    "-c shared_buffers=2GB -c max_wal_size=4GB -c checkpoint_timeout=30min -c wal_compression=on -c jit=off";
+constexpr char kSettings[] = "-c max_wal_size=4GB -c checkpoint_timeout=30min -c wal_compression=on -c jit=off";
 constexpr int kBatch = 5'000;
 
 double SecsSince(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-// Two threads: one makes and packs a batch while PostgreSQL takes in the other's.
-void LoadRecords(const std::string& url, const Shape& shape) {
+// Two threads: one makes and packs a batch while PostgreSQL takes in the other's. False: they were there already.
+bool LoadRecords(const std::string& url, const Shape& shape) {
   PostgresDatabase database(url, ModuleEquality::kStructural);
   for (int i = 0; i < shape.workloads; ++i) HONE_CHECK_OK(database.CommitWorkload(WorkloadAt(i)).status());
   const int64_t there = *database.Size();
-  if (there >= shape.records) return;
+  if (there >= shape.records) return false;
   // A load that was cut short left whole batches; those in flight are passed over when they were stored.
   std::atomic<int64_t> next{std::max<int64_t>(0, there / kBatch - 4) * kBatch}, done{there};
   const auto start = SteadyClock::now();
@@ -79,6 +78,29 @@ void LoadRecords(const std::string& url, const Shape& shape) {
   const double secs = SecsSince(start);
   std::printf("loaded %ld records in %.1f s: %.0f a second\n", static_cast<long>(shape.records - there), secs,
               static_cast<double>(shape.records - there) / secs);
+  return true;
+}
+
+// One thread without gRPC: what of a look-up is PostgreSQL's and the database's.
+void AskDirectly(const std::string& url, const Shape& shape, int top_k, int calls) {
+  PostgresDatabase database(url, ModuleEquality::kStructural);
+  CounterRandom random({4000});
+  std::vector<Digest> keys;
+  for (int i = 0; i < shape.workloads; ++i) keys.push_back(WorkloadAt(i).keys[0]);
+  std::vector<double> secs;
+  for (int i = 0; i < 2 * calls; ++i) {  // The first half warms up.
+    const auto record = static_cast<int64_t>(random.Below(shape.records));
+    RecordQuery query;
+    query.key = keys[WorkloadOf(shape, record)];
+    query.device_class = DeviceAt(DeviceOf(shape, record)).device_class;
+    query.limit = top_k;
+    const auto start = SteadyClock::now();
+    HONE_CHECK_OK(database.Best(query).status());
+    if (i >= calls) secs.push_back(SecsSince(start));
+  }
+  std::sort(secs.begin(), secs.end());
+  std::printf("direct, one thread: best %d: p50 %.3f ms, p99 %.3f ms\n", top_k, secs[calls / 2] * 1e3,
+              secs[calls * 99 / 100] * 1e3);
 }
 
 int64_t BytesUnder(const std::string& folder) {
@@ -139,6 +161,17 @@ class Client {
     call_->Finish(&response_, &status_, this);
   }
   double Secs() const { return SecsSince(start_); }
+  // Turns are counted from the first, not from when this one asked: clients that were late at once would go on asking
+  // at once. Those that were missed are left out.
+  void SetDue(SteadyClock::time_point due) { due_ = due; }
+  SteadyClock::time_point due() const { return due_; }
+  SteadyClock::time_point NextDue(SteadyClock::duration pause) {
+    const auto now = SteadyClock::now();
+    if (pause.count() == 0) return due_ = now;
+    do due_ += pause;
+    while (due_ < now);
+    return due_;
+  }
   void Take(double secs, Times& times) {
     times.secs.push_back(secs);
     HONE_CHECK(status_.ok()) << status_.error_message();
@@ -156,7 +189,7 @@ class Client {
   std::unique_ptr<grpc::ClientAsyncResponseReader<v1::QueryResponse>> call_;
   v1::QueryResponse response_;
   grpc::Status status_;
-  SteadyClock::time_point start_;
+  SteadyClock::time_point start_, due_;
 };
 
 struct Pace {
@@ -174,12 +207,15 @@ Times Ask(const std::string& address, const Shape& shape, const Asked& asked, co
           uint64_t seed, SteadyClock::time_point end, int64_t calls) {
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<Client>> clients;
-  std::deque<std::pair<SteadyClock::time_point, Client*>> due;  // Who asks next, and when.
+  using Due = std::pair<SteadyClock::time_point, Client*>;
+  std::vector<Due> due;  // Who asks next, and when: a heap.
+  const auto later = [](const Due& a, const Due& b) { return a.first > b.first; };
   const double pause = pace.calls_per_second > 0 ? pace.clients / pace.calls_per_second : 0;
   const auto start = SteadyClock::now();
   for (int i = 0; i < pace.clients; ++i) {
     clients.push_back(std::make_unique<Client>(address, shape, asked, top_k, seed + i));
-    due.emplace_back(start + Of(pause * i / pace.clients), clients.back().get());
+    clients.back()->SetDue(start + Of(pause * i / pace.clients));
+    due.emplace_back(clients.back()->due(), clients.back().get());
   }
   Times times;
   int64_t left = calls * pace.clients;
@@ -188,7 +224,8 @@ Times Ask(const std::string& address, const Shape& shape, const Asked& asked, co
     if (now >= end || left <= 0) due.clear();
     for (; !due.empty() && due.front().first <= now && left > 0; --left, ++running) {
       due.front().second->Start(queue);
-      due.pop_front();
+      std::pop_heap(due.begin(), due.end(), later);
+      due.pop_back();
     }
     if (due.empty() && running == 0) return times;
     void* tag = nullptr;
@@ -200,7 +237,8 @@ Times Ask(const std::string& address, const Shape& shape, const Asked& asked, co
     const double secs = client->Secs();
     client->Take(secs, times);
     --running;
-    due.emplace_back(SteadyClock::now() + Of(std::max(0.0, pause - secs)), client);
+    due.emplace_back(client->NextDue(Of(pause)), client);
+    std::push_heap(due.begin(), due.end(), later);
   }
 }
 
@@ -282,7 +320,9 @@ struct Arguments {
   Pace pace;
   double seconds = 10, rate = 1000;
   std::vector<int> top_ks = {1, 10};
-  bool load_only = false;
+  std::string shared_buffers = "2GB";
+  int record_threads = ServerOptions().record_threads;
+  bool load_only = false, direct = false;
 };
 
 void AskAll(const Arguments& arguments, const std::string& address, const std::string& files) {
@@ -309,10 +349,14 @@ int Main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--seconds", arguments.seconds);
   app.add_option("--top-k", arguments.top_ks)->delimiter(',');
+  app.add_option("--shared-buffers", arguments.shared_buffers, "of PostgreSQL");
+  app.add_option("--record-threads", arguments.record_threads, "of the server")->check(CLI::PositiveNumber);
+  app.add_flag("--direct", arguments.direct, "also without gRPC, one after another");
   app.add_flag("--load-only", arguments.load_only);
   CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
-  testing::ClusterOptions cluster_options{arguments.folder, kSettings, /*stays_descendant=*/true};
+  testing::ClusterOptions cluster_options{
+      arguments.folder, StrCat(kSettings, " -c shared_buffers=", arguments.shared_buffers), /*stays_descendant=*/true};
   char temporary[] = "/tmp/hone-pg.XXXXXX";  // Unix sockets have short paths.
   const bool keep = !arguments.folder.empty();
   if (!keep) cluster_options.folder = mkdtemp(temporary);
@@ -322,7 +366,11 @@ int Main(int argc, char** argv) {
   HONE_CHECK_OK(cluster.status());
   const std::string url = (*cluster)->Database("records");
   HONE_CHECK_OK(MigratePostgres(url));
-  LoadRecords(url, arguments.shape);
+  if (LoadRecords(url, arguments.shape)) {
+    const auto start = SteadyClock::now();
+    (*cluster)->Vacuum("records");
+    std::printf("vacuumed in %.1f s\n", SecsSince(start));
+  }
   std::printf("on disk: %.2f GB\n", static_cast<double>(BytesUnder(base)) / 1e9);
   std::fflush(stdout);
   if (arguments.load_only) {
@@ -333,10 +381,15 @@ int Main(int argc, char** argv) {
     (*cluster)->Restart();
     auto store = PostgresStore::Open(url);
     HONE_CHECK_OK(store.status());
-    auto server = Server::Start(*std::move(store), {}, [](absl::Status status) { HONE_CHECK_OK(status); });
+    ServerOptions options;
+    options.record_threads = arguments.record_threads;
+    auto server = Server::Start(*std::move(store), options, [](absl::Status status) { HONE_CHECK_OK(status); });
     HONE_CHECK_OK(server.status());
     clients.Run((*server)->address());
     (*server)->Stop();
+    for (int top_k : arguments.top_ks) {
+      if (arguments.direct) AskDirectly(url, arguments.shape, top_k, 20'000);
+    }
   }
   cluster->reset();
   if (!keep) std::filesystem::remove_all(cluster_options.folder);

@@ -91,6 +91,10 @@ std::string PrivateCluster::Database(const std::string& name) {
   return StrCat("postgresql:///", name, "?host=", folder_, "&user=hone");
 }
 
+void PrivateCluster::Vacuum(const std::string& name) {
+  HONE_CHECK_OK(Run("vacuumdb", StrCat("-h ", folder_, " -U hone -z ", name)));
+}
+
 std::string PrivateCluster::AsRole(const std::string& url, const std::string& role) {
   HONE_CHECK_OK(Run("psql", StrCat("-h ", folder_, " -U hone postgres -qc \"DO \\$\\$ BEGIN CREATE ROLE ", role,
                                    " LOGIN; EXCEPTION WHEN duplicate_object THEN END \\$\\$\"")));

@@ -26,6 +26,8 @@ class PrivateCluster {
 
   // Of a fresh, empty database in the cluster.
   std::string NewDatabase();
+  // VACUUM (ANALYZE) of all tables of the database.
+  void Vacuum(const std::string& name);
   // The same database for another role, which is created when it is missing: it may log in and owns nothing.
   std::string AsRole(const std::string& url, const std::string& role);
   // URL of a database that may be there already; creates it when it is not.
