@@ -14,13 +14,14 @@
 namespace hone::bench {
 
 absl::StatusOr<std::vector<BuildRequest>> RandomCandidates(const std::string& workload_script, const Target& target,
-                                                           int count, uint64_t seed) {
+                                                           int count, uint64_t seed, const std::string& space) {
   SearchTaskSpec spec;
   spec.task_name = "random";
   spec.workload_script = workload_script;
   spec.target_json = target.ToJson();
   spec.strategy = "replay-trace";
   spec.cost_model = "none";
+  spec.space = space;
   spec.max_trials = count;
   spec.trials_per_round = count;
   spec.seed = seed;

@@ -13,9 +13,10 @@
 namespace hone::bench {
 
 // Up to `count` distinct candidates of the replay-trace strategy with `seed`, postprocs included; fewer where the
-// spaces have fewer points.
+// spaces have fewer points. `space` as --space takes it.
 absl::StatusOr<std::vector<BuildRequest>> RandomCandidates(const std::string& workload_script, const Target& target,
-                                                           int count, uint64_t seed);
+                                                           int count, uint64_t seed,
+                                                           const std::string& space = "post-order-apply");
 
 // The request's workload with its trace applied.
 absl::StatusOr<ir::IRModule> ScheduledModule(const BuildRequest& request);

@@ -2,6 +2,7 @@
 // by copies of their body. Rules and defaults are TVM's, but short loops that decide conditions are unrolled, too; a
 // loop that would give more than kMostStatements is left as a serial loop.
 #include <algorithm>
+#include <limits>
 
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
@@ -14,12 +15,20 @@ namespace hone::lower {
 namespace {
 
 constexpr int64_t kMostStatements = 4096;
+// What a GPU's kernel may have in stores and calls, with loops over registers counted as the code generator unrolls
+// them. NVRTC's time grows faster than that number: tens of seconds at 5,000, where most candidates take less than one.
+// Of 512 measured float32 2048 x 2048 products those beyond 1,536 took at least 1.6 times as long as the best, so the
+// time bought nothing. bench/gpu_builds_main.cc shows it.
+constexpr int64_t kMostKernelStatements = 1536;
 constexpr int kMostDepth = 8;
 constexpr int64_t kMostDecidedSteps = 64;
 
 class Unroller final : public ir::StmtExprMutator {
  public:
+  // Budgets of the program beyond `most_steps` count as `most_steps`.
+  explicit Unroller(int64_t most_steps) : most_steps_(most_steps) {}
   absl::Status status;
+  int64_t largest_budget = 0;  // That was met, and used.
 
  private:
   using ir::StmtExprMutator::Mutate;
@@ -27,7 +36,8 @@ class Unroller final : public ir::StmtExprMutator {
   ir::Stmt Mutate(const ir::AttrStmtNode* node) override {
     if (node->attr_key == "pragma_auto_unroll_max_step") {
       const int64_t* value = ir::ConstInt(node->value);
-      const int64_t outer = std::exchange(max_step_, value != nullptr ? *value : 0);
+      const int64_t outer = std::exchange(max_step_, value != nullptr ? std::min(*value, most_steps_) : 0);
+      largest_budget = std::max(largest_budget, max_step_);
       const ir::Stmt body = MutateStmt(node->body);
       max_step_ = outer;
       return body;
@@ -115,6 +125,7 @@ class Unroller final : public ir::StmtExprMutator {
     return ir::StmtExprMutator::Mutate(node);
   }
 
+  const int64_t most_steps_;
   int64_t max_step_ = 0;
   bool explicit_ = true;
   int64_t steps_ = 0;
@@ -122,13 +133,52 @@ class Unroller final : public ir::StmtExprMutator {
   int depth_ = 0;
 };
 
+// Whether an array of a thread's own is indexed by `var`.
+bool IndexesOwnArray(ir::Stmt body, ir::Var var) {
+  bool found = false;
+  const auto look = [&](ir::Buffer buffer, const ir::Array<ir::Expr>& indices) {
+    if (found || buffer->scope() != "local") return;
+    for (ir::Expr index : indices) found |= ir::UsesVar(index, var);
+  };
+  ir::PreOrderVisitStmts(body, [&](ir::Stmt stmt) {
+    if (const auto* store = stmt.as<ir::BufferStoreNode>()) look(store->buffer, store->indices);
+    return !found;
+  });
+  if (found) return true;
+  ir::PostOrderVisitExprs(body, [&](ir::Expr e) {
+    if (const auto* load = e.as<ir::BufferLoadNode>()) look(ir::Buffer(load->buffer), load->indices);
+  });
+  return found;
+}
+
+// Stores and calls of a kernel, copies by loops over registers included.
+int64_t KernelStatements(ir::Stmt body) {
+  constexpr int64_t kMany = int64_t{1} << 30;  // Large enough for any limit, and safe to multiply.
+  int64_t statements = 0;
+  ir::PreOrderVisitStmts(body, [&](ir::Stmt stmt) {
+    if (stmt.kind() == ir::StmtKind::kBufferStore || stmt.kind() == ir::StmtKind::kEvaluate) ++statements;
+    const auto* loop = stmt.as<ir::ForNode>();
+    if (loop == nullptr) return true;
+    const int64_t* extent = ir::ConstInt(loop->extent);
+    const bool copied = extent != nullptr && IndexesOwnArray(loop->body, loop->loop_var);
+    const int64_t times = copied ? std::clamp<int64_t>(*extent, 1, kMany) : 1;
+    statements = std::min(statements + times * KernelStatements(loop->body), kMany);
+    return false;
+  });
+  return statements;
+}
+
 }  // namespace
 
-absl::StatusOr<ir::PrimFunc> UnrollLoop(ir::PrimFunc func, const PassContext&) {
-  Unroller unroller;
-  const ir::Stmt body = unroller.MutateStmt(func->body);
-  if (!unroller.status.ok()) return unroller.status;
-  return WithBody(func, body);
+absl::StatusOr<ir::PrimFunc> UnrollLoop(ir::PrimFunc func, const PassContext& context) {
+  const bool gpu = context.machine.kind == "cuda";
+  for (int64_t budget = std::numeric_limits<int64_t>::max();;) {
+    Unroller unroller(budget);
+    const ir::Stmt body = unroller.MutateStmt(func->body);
+    if (!unroller.status.ok()) return unroller.status;
+    budget = unroller.largest_budget / 2;
+    if (!gpu || budget == 0 || KernelStatements(body) <= kMostKernelStatements) return WithBody(func, body);
+  }
 }
 
 }  // namespace hone::lower

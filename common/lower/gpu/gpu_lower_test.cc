@@ -232,5 +232,51 @@ TEST(GpuLowerTest, WarpsExchangeByShuffles) {
   EXPECT_EQ(CountCalls(lowered, ir::Builtin::tvm_warp_shuffle_down), 5);
 }
 
+// Each of 8 threads sums 16 rows of $N elements in registers, to be unrolled within 1,024 steps.
+std::string RegisterSums(int n) {
+  std::string text = R"(
+@T.prim_func
+def main(A: T.Buffer((128, $N), "float32"), C: T.Buffer((128,), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    L = T.alloc_buffer((128,), scope="local")
+    for tx in T.thread_binding(8, thread="threadIdx.x"):
+        for i in T.serial(16, annotations={"pragma_auto_unroll_max_step": 1024, "pragma_unroll_explicit": 1}):
+            for k in range($N):
+                with T.block("L"):
+                    vi = T.axis.spatial(128, tx * 16 + i)
+                    vk = T.axis.reduce($N, k)
+                    with T.init():
+                        L[vi] = T.float32(0.0)
+                    L[vi] = L[vi] + A[vi, vk]
+        for i in range(16):
+            with T.block("C"):
+                vi = T.axis.spatial(128, tx * 16 + i)
+                C[vi] = L[vi]
+)";
+  for (size_t at = text.find("$N"); at != std::string::npos; at = text.find("$N")) {
+    text.replace(at, 2, std::to_string(n));
+  }
+  return text;
+}
+
+int CountStores(const ir::IRModule& module) {
+  int count = 0;
+  ir::PreOrderVisitStmts(ir::As<ir::PrimFuncNode>(module.Entry()->function)->body, [&](ir::Stmt s) {
+    count += s.kind() == ir::StmtKind::kBufferStore;
+    return true;
+  });
+  return count;
+}
+
+TEST(GpuLowerTest, UnrollingStopsWhereLoopsOverRegistersWouldMakeTheKernelTooLong) {
+  for (const auto& [n, unrolled] : {std::pair(32, true), std::pair(256, false)}) {
+    const ir::IRModule module = Parsed(RegisterSums(n));
+    ExpectEveryPassKeeps(module, Gpu(), 5);
+    ASSERT_OK_AND_ASSIGN(const ir::IRModule lowered, LowerFor(module, Gpu(), [](std::string_view, ir::PrimFunc) {}));
+    // A row of 32 is written out, and the loop over 16 registers makes 1,024 statements of it; 256 would make 8,192.
+    EXPECT_EQ(CountStores(lowered) >= n, unrolled) << n << ": " << CountStores(lowered);
+  }
+}
+
 }  // namespace
 }  // namespace hone::lower
