@@ -13,12 +13,16 @@ namespace {
 // Objects of workloads that were not asked for lately are built again.
 constexpr size_t kMaxWorkloads = 64;
 
-absl::StatusOr<std::vector<std::string>> MakeInputs(const std::vector<TensorInfo>& args, uint64_t seed) {
+// Outputs are left zero where `roles`, which may be empty, says that they are no more than that.
+absl::StatusOr<std::vector<std::string>> MakeInputs(const std::vector<TensorInfo>& args, uint64_t seed,
+                                                    const std::vector<ArgRole>& roles) {
   std::vector<std::string> contents;
   for (size_t i = 0; i < args.size(); ++i) {
     HONE_ASSIGN_OR_RETURN(const uint64_t bytes, BytesOfTensor(args[i]));
     std::string tensor(bytes, '\0');
-    HONE_RETURN_IF_ERROR(FillTensor(args[i], seed, i, reinterpret_cast<uint8_t*>(tensor.data())));
+    if (roles.empty() || roles[i] != ArgRole::kOutput) {
+      HONE_RETURN_IF_ERROR(FillTensor(args[i], seed, i, reinterpret_cast<uint8_t*>(tensor.data())));
+    }
     contents.push_back(std::move(tensor));
   }
   return contents;
@@ -106,7 +110,7 @@ absl::StatusOr<std::shared_ptr<const Reference>> BuiltReferenceProvider::Get(con
   if (workload.artifact.args != key.args) {
     return absl::InvalidArgumentError("the candidate's parameters are not those of the workload");
   }
-  HONE_ASSIGN_OR_RETURN(std::vector<std::string> contents, MakeInputs(key.args, key.input_seed));
+  HONE_ASSIGN_OR_RETURN(std::vector<std::string> contents, MakeInputs(key.args, key.input_seed, workload.roles));
   std::vector<std::string> results;
   if (workload.roles.empty()) {
     HONE_RETURN_IF_ERROR(FindRoles(workload.artifact, contents, &workload.roles, &results));

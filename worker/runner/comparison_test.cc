@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -76,6 +77,18 @@ TEST(InputSetTest, DependsOnSeedAndParameterOnly) {
   EXPECT_NE(a, c);
   EXPECT_NE(a, d);
   for (float value : a) EXPECT_TRUE(value >= -1 && value < 1);
+}
+
+TEST(InputSetTest, ManyThreadsGiveWhatOneGives) {
+  const auto fill = [&](int64_t count) {
+    std::vector<float> v(static_cast<size_t>(count), 2.0f);
+    EXPECT_OK(FillTensor({"float32", {count}}, 1, 0, reinterpret_cast<uint8_t*>(v.data())));
+    return v;
+  };
+  // A shorter tensor is the beginning of a longer one, and is filled by one thread.
+  const std::vector<float> shorter = fill(7'900'000), longer = fill(9'000'001);
+  EXPECT_TRUE(std::equal(shorter.begin(), shorter.end(), longer.begin()));
+  for (float value : longer) ASSERT_LT(value, 1);
 }
 
 double ValueOf(std::string_view dtype, const uint8_t* bytes, size_t i) {

@@ -1,7 +1,10 @@
 #include "worker/runner/input_set.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <thread>
+#include <vector>
 
 #include "common/support/random.h"
 #include "common/support/strings.h"
@@ -23,16 +26,31 @@ constexpr DtypeBytes kDtypes[] = {
 // Uniform in [-1, 1) with 24 bits.
 float Symmetric(uint32_t word) { return static_cast<float>(static_cast<int32_t>(word) >> 7) * 0x1p-24f; }
 
-// Calls `put(i, word)` for `count` elements, with 32 random bits each.
+// Numbers come in blocks of four, which are made by several threads from this many blocks a thread on: 16 MiB of
+// float32.
+constexpr int64_t kBlocksAThread = int64_t{1} << 20;
+constexpr int64_t kMaxThreads = 8;
+
+// Calls `put(i, word)` for `count` elements, with 32 random bits each, for different elements from several threads.
 template <typename Put>
 void ForEachWord(uint64_t seed, size_t parameter, int64_t count, Put put) {
   const std::array<uint32_t, 2> key = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
-  for (int64_t block = 0; block * 4 < count; ++block) {
-    const std::array<uint32_t, 4> words = Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
-                                                      static_cast<uint32_t>(parameter), 0x68696e70},
-                                                     key);
-    for (int64_t i = 0; i < 4 && block * 4 + i < count; ++i) put(block * 4 + i, words[static_cast<size_t>(i)]);
-  }
+  const auto fill = [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) {
+      const std::array<uint32_t, 4> words =
+          Philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
+                      static_cast<uint32_t>(parameter), 0x68696e70},
+                     key);
+      for (int64_t i = 0; i < 4 && block * 4 + i < count; ++i) put(block * 4 + i, words[static_cast<size_t>(i)]);
+    }
+  };
+  const int64_t blocks = (count + 3) / 4;
+  const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  const int64_t threads = std::clamp<int64_t>(blocks / kBlocksAThread, 1, std::min(cores, kMaxThreads));
+  std::vector<std::thread> others;
+  for (int64_t t = 1; t < threads; ++t) others.emplace_back(fill, blocks * t / threads, blocks * (t + 1) / threads);
+  fill(0, blocks / threads);
+  for (std::thread& other : others) other.join();
 }
 
 template <typename T>

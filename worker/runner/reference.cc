@@ -22,6 +22,8 @@ namespace hone::runner {
 namespace {
 
 constexpr std::string_view kMagic = "hone-reference-v2\n";
+// Larger references are not written to disk: hashing, writing and reading them takes as long as computing them.
+constexpr uint64_t kMaxFileBytes = uint64_t{128} << 20;
 
 void AppendNumber(std::string* out, uint64_t value) {
   out->append(reinterpret_cast<const char*>(&value), sizeof(value));
@@ -44,10 +46,12 @@ class CachingProvider final : public ReferenceProvider {
   absl::StatusOr<std::shared_ptr<const Reference>> Get(const ReferenceKey& key) override {
     const Digest id = IdOf(key);
     if (std::shared_ptr<const Reference> kept = FromMemory(id)) return kept;
-    if (absl::StatusOr<Reference> stored = FromDisk(id); stored.ok()) return Keep(id, *std::move(stored));
+    if (absl::StatusOr<Reference> stored = FromDisk(id); stored.ok()) {
+      return Keep(id, std::make_shared<const Reference>(*std::move(stored)));
+    }
     HONE_ASSIGN_OR_RETURN(std::shared_ptr<const Reference> computed, source_->Get(key));
     ToDisk(id, *computed);
-    return Keep(id, *computed);
+    return Keep(id, std::move(computed));
   }
 
  private:
@@ -67,8 +71,7 @@ class CachingProvider final : public ReferenceProvider {
     return it->second->second;
   }
 
-  std::shared_ptr<const Reference> Keep(const Digest& id, Reference reference) {
-    auto kept = std::make_shared<const Reference>(std::move(reference));
+  std::shared_ptr<const Reference> Keep(const Digest& id, std::shared_ptr<const Reference> kept) {
     absl::MutexLock lock(&mutex_);
     if (by_id_.count(id) > 0) return kept;
     recent_.emplace_front(id, kept);
@@ -95,7 +98,7 @@ class CachingProvider final : public ReferenceProvider {
 
   // A cache: what cannot be written is computed again next time.
   void ToDisk(const Digest& id, const Reference& reference) const {
-    if (folder_.empty()) return;
+    if (folder_.empty() || BytesOf(reference) > kMaxFileBytes) return;
     const std::string path = PathOf(id);
     const std::string temporary = StrCat(path, ".", getpid());
     std::ofstream(temporary, std::ios::binary) << EncodeReference(reference);
