@@ -8,17 +8,15 @@ stay a refusal. Ways: `loops`, `single_loops`, `axes`, `blanks` (the program in 
 `dead` (look-ups that nothing uses between the instructions); `numbers` (literal factors sampled by SampleCategorical
 before). Exits 0 when all agree.
 """
-import argparse
 import ast
-import json
 import os
+import random
 import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import random  # noqa: E402
-
-from corpus import Hone, load  # noqa: E402
+import rewriting  # noqa: E402
+from corpus import load  # noqa: E402
 from rewritten_texts import HEADER, WAYS, Rename, defined_names  # noqa: E402
 
 MARK = "Zq"  # Begins no name of the programs.
@@ -121,47 +119,29 @@ CHANGES = {
 
 def cases_of(folder, limit):
     modules = {w["id"]: w["script"] for w in load(folder, "workloads")}
-    for name in ("samples", "primitives", "primitives_directed"):
-        for number, case in enumerate(load(folder, name)[:limit]):
-            if "trace" in case:
-                yield f"{name}:{number + 1}", modules[case["workload"]], case["trace"]
+    return [
+        (f"{name}:{number + 1}", modules[case["workload"]], case["trace"])
+        for name in ("samples", "primitives", "primitives_directed")
+        for number, case in enumerate(load(folder, name)[:limit])
+        if "trace" in case
+    ]
 
 
-def check(hone, way, cases, plain, show):
-    changed = [CHANGES[way](text, trace, random.Random(f"{way} {label}")) for label, text, trace in cases]
-    answers = hone.ask("replay", [{"module": text, "trace": trace} for text, trace in changed])
-    wrong = 0
-    for (label, _, _), (_, trace), answer, want in zip(cases, changed, answers, plain):
-        module = answer.get("module", "")
-        if way == "names":
-            module = module.replace(MARK, "")
-        if answer["ok"] == want["ok"] and module == want.get("module", ""):
-            continue
-        wrong += 1
-        if wrong <= show:
-            pairs = zip(want.get("module", "").split("\n"), module.split("\n"))
-            line = next((f"{a!r} became {b!r}" for a, b in pairs if a != b), "")
-            print(f"  {way} {label}: {answer.get('error', line)[-300:]}")
-    print(f"{way}: {len(cases) - wrong} of {len(cases)}")
-    return wrong
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
-    parser.add_argument("ways", nargs="*", default=[])
-    parser.add_argument("--hone", required=True)
-    parser.add_argument("--show", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=10**9)
-    arguments = parser.parse_args()
-    cases = list(cases_of(arguments.folder, arguments.limit))
-    if not cases:
-        sys.exit(f"{arguments.folder} has no cases")
-    hone = Hone(arguments.hone)
+def checker(hone, cases):
     plain = hone.ask("replay", [{"module": text, "trace": trace} for _, text, trace in cases])
-    wrong = sum(check(hone, way, cases, plain, arguments.show) for way in arguments.ways or CHANGES)
-    sys.exit(1 if wrong else 0)
+
+    def check(way):
+        changed = [CHANGES[way](text, trace, random.Random(f"{way} {label}")) for label, text, trace in cases]
+        answers = hone.ask("replay", [{"module": text, "trace": trace} for text, trace in changed])
+        for (label, _, _), answer, want in zip(cases, answers, plain):
+            module = answer.get("module", "")
+            if way == "names":
+                module = module.replace(MARK, "")
+            wanted = want.get("module", "")
+            yield label, answer["ok"] == want["ok"] and module == wanted, answer, module, wanted
+
+    return check
 
 
 if __name__ == "__main__":
-    main()
+    rewriting.main(__doc__, CHANGES, cases_of, checker)

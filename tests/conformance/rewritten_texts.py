@@ -5,18 +5,17 @@ usage: rewritten_texts.py FOLDER --hone BIN [--show N] [--limit N] [WAY...]
 WAY is any of those below (all by default). A text that was rewritten must parse to what the text itself parses to, both as
 `hone inspect parse` prints them; for other names, after they were changed back. Exits 0 when all do.
 """
-import argparse
 import ast
 import collections
 import io
-import json
 import os
 import random
 import sys
 import tokenize
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from corpus import Hone, load  # noqa: E402
+import rewriting  # noqa: E402
+from corpus import load  # noqa: E402
 
 HEADER = "# from tvm.script import ir as I\n# from tvm.script import tir as T\n"
 
@@ -326,47 +325,23 @@ def texts_of(folder, limit):
     return out[:limit]
 
 
-def check(hone, name, texts, show):
-    way = WAYS[name]
-    cases = []
-    for number, (label, text, fresh) in enumerate(texts):
-        if name == "without_regions" and not fresh:
-            continue
-        cases.append((label, text, way(text, random.Random(f"{name} {number}"))))
-    answers = hone.ask("parse", [{"module": new} for _, _, new in cases])
-    expected = hone.ask("parse", [{"module": text} for _, text, _ in cases])
-    wrong = 0
-    for (label, _, new), answer, want in zip(cases, answers, expected):
-        if name == "renamed" and answer["ok"] and want["ok"]:
-            same = named_back(answer["module"]) == ast.unparse(ast.parse(want["module"]))
-        else:
-            same = answer.get("module") == want.get("module")
-        if same:
-            continue
-        wrong += 1
-        if wrong <= show:
-            pairs = zip(want.get("module", "").split("\n"), answer.get("module", "").split("\n"))
-            line = next((f"{a!r} became {b!r}" for a, b in pairs if a != b), "")
-            print(f"  {name} {label}: {answer.get('error', line)}")
-    print(f"{name}: {len(cases) - wrong} of {len(cases)}")
-    return wrong
+def checker(hone, texts):
+    expected = hone.ask("parse", [{"module": text} for _, text, _ in texts])
 
+    def check(name):
+        cases = []
+        for number, ((label, text, fresh), want) in enumerate(zip(texts, expected)):
+            if name != "without_regions" or fresh:
+                cases.append((label, WAYS[name](text, random.Random(f"{name} {number}")), want))
+        answers = hone.ask("parse", [{"module": new} for _, new, _ in cases])
+        for (label, _, want), answer in zip(cases, answers):
+            module, wanted = answer.get("module"), want.get("module")
+            if name == "renamed" and answer["ok"] and want["ok"]:
+                module, wanted = named_back(module), ast.unparse(ast.parse(wanted))
+            yield label, module == wanted, answer, module or "", wanted or ""
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
-    parser.add_argument("ways", nargs="*", default=[])
-    parser.add_argument("--hone", required=True)
-    parser.add_argument("--show", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=10**9)
-    arguments = parser.parse_args()
-    texts = texts_of(arguments.folder, arguments.limit)
-    if not texts:
-        sys.exit(f"{arguments.folder} has no programs")
-    hone = Hone(arguments.hone)
-    wrong = sum(check(hone, name, texts, arguments.show) for name in arguments.ways or WAYS)
-    sys.exit(1 if wrong else 0)
+    return check
 
 
 if __name__ == "__main__":
-    main()
+    rewriting.main(__doc__, WAYS, texts_of, checker)
