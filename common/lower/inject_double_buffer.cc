@@ -1,6 +1,9 @@
 // InjectDoubleBuffer: a buffer under double_buffer_scope is kept twice; the loop around its producer fills one half for
-// the next iteration while the other is read. The producer of the first iteration moves in front of the loop.
-//   for i: { double_buffer_write: fill(i); use }  =>  fill(0); for i: { if i + 1 < n: fill(i + 1) into the other; use }
+// the next iteration while the other is read. The producer of the first iteration moves in front of the loop, and so
+// does an allocation inside of it; the last iteration, which fills nothing, stands behind.
+//   for i: { double_buffer_scope: fill(i); use(i) }
+//   =>  fill(0); for i < n - 1: { double_buffer_write: fill(i + 1) into the other; use(i) }; use(n - 1)
+#include <algorithm>
 #include <vector>
 
 #include "common/ir/mutator.h"
@@ -24,7 +27,7 @@ const ir::VarNode* VarOf(const ir::Object* object) {
 
 struct Doubled {
   ir::Expr stride;                    // Elements of one half.
-  const ir::ForNode* loop = nullptr;  // The innermost loop around the producer.
+  const ir::ForNode* loop = nullptr;  // The innermost loop around the producers.
 };
 using DoubledMap = absl::flat_hash_map<const ir::VarNode*, Doubled>;
 
@@ -55,13 +58,41 @@ class Finder final : public ir::StmtExprVisitor {
                    "\" cannot be double-buffered: it needs a flat allocation and a loop around its producer"));
         return;
       }
-      doubled[data] = {it->second, loops_.back()};
+      const ir::ForNode* loop = loops_.back();
+      if (loop->for_kind != ir::ForKind::kSerial && loop->for_kind != ir::ForKind::kUnrolled) {
+        status = absl::InvalidArgumentError(StrCat("buffer \"", data->name, "\" cannot be double-buffered: loop \"",
+                                                   loop->loop_var.name(), "\" around its producer is not serial"));
+        return;
+      }
+      const auto [entry, inserted] = doubled.try_emplace(data, Doubled{it->second, loop});
+      if (!inserted && entry->second.loop != loop) {
+        status = absl::InvalidArgumentError(
+            StrCat("buffer \"", data->name, "\" cannot be double-buffered: its producers lie in different loops"));
+        return;
+      }
     }
     VisitStmt(node->body);
   }
 
   std::vector<const ir::ForNode*> loops_;
   absl::flat_hash_map<const ir::VarNode*, ir::Expr> extents_;
+};
+
+// Takes out what fills the other half of some buffers.
+class WritesStripper final : public ir::StmtExprMutator {
+ public:
+  explicit WritesStripper(const std::vector<const ir::VarNode*>& buffers) : buffers_(buffers) {}
+
+ private:
+  using ir::StmtExprMutator::Mutate;
+  ir::Expr MutateExpr(ir::Expr e) override { return e; }
+  ir::Stmt Mutate(const ir::AttrStmtNode* node) override {
+    const bool fills =
+        node->attr_key == kWrite && std::find(buffers_.begin(), buffers_.end(), VarOf(node->node)) != buffers_.end();
+    return fills ? ir::MakeEvaluate(ir::Int32(0)) : ir::StmtExprMutator::Mutate(node);
+  }
+
+  const std::vector<const ir::VarNode*>& buffers_;
 };
 
 class Injector final : public ir::StmtExprMutator {
@@ -72,10 +103,17 @@ class Injector final : public ir::StmtExprMutator {
   using ir::StmtExprMutator::Mutate;
 
   ir::Stmt Mutate(const ir::AllocateNode* node) override {
-    const ir::Stmt visited = ir::StmtExprMutator::Mutate(node);
-    if (!doubled_.contains(node->buffer_var.get())) return visited;
-    auto* copy = ir::CopyNode(visited.as<ir::AllocateNode>());
-    copy->extents = ir::MakeArray({ir::Mul(copy->extents[0], ir::IntImm(copy->extents[0].dtype(), 2))});
+    auto it = doubled_.find(node->buffer_var.get());
+    if (it == doubled_.end()) return ir::StmtExprMutator::Mutate(node);
+    auto* copy = ir::CopyNode(node);
+    copy->extents = ir::MakeArray({ir::Mul(node->extents[0], ir::IntImm(node->extents[0].dtype(), 2))});
+    const ir::Stmt body = MutateStmt(node->body);
+    // What is filled before the loop must live around it.
+    if (std::find(open_.begin(), open_.end(), it->second.loop) != open_.end()) {
+      lifted_.push_back(copy);
+      return body;
+    }
+    copy->body = body;
     return copy;
   }
 
@@ -118,15 +156,35 @@ class Injector final : public ir::StmtExprMutator {
     const ir::Expr two = ir::IntImm(node->loop_var.dtype(), 2);
     for (const ir::VarNode* data : mine) slots_[data] = ir::FloorMod(ir::Sub(node->loop_var, node->min), two);
     const size_t first = hoisted_.size();
-    const ir::Stmt visited = ir::StmtExprMutator::Mutate(node);
+    const size_t first_lifted = lifted_.size();
+    open_.push_back(node);
+    const ir::Stmt body = MutateStmt(node->body);
+    open_.pop_back();
     std::vector<ir::Stmt> out;
-    for (size_t i = first; i < hoisted_.size(); ++i) {
-      out.push_back(RenewDefinitions(ir::Substitute(hoisted_[i], {{node->loop_var.get(), node->min}})));
-    }
+    for (size_t i = first; i < hoisted_.size(); ++i) out.push_back(At(node, hoisted_[i], node->min));
     hoisted_.resize(first);
     for (const ir::VarNode* data : mine) slots_.erase(data);
-    out.push_back(visited);
-    return ir::MakeSeq(out);
+    const ir::Expr one = ir::IntImm(node->loop_var.dtype(), 1);
+    const ir::Expr rest = ir::Sub(node->extent, one);
+    auto* ahead = ir::CopyNode(node);
+    ahead->extent = rest;
+    ahead->body = body;
+    out.push_back(ahead);
+    out.push_back(At(node, WritesStripper(mine).MutateStmt(body), ir::Add(node->min, rest)));
+    ir::Stmt stmt = ir::MakeSeq(out);
+    if (const int64_t* extent = ir::ConstInt(node->extent); extent == nullptr || *extent < 1) {
+      stmt = ir::MakeIfThenElse(ir::LE(one, node->extent), stmt);
+    }
+    for (; lifted_.size() > first_lifted; lifted_.pop_back()) {
+      lifted_.back()->body = stmt;
+      stmt = lifted_.back();
+    }
+    return stmt;
+  }
+
+  // A copy of what the loop's body has, for one iteration.
+  static ir::Stmt At(const ir::ForNode* loop, ir::Stmt stmt, ir::Expr iteration) {
+    return RenewDefinitions(ir::Substitute(stmt, {{loop->loop_var.get(), iteration}}));
   }
 
   ir::Stmt Mutate(const ir::AttrStmtNode* node) override {
@@ -137,15 +195,15 @@ class Injector final : public ir::StmtExprMutator {
     const ir::Stmt fill = MutateStmt(node->body);
     hoisted_.push_back(fill);
     const ir::Expr next = ir::Add(loop->loop_var, ir::IntImm(loop->loop_var.dtype(), 1));
-    const ir::Stmt ahead = ir::MakeAttrStmt(data, kWrite, ir::Int32(1),
-                                            RenewDefinitions(ir::Substitute(fill, {{loop->loop_var.get(), next}})));
-    return ir::MakeIfThenElse(ir::LT(next, ir::Add(loop->min, loop->extent)), ahead);
+    return ir::MakeAttrStmt(data, kWrite, ir::Int32(1), At(loop, fill, next));
   }
 
   const DoubledMap& doubled_;
   absl::flat_hash_map<const ir::VarNode*, ir::Expr> slots_;  // The half that an iteration reads.
   absl::flat_hash_map<const ir::BufferNode*, ir::Buffer> buffers_;
-  std::vector<ir::Stmt> hoisted_;
+  std::vector<const ir::ForNode*> open_;   // Loops of such buffers around the statement.
+  std::vector<ir::Stmt> hoisted_;          // Producers for the first iteration.
+  std::vector<ir::AllocateNode*> lifted_;  // Allocations that move out of their loop, without a body yet.
 };
 
 }  // namespace

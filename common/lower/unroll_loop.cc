@@ -23,6 +23,17 @@ constexpr int64_t kMostKernelStatements = 1536;
 constexpr int kMostDepth = 8;
 constexpr int64_t kMostDecidedSteps = 64;
 
+// Takes off the marks that this iteration reads the other half of a double buffer: with the iterations side by side
+// they would say so of the next one's reads, too, and barriers would be missing. Loops within have marks of their own.
+class MarksStripper final : public ir::StmtExprMutator {
+  using ir::StmtExprMutator::Mutate;
+  ir::Expr MutateExpr(ir::Expr e) override { return e; }
+  ir::Stmt Mutate(const ir::ForNode* node) override { return node; }
+  ir::Stmt Mutate(const ir::AttrStmtNode* node) override {
+    return node->attr_key == "double_buffer_write" ? node->body : ir::StmtExprMutator::Mutate(node);
+  }
+};
+
 class Unroller final : public ir::StmtExprMutator {
  public:
   // Budgets of the program beyond `most_steps` count as `most_steps`.
@@ -102,11 +113,12 @@ class Unroller final : public ir::StmtExprMutator {
   }
 
   static ir::Stmt Repeated(const ir::ForNode* loop, int64_t extent) {
-    const bool renew = DefinesVars(loop->body);
+    const ir::Stmt body = MarksStripper().MutateStmt(loop->body);
+    const bool renew = DefinesVars(body);
     std::vector<ir::Stmt> copies;
     for (int64_t i = 0; i < extent; ++i) {
       const ir::Expr value = ir::Add(loop->min, ir::IntImm(loop->loop_var.dtype(), i));
-      ir::Stmt copy = ir::Substitute(loop->body, {{loop->loop_var.get(), value}});
+      ir::Stmt copy = ir::Substitute(body, {{loop->loop_var.get(), value}});
       copies.push_back(renew && i > 0 ? RenewDefinitions(copy) : copy);
     }
     return ir::MakeSeq(copies);

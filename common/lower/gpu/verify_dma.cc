@@ -1,8 +1,11 @@
 #include "common/lower/gpu/verify_dma.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "common/arith/iter_map.h"
+#include "common/ir/ops.h"
 #include "common/ir/visitor.h"
 #include "common/lower/gpu/gpu_passes.h"
 #include "common/lower/gpu/storage_plan.h"
@@ -37,24 +40,36 @@ class StridedCopyFinder final : public ir::StmtExprVisitor {
   }
 
   void Visit(const ir::AttrStmtNode* node) override {
-    if (node->attr_key == "async_commit_queue_scope") ++async_;
+    const bool begins = node->attr_key == "async_commit_queue_scope" && first_copy_loop_ == kNowhere;
+    if (begins) first_copy_loop_ = loops_.size();
     VisitStmt(node->body);
-    if (node->attr_key == "async_commit_queue_scope") --async_;
+    if (begins) first_copy_loop_ = kNowhere;
   }
 
   void Visit(const ir::BufferStoreNode* node) override {
-    if (async_ == 0 || found) return;
+    if (first_copy_loop_ == kNowhere || found) return;
     const auto* load = node->value.as<ir::BufferLoadNode>();
     found = !Contiguous(node->indices) || (load != nullptr && !Contiguous(load->indices));
   }
 
+  // One address after the other over the loops around, where the copy has loops of its own without gaps (the peer takes
+  // every second element for contiguous).
   bool Contiguous(ir::Array<ir::Expr> indices) {
-    return arith::DetectIterMap({indices.data(), indices.size()}, loops_, ir::BoolImm(true),
-                                arith::IterMapLevel::kSurjective, analyzer_, /*simplify_trivial_iterators=*/false)
-        .ok;
+    const arith::IterMapResult map =
+        arith::DetectIterMap({indices.data(), indices.size()}, loops_, ir::BoolImm(true),
+                             arith::IterMapLevel::kSurjective, analyzer_, /*simplify_trivial_iterators=*/false);
+    if (!map.ok) return false;
+    const ir::Expr last = indices[indices.size() - 1];
+    const bool copies_many = ir::UsesVar(last, [this](ir::Var v) {
+      return std::any_of(loops_.begin() + static_cast<std::ptrdiff_t>(first_copy_loop_), loops_.end(),
+                         [v](const arith::IterDomain& loop) { return loop.var == v; });
+    });
+    const auto& splits = map.indices[map.indices.size() - 1].args;
+    return !copies_many || splits.empty() || ir::IsOne(splits[0].scale);
   }
 
-  int async_ = 0;
+  static constexpr size_t kNowhere = SIZE_MAX;
+  size_t first_copy_loop_ = kNowhere;  // The first loop inside of what is copied asynchronously.
   std::vector<arith::IterDomain> loops_;
   arith::Analyzer analyzer_;
 };
