@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/lower/gpu/gpu_passes.h"
+#include "common/lower/inject_prefetch.h"
 #include "common/lower/passes.h"
 
 namespace hone::lower {
@@ -51,6 +52,7 @@ constexpr Step kSteps[] = {
     {kCpu, {"RegisterTile", RegisterTile}},
     {kAll, {"RemoveNoOp", RemoveNoOp}},
     {kCpu, {"RewriteUnsafeSelect", RewriteUnsafeSelect}},
+    {kCpu, {"InjectPrefetch", InjectPrefetch}},
     {kCpu, {"CommonSubexprElimTIR", CommonSubexprElim}},
     // Threads meet.
     {kGpu, {"ThreadSync", ThreadSync}},

@@ -45,6 +45,7 @@ class FunctionEmitter {
   void EmitIf(const ir::IfThenElseNode* node);
   void EmitWhile(const ir::WhileNode* node);
   void EmitNonTemporal(const ir::AttrStmtNode* node);
+  void EmitPastCaches(ir::Stmt stmt);
   void EmitAssert(const ir::AssertStmtNode* node);
   void EmitAllocate(const ir::AllocateNode* node);
   void EmitDynamicAllocate(const ir::AllocateNode* node, Memory memory);

@@ -99,6 +99,6 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   return kernel;
 }
 
-std::string CodegenRevision() { return "7"; }
+std::string CodegenRevision() { return "8"; }
 
 }  // namespace hone::codegen

@@ -210,12 +210,46 @@ void FunctionEmitter::EmitStmt(ir::Stmt stmt) {
 }
 
 // Vector stores below go past the caches, for results that are larger than these and not read again soon. They are not
-// ordered with other stores: a fence follows.
+// ordered with other stores: a fence follows. There are such stores to aligned places only, and callers promise no
+// alignment: where buffers of theirs are written, the code stands there twice, and the pointers decide.
 void FunctionEmitter::EmitNonTemporal(const ir::AttrStmtNode* node) {
-  const bool outer = std::exchange(non_temporal_, true);
+  if (non_temporal_) return EmitStmt(node->body);
+  std::vector<std::pair<const ir::VarNode*, int64_t>> unaligned;  // And its alignment.
+  Value* bits = builder_.getInt64(0);
+  ir::PreOrderVisitStmts(node->body, [&](ir::Stmt stmt) {
+    const auto* store = stmt.as<ir::BufferStoreNode>();
+    const auto it = store != nullptr ? memory_.find(store->buffer->data.get()) : memory_.end();
+    if (it == memory_.end() || it->second.alignment >= kHeapAlignment || it->second.pointer == nullptr) return true;
+    unaligned.emplace_back(it->first, it->second.alignment);
+    it->second.alignment = kHeapAlignment;
+    bits = builder_.CreateOr(bits, builder_.CreatePtrToInt(it->second.pointer, builder_.getInt64Ty()));
+    return true;
+  });
+  if (unaligned.empty()) return EmitPastCaches(node->body);
+  Value* rest = builder_.CreateAnd(bits, builder_.getInt64(kHeapAlignment - 1));
+  llvm::BasicBlock* aligned = llvm::BasicBlock::Create(state_.context, "aligned", function_);
+  llvm::BasicBlock* plain = llvm::BasicBlock::Create(state_.context, "plain", function_);
+  llvm::BasicBlock* after = llvm::BasicBlock::Create(state_.context, "stored", function_);
+  llvm::Instruction* branch = builder_.CreateCondBr(builder_.CreateIsNull(rest), aligned, plain);
+  builder_.SetInsertPoint(aligned);
+  PushScope(branch);
+  EmitPastCaches(node->body);
+  PopScope();
+  builder_.CreateBr(after);
+  for (const auto& [data, alignment] : unaligned) memory_[data].alignment = alignment;
+  builder_.SetInsertPoint(plain);
+  PushScope(branch);
   EmitStmt(node->body);
-  non_temporal_ = outer;
-  if (!outer) builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {});
+  PopScope();
+  builder_.CreateBr(after);
+  builder_.SetInsertPoint(after);
+}
+
+void FunctionEmitter::EmitPastCaches(ir::Stmt stmt) {
+  non_temporal_ = true;
+  EmitStmt(stmt);
+  non_temporal_ = false;
+  builder_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {});
 }
 
 void FunctionEmitter::EmitFor(const ir::ForNode* node) {
