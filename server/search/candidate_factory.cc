@@ -4,6 +4,7 @@
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "server/cost_model/feature/direct/direct_features.h"
+#include "server/cost_model/feature/direct/reading.h"
 #include "server/cost_model/feature/extract.h"
 
 namespace hone {
@@ -84,14 +85,17 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
                                                     started->map, resample ? &fresh : nullptr);
   if (!applied.ok()) return nullptr;
   reason = Rejection::kPostproc;
-  if (!ApplyPostprocs(space_.postprocs(), sch, /*by_passes=*/full_path).passed()) return nullptr;
+  direct::ProgramReading reading;
+  const PostprocOutcome outcome =
+      full_path ? ApplyPostprocsByPasses(space_.postprocs(), sch) : ApplyPostprocs(space_.postprocs(), sch, reading);
+  if (!outcome.passed()) return nullptr;
   auto out = std::make_shared<Individual>();
   const ir::IRModule module = sch.module();
   out->hash = ir::StructuralHash(module);
   if (with_features_) {
     reason = Rejection::kFeatures;
     absl::StatusOr<FeatureMatrix> features =
-        full_path ? ExtractFeatures(module, is_gpu_) : ExtractFeaturesFast(module, is_gpu_);
+        full_path ? ExtractFeatures(module, is_gpu_) : ExtractFeaturesFast(module, is_gpu_, reading);
     if (!features.ok()) return nullptr;
     out->features = *std::move(features);
   }

@@ -69,6 +69,9 @@ class DirectPathTest : public ::testing::TestWithParam<Case> {
     bool direct = false;
     const bool fast = direct::FitsGpuFast(OnlyFunction(module), limits, &direct);
     const bool full = lower::FitsGpu(OnlyFunction(module), limits);
+    direct::ProgramReading reading;
+    EXPECT_EQ(direct::FitsGpuFast(OnlyFunction(module), limits, reading), full)
+        << "by the features' reading" << where_ << sch.trace().ToString();
     ++tally_.verdicts;
     tally_.direct_verdicts += direct;
     tally_.fitting += full;

@@ -12,6 +12,10 @@
 
 namespace hone {
 
+namespace direct {
+class ProgramReading;
+}
+
 // Users derive from it. Apply may be called from several threads at once, on different schedules.
 class Postproc {
  public:
@@ -25,6 +29,10 @@ class Postproc {
   virtual absl::StatusOr<bool> Apply(schedule::Schedule& sch) const = 0;
   // The same by nothing but the generic passes, where Apply knows a faster way: the oracle of tests and benchmarks.
   virtual absl::StatusOr<bool> ApplyByPasses(schedule::Schedule& sch) const { return Apply(sch); }
+  // Apply as the last of the postprocs: what it reads of the program is left in `reading` for who looks at it next.
+  virtual absl::StatusOr<bool> ApplyLast(schedule::Schedule& sch, direct::ProgramReading& reading) const {
+    return Apply(sch);
+  }
   virtual std::unique_ptr<Postproc> Clone() const = 0;
 };
 
@@ -37,6 +45,10 @@ struct PostprocOutcome {
   absl::Status error;  // Set when `failed` failed instead of saying no.
   bool passed() const { return failed < 0; }
 };
-PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch, bool by_passes = false);
+PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch);
+// The same by ApplyLast, for what goes on with the program.
+PostprocOutcome ApplyPostprocs(const Postprocs& postprocs, schedule::Schedule& sch, direct::ProgramReading& reading);
+// The same by ApplyByPasses.
+PostprocOutcome ApplyPostprocsByPasses(const Postprocs& postprocs, schedule::Schedule& sch);
 
 }  // namespace hone

@@ -48,6 +48,12 @@ absl::StatusOr<bool> VerifyGpuCode::Apply(schedule::Schedule& sch) const {
                 [](ir::PrimFunc func, const lower::GpuLimits& limits) { return direct::FitsGpuFast(func, limits); });
 }
 
+absl::StatusOr<bool> VerifyGpuCode::ApplyLast(schedule::Schedule& sch, direct::ProgramReading& reading) const {
+  return Verify(sch, [&](ir::PrimFunc func, const lower::GpuLimits& limits) {
+    return direct::FitsGpuFast(func, limits, reading);
+  });
+}
+
 absl::StatusOr<bool> VerifyGpuCode::ApplyByPasses(schedule::Schedule& sch) const { return Verify(sch, lower::FitsGpu); }
 
 bool VerifyGpuCode::Verify(const schedule::Schedule& sch,

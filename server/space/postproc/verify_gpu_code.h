@@ -18,6 +18,7 @@ class VerifyGpuCode final : public Postproc {
   absl::Status Initialize(const SpaceContext& context) override;
   absl::StatusOr<bool> Apply(schedule::Schedule& sch) const override;
   absl::StatusOr<bool> ApplyByPasses(schedule::Schedule& sch) const override;
+  absl::StatusOr<bool> ApplyLast(schedule::Schedule& sch, direct::ProgramReading& reading) const override;
   std::unique_ptr<Postproc> Clone() const override { return std::make_unique<VerifyGpuCode>(*this); }
 
  private:

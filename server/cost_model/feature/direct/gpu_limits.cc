@@ -329,15 +329,31 @@ class Checker {
 
 Verdict FitsLimits(const Program& program, const lower::GpuLimits& limits) { return Checker(program, limits).Check(); }
 
-bool FitsGpuFast(ir::PrimFunc func, const lower::GpuLimits& limits, bool* direct) {
-  if (direct != nullptr) *direct = true;
-  if (!lower::ThreadsFit(func, limits)) return false;
+namespace {
+
+bool FitsByMemory(ir::PrimFunc func, const lower::GpuLimits& limits, bool* direct) {
   Program program;
   const Verdict verdict =
       ReadProgram(func, program, Purpose::kMemory) ? FitsLimits(program, limits) : Verdict::kUnknown;
   if (verdict != Verdict::kUnknown) return verdict == Verdict::kFits;
   if (direct != nullptr) *direct = false;
   return lower::FitsGpu(func, limits);
+}
+
+}  // namespace
+
+bool FitsGpuFast(ir::PrimFunc func, const lower::GpuLimits& limits, bool* direct) {
+  if (direct != nullptr) *direct = true;
+  return lower::ThreadsFit(func, limits) && FitsByMemory(func, limits, direct);
+}
+
+bool FitsGpuFast(ir::PrimFunc func, const lower::GpuLimits& limits, ProgramReading& reading, bool* direct) {
+  if (direct != nullptr) *direct = true;
+  if (!lower::ThreadsFit(func, limits)) return false;
+  const Program* program = reading.Of(func);
+  // Indices are simplified in it, perhaps more than in what the lowering passes see: only a yes counts.
+  if (program != nullptr && FitsLimits(*program, limits) == Verdict::kFits) return true;
+  return FitsByMemory(func, limits, direct);
 }
 
 }  // namespace hone::direct

@@ -427,11 +427,8 @@ class Reader final : private Expressions {
   bool ReadValueBySimplifying(Expr value, Store& out) {
     if (!IsPlainValue(value)) return false;
     if (lite_) return ReadLoadsOfTemporaries(value, out);
+    out.value_varies = ir::UsesVar(value, [&](ir::Var var) { return IsOverVirtual(var.get()); });
     const Expr simple = SimplifyTwice(KnowLoops(nest_), OverLoops(value));  // As often as the passes.
-    out.value_varies = ir::UsesVar(simple, [&](ir::Var var) {
-      const int loop = LoopOf(var.get());
-      return loop >= 0 && program_.loops[loop].axis == Axis::kVirtual;
-    });
     simplified_ = true;
     const bool ok = CountValue(simple, out);
     simplified_ = false;
