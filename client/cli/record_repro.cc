@@ -9,6 +9,7 @@
 #include "common/measure/failure.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/wire/records_wire.h"
 #include "worker/local/device_class.h"
 #include "worker/local/local_measure.h"
 
@@ -51,6 +52,9 @@ absl::StatusOr<std::string> ReproduceRecord(const v1::Match& match) {
   run.artifact = first;
   run.workload_script = request.workload_script;
   run.target_json = request.target_json;
+  if (const v1::Measurement& recorded = match.record().measurement(); recorded.has_policy()) {
+    run.policy = FromProto(recorded.policy());
+  }
   const RunResult result = measure->runner().Run(run);
   if (result.failure.has_value()) {
     return absl::FailedPreconditionError(

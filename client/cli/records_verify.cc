@@ -77,13 +77,15 @@ absl::Status VerifyFolder(const Arguments& arguments) {
       if (record.trust != Trust::kImported || left-- <= 0) continue;
       TuningRecord verified = record;
       verified.target_json = TargetOf(record);
-      verified.run = BuildAndRun(*measure, workload.script, record.trace_json, verified.target_json, {});
+      HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(verified.target_json));
+      const MeasurementPolicy policy = DefaultPolicyFor(target.kind());
+      verified.policy = policy;
+      verified.run = BuildAndRun(*measure, workload.script, record.trace_json, verified.target_json, policy);
       verified.trust = verified.run.failure.has_value() ? Trust::kFailed : Trust::kVerified;
       if (!verified.run.failure.has_value() && verified.run.verdict != Verdict::kRight) {
         verified.trust = Trust::kImported;  // Timed, but nothing to check it against.
       }
       verified.file_run_secs.reset();
-      verified.policy = MeasurementPolicy();
       verified.device = {DeviceClassOf(device_json), device_json};
       verified.revisions.codegen = codegen::CodegenRevision();
       verified.created_by = "verify";

@@ -73,7 +73,8 @@ absl::Status PostOptimize(const JobDefinition& job, std::unique_ptr<JsonDatabase
                           v1::JobReport* report) {
   const auto database = meta_schedule::MakeStoredDatabase(std::move(storage));
   const auto builder = meta_schedule::LocalBuilderOver(measure.builder(), job.build_timeout);
-  const auto runner = meta_schedule::LocalRunnerOver(measure.runner(), job.policy);
+  const auto runner =
+      meta_schedule::LocalRunnerOver(measure.runner(), {.timeout = job.policy.timeout, .policy = job.policy});
   HONE_RETURN_IF_ERROR(PostOptimizeJob(job, *database, *builder, *runner));
   for (size_t i = 0; i < job.tasks.size(); ++i) {
     HONE_ASSIGN_OR_RETURN(const ir::IRModule module, script::ParseModule(job.tasks[i].workload.script));

@@ -127,7 +127,7 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   job.search_threads = static_cast<int>(arguments.num_tuning_cores > 0 ? arguments.num_tuning_cores : cores);
   HONE_ASSIGN_OR_RETURN(Target target, TargetFromArgument(arguments.target, embedded));
-  if (target.kind() == "cuda") job.policy = GpuMeasurementPolicy();
+  job.policy = DefaultPolicyFor(target.kind());
   HONE_ASSIGN_OR_RETURN(std::vector<double> weights, WeightsFromArgument(arguments.weights, arguments.files.size()));
   for (size_t i = 0; i < arguments.files.size(); ++i) {
     TaskDefinition task;

@@ -18,8 +18,8 @@ namespace {
 class LocalRunner final : public Runner {
  public:
   // `owned` may be null.
-  LocalRunner(hone::Runner& runner, std::unique_ptr<LocalMeasure> owned, MeasurementPolicy policy)
-      : owned_(std::move(owned)), runner_(runner), policy_(policy), thread_([this] { Serve(); }) {}
+  LocalRunner(hone::Runner& runner, std::unique_ptr<LocalMeasure> owned, RunnerOptions options)
+      : owned_(std::move(owned)), runner_(runner), options_(std::move(options)), thread_([this] { Serve(); }) {}
 
   ~LocalRunner() override {
     {
@@ -84,7 +84,7 @@ class LocalRunner final : public Runner {
     request.artifact = *std::move(artifact->kernel);
     request.workload_script = std::move(artifact->workload_script);
     request.target_json = std::move(artifact->target_json);
-    request.policy = policy_;
+    request.policy = PolicyFor(options_, request.target_json);
     // Nothing to hold it against: the time then does not count as verified.
     if (request.workload_script.empty()) request.policy.check_result = false;
     double& best = best_[request.workload_script];
@@ -97,7 +97,7 @@ class LocalRunner final : public Runner {
     if (out.error_msg.has_value()) {
       const bool late = out.measured->failure->kind == FailureKind::kRunTimeout;
       out.error_msg =
-          late ? StrCat("LocalRunner: Timeout, killed after ", absl::ToDoubleSeconds(policy_.timeout), " seconds\n")
+          late ? StrCat("LocalRunner: Timeout, killed after ", absl::ToDoubleSeconds(options_.timeout), " seconds\n")
                : StrCat("LocalRunner: An exception occurred\n", *out.error_msg);
     }
     return out;
@@ -105,7 +105,7 @@ class LocalRunner final : public Runner {
 
   const std::unique_ptr<LocalMeasure> owned_;
   hone::Runner& runner_;
-  const MeasurementPolicy policy_;
+  const RunnerOptions options_;
   std::map<std::string, double> best_;  // By workload; only for giving up early.
   std::mutex mutex_;
   std::condition_variable ready_;
@@ -120,14 +120,12 @@ absl::StatusOr<std::unique_ptr<Runner>> CreateLocalRunner(const RunnerOptions& o
   LocalMeasureOptions local;
   local.build_workers = 1;  // For the references of the correctness gate.
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<LocalMeasure> measure, LocalMeasure::Create(local));
-  MeasurementPolicy policy = options.evaluator.has_value() ? PolicyOf(*options.evaluator) : options.policy;
-  policy.timeout = options.timeout;
   hone::Runner& runner = measure->runner();
-  return std::unique_ptr<Runner>(std::make_unique<LocalRunner>(runner, std::move(measure), policy));
+  return std::unique_ptr<Runner>(std::make_unique<LocalRunner>(runner, std::move(measure), options));
 }
 
-std::unique_ptr<Runner> LocalRunnerOver(hone::Runner& runner, const MeasurementPolicy& policy) {
-  return std::make_unique<LocalRunner>(runner, nullptr, policy);
+std::unique_ptr<Runner> LocalRunnerOver(hone::Runner& runner, const RunnerOptions& options) {
+  return std::make_unique<LocalRunner>(runner, nullptr, options);
 }
 
 }  // namespace hone::meta_schedule

@@ -38,8 +38,8 @@ std::string NewRequestId() {
 
 class RpcRunner final : public Runner {
  public:
-  RpcRunner(std::shared_ptr<Connection> server, MeasurementPolicy policy)
-      : tuning_(server), records_(server), policy_(policy) {}
+  explicit RpcRunner(const RunnerOptions& options)
+      : tuning_(options.server), records_(options.server), options_(options) {}
 
   ~RpcRunner() override {
     stop_ = true;
@@ -84,7 +84,7 @@ class RpcRunner final : public Runner {
     spec.set_strategy_params_json(nlohmann::json{{"traces", batch.traces}}.dump());
     spec.set_cost_model("none");
     spec.set_no_baseline(true);
-    *spec.mutable_policy() = ToProto(policy_);
+    *spec.mutable_policy() = ToProto(PolicyFor(options_, batch.target_json));
     v1::TaskSpec* task = spec.add_tasks();
     task->set_name("candidates");
     *task->mutable_workload() = ToProto(workload);
@@ -130,7 +130,7 @@ class RpcRunner final : public Runner {
 
   TuningClient tuning_;
   RecordClient records_;
-  const MeasurementPolicy policy_;
+  const RunnerOptions options_;
   std::atomic<bool> stop_{false};
   std::list<std::thread> threads_;
 };
@@ -139,9 +139,7 @@ class RpcRunner final : public Runner {
 
 absl::StatusOr<std::unique_ptr<Runner>> CreateRpcRunner(const RunnerOptions& options) {
   if (options.server == nullptr) return absl::InvalidArgumentError("runner \"rpc\" needs a server to reach its farm");
-  MeasurementPolicy policy = options.evaluator.has_value() ? PolicyOf(*options.evaluator) : options.policy;
-  policy.timeout = options.timeout;
-  return std::unique_ptr<Runner>(std::make_unique<RpcRunner>(options.server, policy));
+  return std::unique_ptr<Runner>(std::make_unique<RpcRunner>(options));
 }
 
 }  // namespace hone::meta_schedule

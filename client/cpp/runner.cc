@@ -7,6 +7,7 @@
 #include "client/cpp/rpc_runner.h"
 #include "common/support/check.h"
 #include "common/support/strings.h"
+#include "common/target/target.h"
 
 namespace hone::meta_schedule {
 namespace {
@@ -62,6 +63,19 @@ MeasurementPolicy PolicyOf(const EvaluatorConfig& config) {
   policy.budget_contender = absl::InfiniteDuration();
   policy.flush_cache = config.enable_cpu_cache_flush;
   policy.abandon_ratio = 0;
+  return policy;
+}
+
+MeasurementPolicy PolicyFor(const RunnerOptions& options, const std::string& target_json) {
+  MeasurementPolicy policy;
+  if (options.evaluator.has_value()) {
+    policy = PolicyOf(*options.evaluator);
+  } else if (options.policy.has_value()) {
+    policy = *options.policy;
+  } else if (const absl::StatusOr<Target> target = Target::Parse(target_json); target.ok()) {
+    policy = DefaultPolicyFor(target->kind());
+  }
+  policy.timeout = options.timeout;
   return policy;
 }
 

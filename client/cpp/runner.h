@@ -69,8 +69,8 @@ MeasurementPolicy PolicyOf(const EvaluatorConfig& config);
 struct RunnerOptions {
   absl::Duration timeout = absl::Seconds(30);
   std::optional<EvaluatorConfig> evaluator = {};  // Null: `policy`.
-  MeasurementPolicy policy = {};
-  std::shared_ptr<Connection> server = nullptr;  // For "rpc".
+  std::optional<MeasurementPolicy> policy = {};   // Null: DefaultPolicyFor the candidate's target.
+  std::shared_ptr<Connection> server = nullptr;   // For "rpc".
 };
 
 // Derive from it for a runner of your own. Called from one thread at a time.
@@ -89,7 +89,11 @@ class Runner {
                                                         const RunnerOptions& options = {});
 };
 
+// What the options say of timing, with their time limit, for candidates of a target; a target of an unknown kind is
+// treated as a CPU.
+MeasurementPolicy PolicyFor(const RunnerOptions& options, const std::string& target_json);
+
 // "local" over a runner that the caller has and that outlives it.
-std::unique_ptr<Runner> LocalRunnerOver(::hone::Runner& runner, const MeasurementPolicy& policy);
+std::unique_ptr<Runner> LocalRunnerOver(::hone::Runner& runner, const RunnerOptions& options);
 
 }  // namespace hone::meta_schedule

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "absl/time/time.h"
 
@@ -29,7 +30,7 @@ struct MeasurementPolicy {
   bool use_spare_time = false;
 };
 
-// For GPU kernels, where the caller has no wishes of his own: a cold L2 before every call, medians of a few calls.
+// For kernels on GPUs: a cold L2 before every call, medians of a few calls.
 inline MeasurementPolicy GpuMeasurementPolicy() {
   MeasurementPolicy policy;
   policy.flush_cache = true;
@@ -37,6 +38,11 @@ inline MeasurementPolicy GpuMeasurementPolicy() {
   policy.max_repeat = 10;
   policy.use_spare_time = true;
   return policy;
+}
+
+// Where nobody has wishes of his own, by the kind of target.
+inline MeasurementPolicy DefaultPolicyFor(std::string_view target_kind) {
+  return target_kind == "cuda" ? GpuMeasurementPolicy() : MeasurementPolicy();
 }
 
 }  // namespace hone

@@ -5,6 +5,7 @@
 
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/target/target.h"
 #include "common/wire/records_wire.h"
 
 namespace hone {
@@ -67,6 +68,13 @@ v1::TaskReport TaskToProto(const TaskReport& task) {
   return proto;
 }
 
+// Of its first task; empty when it has none, or one that is no target.
+std::string KindOfTargets(const JobDefinition& job) {
+  if (job.tasks.empty()) return "";
+  const absl::StatusOr<Target> target = Target::Parse(job.tasks[0].target_json);
+  return target.ok() ? target->kind() : "";
+}
+
 }  // namespace
 
 v1::JobSpec ToProto(const JobDefinition& job) {
@@ -111,7 +119,7 @@ absl::StatusOr<JobDefinition> FromProto(const v1::JobSpec& spec) {
   Take(spec.strategy_params_json(), job.strategy_params_json);
   job.seed = spec.seed();
   job.equality = FromProto(spec.equality());
-  job.policy = FromProto(spec.policy());
+  job.policy = spec.has_policy() ? FromProto(spec.policy()) : DefaultPolicyFor(KindOfTargets(job));
   if (spec.build_timeout_secs() > 0) job.build_timeout = absl::Seconds(std::min(spec.build_timeout_secs(), 3600.0));
   job.priority = spec.priority();
   job.measure_baseline = !spec.no_baseline();

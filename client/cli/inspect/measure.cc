@@ -31,8 +31,8 @@ absl::StatusOr<InspectAnswer> InspectMeasure(const InspectCase& question) {
   static absl::StatusOr<std::unique_ptr<LocalMeasure>>& measure =
       *new absl::StatusOr<std::unique_ptr<LocalMeasure>>(LocalMeasure::Create(OptionsFor(target)));
   HONE_RETURN_IF_ERROR(measure.status());
-  const RunResult run = BuildAndRun(**measure, question.module, question.trace_json, target.ToJson(),
-                                    target.kind() == "cuda" ? GpuMeasurementPolicy() : MeasurementPolicy());
+  const RunResult run =
+      BuildAndRun(**measure, question.module, question.trace_json, target.ToJson(), DefaultPolicyFor(target.kind()));
   if (run.failure.has_value()) {
     return absl::FailedPreconditionError(StrCat(FailureKindName(run.failure->kind), ": ", run.failure->message));
   }
