@@ -31,10 +31,12 @@ class Farm {
  public:
   Farm() : core_(CoordinatorOptions()) {}
 
-  void AddWorker(const std::string& name, const std::string& roles, int run_slots = 1) {
+  void AddWorker(const std::string& name, const std::string& roles, int run_slots = 1,
+                 std::set<std::string> build_kinds = {}) {
     WorkerInfo info;
     info.name = name;
     info.target_json = kTarget;
+    info.build_kinds = std::move(build_kinds);
     info.incarnation = 1;
     if (roles.find('s') != std::string::npos) info.slots[0] = 1;
     if (roles.find('b') != std::string::npos) info.slots[1] = 8;
@@ -214,6 +216,25 @@ TEST(CoordinatorTest, AJobSaysWhatItWaitsFor) {
   std::string waiting = reason("a") + reason("b");
   EXPECT_NE(waiting.find("waits for its turn: 1 of 1 workers with the role run are busy"), std::string::npos)
       << waiting;
+}
+
+TEST(CoordinatorTest, OnlyABuilderWithTheCompilerBuilds) {
+  Farm farm;
+  farm.Submit(Job("a", "t"));
+  farm.AddWorker("s", "sr");
+  farm.AddWorker("a-gpu-builder", "b", 1, {"cuda"});
+  auto reason = [&] { return farm.core().Report("a", farm.now())->reason; };
+  EXPECT_NE(reason().find("no worker can build it; a-gpu-builder: it builds for cuda, the task wants llvm"),
+            std::string::npos)
+      << reason();
+  EXPECT_EQ(farm.RunsOf("s"), 0);
+  farm.AddWorker("builder", "b", 1, {"cuda", "llvm"});
+  EXPECT_EQ(farm.RunsOf("s"), 1);
+  EXPECT_EQ(farm.core().workers().all().at("a-gpu-builder").finished, 0);
+  EXPECT_GT(farm.core().workers().all().at("builder").finished, 0);
+  // It comes back without its compiler.
+  farm.AddWorker("builder", "b", 1, {"cuda"});
+  EXPECT_NE(reason().find("no worker can build it"), std::string::npos) << reason();
 }
 
 TEST(CoordinatorTest, QueuesAreCountedByRoleAndTarget) {

@@ -13,6 +13,22 @@ namespace {
 // Attributes that change what code may run; others only describe.
 constexpr std::string_view kDeciding[] = {"kind", "mcpu", "mtriple", "arch"};
 
+// Empty for a target that is no JSON object with a kind.
+std::string KindOf(const std::string& target_json) {
+  const nlohmann::json target = nlohmann::json::parse(target_json, nullptr, false);
+  if (!target.is_object()) return "";
+  const auto kind = target.find("kind");
+  return kind != target.end() && kind->is_string() ? kind->get<std::string>() : "";
+}
+
+std::string Joined(const std::set<std::string>& kinds) {
+  std::string text;
+  for (const std::string& kind : kinds) text += (text.empty() ? "" : ", ") + kind;
+  return text;
+}
+
+std::string ClassOf(const WorkerInfo& worker) { return StrCat(worker.target_json, "\n", Joined(worker.build_kinds)); }
+
 std::string Text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace
@@ -39,15 +55,24 @@ std::string TargetMismatch(const std::string& worker_target, const std::string& 
   return "";
 }
 
+std::string WhyNot(WorkerRole role, const WorkerInfo& worker, const std::string& task_target) {
+  if (role == WorkerRole::kSearch) return "";
+  if (role == WorkerRole::kRun) return TargetMismatch(worker.target_json, task_target);
+  const std::string kind = KindOf(task_target);
+  if (worker.build_kinds.empty() || kind.empty() || worker.build_kinds.contains(kind)) return "";
+  return StrCat("it builds for ", Joined(worker.build_kinds), ", the task wants ", kind);
+}
+
 WorkerState& Workers::Connect(WorkerInfo info, absl::Time now, absl::Time wall) {
   WorkerState& worker = workers_[info.name];
   bool same_device = worker.connected_at != absl::UnixEpoch() && worker.info.device.json == info.device.json;
   if (!same_device) worker.health = DeviceHealth(health_);
-  for (auto& by_target : free_) {  // The target may have changed.
-    auto it = by_target.find(worker.info.target_json);
-    if (it != by_target.end() && it->second.erase(info.name) > 0) --num_free_[&by_target - free_.data()];
+  for (auto& by_class : free_) {  // What it serves may have changed.
+    auto it = by_class.find(worker.serves);
+    if (it != by_class.end() && it->second.erase(info.name) > 0) --num_free_[&by_class - free_.data()];
   }
   worker.info = std::move(info);
+  worker.serves = ClassOf(worker.info);
   worker.connected = true;
   worker.last_seen = now;
   worker.connected_at = worker.heartbeat_at = wall;
@@ -74,7 +99,7 @@ void Workers::Refresh(WorkerState& worker, absl::Time now) {
   for (int role = 0; role < kNumRoles; ++role) {
     bool is_free = able && worker.busy[role] < worker.info.slots[role];
     if (role == static_cast<int>(WorkerRole::kRun)) is_free = is_free && !worker.health.WantsCanary(now);
-    std::set<std::string, std::less<>>& names = free_[role][worker.info.target_json];
+    std::set<std::string, std::less<>>& names = free_[role][worker.serves];
     if (is_free && names.insert(worker.info.name).second) ++num_free_[role];
     if (!is_free && names.erase(worker.info.name) > 0) --num_free_[role];
   }
@@ -86,18 +111,19 @@ void Workers::Refresh(WorkerState& worker, absl::Time now) {
   worker.idle_devices = idle;
 }
 
-bool Workers::Serves(const std::string& worker_target, const std::string& task_target) {
-  auto [it, added] = serves_.try_emplace({worker_target, task_target}, false);
-  if (added) it->second = TargetMismatch(worker_target, task_target).empty();
-  return it->second;
+bool Workers::Serves(WorkerRole role, const WorkerState& worker, const std::string& task_target) {
+  auto [it, added] = serves_.try_emplace({worker.serves, task_target});
+  for (int r = 0; added && r < kNumRoles; ++r) {
+    it->second[r] = WhyNot(static_cast<WorkerRole>(r), worker.info, task_target).empty();
+  }
+  return it->second[static_cast<int>(role)];
 }
 
 WorkerState* Workers::FindFree(WorkerRole role, const std::string& target, std::string_view preferred,
                                std::string_view excluded) {
-  // Searching and building work for any target; only a device is bound to what it is.
   std::string_view first;
-  for (auto& [worker_target, names] : free_[static_cast<int>(role)]) {
-    if (names.empty() || (role == WorkerRole::kRun && !Serves(worker_target, target))) continue;
+  for (auto& [serves, names] : free_[static_cast<int>(role)]) {
+    if (names.empty() || !Serves(role, *Find(*names.begin()), target)) continue;
     if (!preferred.empty() && names.contains(preferred)) return Find(preferred);
     auto it = names.begin();
     if (*it == excluded) ++it;
@@ -111,7 +137,7 @@ Workers::Count Workers::CountServing(WorkerRole role, const std::string& target)
   for (const auto& [name, worker] : workers_) {
     int slots = worker.info.slots[static_cast<int>(role)];
     if (!worker.connected || slots == 0) continue;
-    if (role == WorkerRole::kRun && !TargetMismatch(worker.info.target_json, target).empty()) continue;
+    if (!WhyNot(role, worker.info, target).empty()) continue;
     ++count.all;
     count.busy += worker.busy[static_cast<int>(role)] >= slots;
   }
@@ -130,9 +156,9 @@ std::string Workers::WhyNone(WorkerRole role, const std::string& target, absl::T
       why = StrCat("worker ", name, " is quarantined: ", worker.health.reason());
       continue;
     }
-    std::string mismatch = role == WorkerRole::kRun ? TargetMismatch(worker.info.target_json, target) : std::string();
+    std::string mismatch = WhyNot(role, worker.info, target);
     if (mismatch.empty()) return "";
-    why = StrCat("no worker can run it; ", name, ": ", mismatch);
+    why = StrCat("no worker can ", WorkerRoleName(role), " it; ", name, ": ", mismatch);
   }
   return why;
 }

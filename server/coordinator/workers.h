@@ -18,7 +18,8 @@ namespace hone {
 struct WorkerInfo {
   std::string name;
   std::array<int, kNumRoles> slots{};  // Leases at a time by role; 0 = does not have the role.
-  std::string target_json;             // Empty = any.
+  std::string target_json;             // That its devices run; empty = any.
+  std::set<std::string> build_kinds;   // Kinds of target that it builds for; empty = any.
   DeviceFingerprint device;
   Revisions revisions;
   uint64_t incarnation = 0;  // Of the process.
@@ -37,12 +38,17 @@ struct WorkerState {
   int64_t failed = 0;
   std::array<int, kNumRoles> busy{};
   int idle_devices = 0;  // Kept by Workers::Refresh.
+  std::string serves;    // Kept by Workers: equal for workers that serve the same targets.
   std::set<uint64_t> leases;
 };
 
 // Whether a worker that registered `worker_target` serves `task_target`; otherwise why not ("mcpu: worker has ...").
 // Both JSON objects; an attribute that only one of them names does not decide, "kind" must agree.
 std::string TargetMismatch(const std::string& worker_target, const std::string& task_target);
+
+// Whether `worker` may do this role's work for a task's target; otherwise why not. Searching works for any target,
+// building for those of its kinds, and only a device is bound to what it is.
+std::string WhyNot(WorkerRole role, const WorkerInfo& worker, const std::string& task_target);
 
 class Workers {
  public:
@@ -74,15 +80,16 @@ class Workers {
   Count CountServing(WorkerRole role, const std::string& target) const;
 
  private:
-  bool Serves(const std::string& worker_target, const std::string& task_target);
+  bool Serves(WorkerRole role, const WorkerState& worker, const std::string& task_target);
 
   const HealthOptions health_;
   std::map<std::string, WorkerState, std::less<>> workers_;
-  // Free workers by what they registered as target: few classes, many workers.
+  // Free workers by what they serve (WorkerState::serves): few classes, many workers.
   std::array<std::map<std::string, std::set<std::string, std::less<>>>, kNumRoles> free_;
   std::array<int, kNumRoles> num_free_{};
   int idle_devices_ = 0;
-  std::map<std::pair<std::string, std::string>, bool> serves_;
+  // By class and target of a task, for each role.
+  std::map<std::pair<std::string, std::string>, std::array<bool, kNumRoles>> serves_;
 };
 
 }  // namespace hone

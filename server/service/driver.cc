@@ -29,6 +29,7 @@ namespace hone {
 namespace {
 
 constexpr size_t kMaxTargetBytes = 64u << 10;
+constexpr int kMaxBuildKinds = 16;
 constexpr size_t kMaxDecisionsBytes = 1u << 20;
 constexpr int kMaxJsonDepth = 64;
 
@@ -110,7 +111,7 @@ class Driver::Impl {
   uint64_t leader_epoch() const { return options_.coordinator.leader_epoch; }
 
   // --- Jobs.
-  void Submit(JobDefinition job, Done<v1::SubmitJobResponse> done) {
+  void Submit(JobDefinition job, std::vector<std::string> pools, Done<v1::SubmitJobResponse> done) {
     job.created = Now();
     job.id = NewJobId(job.created);
     absl::Status fits = WithinQuota(job);
@@ -119,8 +120,8 @@ class Driver::Impl {
     Coordinator::TenantLoad& submitting = submitting_[job.tenant];
     ++submitting.jobs;
     submitting.open_trials += job.max_trials;
-    committer_->Run([this, job = std::move(job), done = std::move(done)]() mutable {
-      absl::Status warm = AddWarmStarts(store_.records(), PoolsOf(job), job);
+    committer_->Run([this, job = std::move(job), pools = std::move(pools), done = std::move(done)]() mutable {
+      absl::Status warm = AddWarmStarts(store_.records(), pools, job);
       if (!warm.ok()) {
         HONE_LOG(kWarning).With("job", job.id) << "starts from no records: " << ToStd(warm.message());
       }
@@ -132,14 +133,6 @@ class Driver::Impl {
         Submitted(job, *inserted, done);
       });
     });
-  }
-
-  // That the job's search may learn from.
-  std::vector<std::string> PoolsOf(const JobDefinition& job) const {
-    if (job.tenant.empty()) return {};
-    std::vector<std::string> pools = options_.limits.Of(job.tenant).reads;
-    pools.insert(pools.end(), {job.tenant, "shared"});
-    return pools;
   }
 
   void Submitted(const JobDefinition& job, const Inserted& inserted, const Done<v1::SubmitJobResponse>& done) {
@@ -302,6 +295,10 @@ class Driver::Impl {
       return absl::InvalidArgumentError("a worker's name has 1 to 200 printable ASCII characters and no blanks");
     }
     HONE_RETURN_IF_ERROR(CheckJsonShape("target_json", r.target_json(), kMaxTargetBytes, kMaxJsonDepth));
+    if (r.build_kinds_size() > kMaxBuildKinds) {
+      return absl::InvalidArgumentError(StrCat("worker ", r.name(), " builds for ", r.build_kinds_size(),
+                                               " kinds, expected at most ", kMaxBuildKinds));
+    }
     HONE_RETURN_IF_ERROR(CheckJsonShape("device.json", r.device().json(), kMaxTargetBytes, kMaxJsonDepth));
     if (r.roles().empty()) return absl::InvalidArgumentError(StrCat("worker ", r.name(), " has no role"));
     uint32_t protocol = r.revisions().protocol();
@@ -687,11 +684,11 @@ absl::Status Driver::Start() { return impl_->Start(); }
 void Driver::Stop() { impl_->Stop(); }
 uint64_t Driver::leader_epoch() const { return impl_->leader_epoch(); }
 
-void Driver::SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done) {
+void Driver::SubmitJob(JobDefinition job, std::vector<std::string> pools, Done<v1::SubmitJobResponse> done) {
   absl::Status valid = ValidateJob(job);
   if (!valid.ok()) return done(valid);
-  impl_->Post([this, job = std::move(job), done = std::move(done)]() mutable {
-    impl_->Submit(std::move(job), std::move(done));
+  impl_->Post([this, job = std::move(job), pools = std::move(pools), done = std::move(done)]() mutable {
+    impl_->Submit(std::move(job), std::move(pools), std::move(done));
   });
 }
 void Driver::GetJob(JobScope scope, std::string id, bool with_spec, Done<v1::JobReport> done) {

@@ -80,7 +80,8 @@ class Driver {
   template <typename T>
   using Done = std::function<void(absl::StatusOr<T>)>;
 
-  void SubmitJob(JobDefinition job, Done<v1::SubmitJobResponse> done);
+  // Its search starts from records of these pools (empty = all).
+  void SubmitJob(JobDefinition job, std::vector<std::string> pools, Done<v1::SubmitJobResponse> done);
   void GetJob(JobScope scope, std::string id, bool with_spec, Done<v1::JobReport> done);
   void ListJobs(JobScope scope, v1::ListJobsRequest request, Done<v1::ListJobsResponse> done);
   void PauseJob(JobScope scope, std::string id, Done<v1::JobReport> done);

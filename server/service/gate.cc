@@ -108,6 +108,13 @@ int64_t ModifiedNs(const std::string& path) {
 
 }  // namespace
 
+std::vector<std::string> PoolsFor(const Identity& who) {
+  if (who.anonymous) return {};
+  std::vector<std::string> pools = who.reads;
+  pools.insert(pools.end(), {who.tenant, "shared"});
+  return pools;
+}
+
 std::string_view RoleName(Role role) { return kRoleNames[static_cast<int>(role)]; }
 
 absl::StatusOr<std::set<Role>> RolesFor(std::string_view rpc) {

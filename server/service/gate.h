@@ -32,6 +32,9 @@ struct Identity {
   std::vector<std::string> reads = {};  // Pools of others that were granted to the tenant.
 };
 
+// Pools whose records the identity may read; empty = all.
+std::vector<std::string> PoolsFor(const Identity& who);
+
 // The roles of which one is needed for an RPC ("TuningService/SubmitJob"); empty set: anybody with a valid identity.
 // NotFound for an unknown RPC.
 absl::StatusOr<std::set<Role>> RolesFor(std::string_view rpc);

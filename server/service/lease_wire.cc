@@ -96,6 +96,7 @@ WorkerInfo WorkerInfoOf(const v1::Register& r) {
     if (role == v1::ROLE_RUN) info.slots[static_cast<int>(WorkerRole::kRun)] = slots(r.run_slots());
   }
   info.target_json = r.target_json();
+  info.build_kinds.insert(r.build_kinds().begin(), r.build_kinds().end());
   info.device = FromProto(r.device());
   info.revisions = FromProto(r.revisions());
   info.incarnation = r.incarnation();

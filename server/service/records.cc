@@ -29,11 +29,7 @@ absl::StatusOr<std::vector<std::string>> ReadablePools(const Identity& who,
   for (const std::string& pool : pools) {
     if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to read"));
   }
-  if (pools.empty() && !who.anonymous) {
-    pools = who.reads;
-    pools.insert(pools.end(), {who.tenant, kShared});
-  }
-  return pools;
+  return pools.empty() ? PoolsFor(who) : pools;
 }
 
 absl::StatusOr<std::string> WritablePool(const Identity& who, const std::string& asked) {

@@ -116,7 +116,7 @@ grpc::ServerUnaryReactor* TuningServiceImpl::SubmitJob(grpc::CallbackServerConte
     }
   }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  driver_.SubmitJob(*std::move(job),
+  driver_.SubmitJob(*std::move(job), PoolsFor(*identity),
                     [this, reactor, response, who = *identity](absl::StatusOr<v1::SubmitJobResponse> result) {
                       Audit(who, "SubmitJob", result.ok() ? result->job_id() : "", result.status());
                       Finish(reactor, response, std::move(result));

@@ -236,6 +236,7 @@ class Agent::Impl {
     *r.mutable_device() = ToProto(options_.device);
     *r.mutable_revisions() = ToProto(options_.revisions);
     r.set_target_json(options_.target_json);
+    for (const std::string& kind : options_.build_kinds) r.add_build_kinds(kind);
     r.set_build_slots(options_.build_threads + 1);  // One ahead, so that no thread waits for the server.
     r.set_run_slots(options_.run_threads + 1);
     r.set_incarnation(incarnation_);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -23,9 +24,10 @@ namespace hone {
 
 struct AgentOptions {
   std::string name;
-  std::string token;         // Bearer token; empty = none.
-  std::string target_json;   // What it builds for and runs; empty = any.
-  DeviceFingerprint device;  // Of the run role.
+  std::string token;                     // Bearer token; empty = none.
+  std::string target_json;               // What it runs; empty = any.
+  std::vector<std::string> build_kinds;  // Kinds of target that it builds for; empty = any.
+  DeviceFingerprint device;              // Of the run role.
   Revisions revisions;
   int build_threads = 1;
   int run_threads = 1;     // Kernels measured at once: one a device.

@@ -20,6 +20,7 @@
 #include "nlohmann/json.hpp"
 #include "worker/builder/bind_naively.h"
 #include "worker/codegen/cuda/cuda_codegen.h"
+#include "worker/codegen/cuda/nvrtc.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
 
 namespace hone::builder {
@@ -152,6 +153,13 @@ void WarmUpCompiler() {
       "            b[vi] = a[vi] + T.float32(1)\n";
   request.target_json = DetectHost().ToJson();
   BuildOne(request, nullptr).IgnoreError();
+}
+
+std::vector<std::string> BuildableKinds() {
+  std::vector<std::string> kinds;
+  if (codegen::NvrtcVersion().ok()) kinds.push_back("cuda");
+  if (codegen::HasLlvm()) kinds.push_back("llvm");
+  return kinds;
 }
 
 void WarmUpCudaCompiler() { codegen::CudaCodegenRevision(); }

@@ -41,7 +41,9 @@ void Declare(CLI::App& app, Flags& flags) {
       ->required()
       ->check(CLI::IsMember({"build", "run", "search"}));
   app.add_option("--name", flags.name, "Name in the farm (default: roles@host-pid)");
-  app.add_option("--target", flags.target, "Narrows what this worker serves (default: this machine)");
+  app.add_option(
+      "--target", flags.target,
+      "What this worker builds for and runs (default: runs on this machine, builds whatever it has a compiler for)");
   app.add_option("--measure-cpus", flags.measure_cpus, "CPUs of the run role, such as 0,2-3");
   app.add_option("--build-threads", flags.build_threads, "Compilers at a time; 0 = one a physical core");
   app.add_option("--plugin", flags.plugins, "Plug-in (FILE.so) that jobs may use in their search; repeatable");
@@ -146,6 +148,7 @@ int Serve(const Flags& flags) {
   options.name = flags.name.empty() ? DefaultName(flags) : flags.name;
   options.token = flags.token;
   options.target_json = (*roles)->target_json();
+  options.build_kinds = (*roles)->build_kinds();
   options.device = (*roles)->device();
   options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), "0.1"};
   options.build_threads = (*roles)->build_threads();

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "server/space/plugin_loader.h"
 #include "server/tuning/isolated_search.h"
 #include "worker/agent/synthetic.h"
+#include "worker/builder/build_one.h"
 #include "worker/codegen/cuda/cuda_codegen.h"
 #include "worker/codegen/llvm/llvm_codegen.h"
 #include "worker/local/device_class.h"
@@ -43,10 +45,22 @@ absl::StatusOr<std::unique_ptr<SearchSession>> OpenWithInstalled(SearchTaskSpec 
   return OpenPausedWhileTiming(spec);
 }
 
+// What the build role compiles for: all that it has a compiler for, or only `asked`. FailedPrecondition when there is
+// no compiler.
+absl::StatusOr<std::vector<std::string>> BuildKinds(const std::string& asked) {
+  std::vector<std::string> kinds = builder::BuildableKinds();
+  if (asked.empty() && !kinds.empty()) return kinds;
+  if (std::find(kinds.begin(), kinds.end(), asked) != kinds.end()) return std::vector<std::string>{asked};
+  return absl::FailedPreconditionError(
+      StrCat("the build role has no compiler for ", asked.empty() ? "any target" : asked,
+             asked == "cuda" ? ": NVRTC was not found (HONE_NVRTC names its library)" : ""));
+}
+
 class LocalRoles final : public RoleSet {
  public:
   static absl::StatusOr<std::unique_ptr<RoleSet>> Make(const RoleFlags& flags) {
     auto set = std::make_unique<LocalRoles>();
+    std::string kind;  // That was asked for.
     if (flags.target.empty()) {
       set->target_ = DetectHost().ToJson();
     } else {
@@ -55,7 +69,11 @@ class LocalRoles final : public RoleSet {
         HONE_ASSIGN_OR_RETURN(target, CompleteGpuTarget(target));
       }
       set->gpu_ = target.kind() == "cuda";
+      kind = target.kind();
       set->target_ = target.ToJson();
+    }
+    if (flags.build) {
+      HONE_ASSIGN_OR_RETURN(set->build_kinds_, BuildKinds(kind));
     }
     if (flags.search) {
       set->search_ = std::make_unique<IsolatedSearch>(
@@ -88,6 +106,7 @@ class LocalRoles final : public RoleSet {
   int build_threads() const override { return build_threads_; }
   int run_threads() const override { return measure_ != nullptr ? measure_->run_slots() : 1; }
   std::string target_json() const override { return target_; }
+  std::vector<std::string> build_kinds() const override { return build_kinds_; }
   DeviceFingerprint device() const override { return device_; }
   std::string codegen_revision() const override {
     return gpu_ ? codegen::CudaCodegenRevision() : codegen::CodegenRevision();
@@ -95,6 +114,7 @@ class LocalRoles final : public RoleSet {
 
  private:
   std::string target_;
+  std::vector<std::string> build_kinds_;
   bool gpu_ = false;
   DeviceFingerprint device_;
   int build_threads_ = 1;
@@ -117,6 +137,7 @@ class SyntheticRoles final : public RoleSet {
   int build_threads() const override { return std::max(1, flags_.build_threads); }
   int run_threads() const override { return 1; }
   std::string target_json() const override { return ""; }
+  std::vector<std::string> build_kinds() const override { return {}; }
   DeviceFingerprint device() const override { return {"synthetic", runner_.DeviceFingerprintJson()}; }
   std::string codegen_revision() const override { return "synthetic"; }
 

@@ -16,7 +16,7 @@ struct RoleFlags {
   bool search = false, build = false, run = false;
   std::vector<int> measure_cpus;                // Empty = one a physical core.
   int build_threads = 0;                        // 0 = one a physical core.
-  std::string target;                           // As --target; empty = this machine.
+  std::string target;                           // As --target; empty = this machine, and builds of every kind.
   std::vector<std::string> plugins;             // Of the search role: shared libraries that jobs may name.
   std::optional<absl::Duration> synthetic_run;  // Made-up device.
 };
@@ -29,6 +29,7 @@ class RoleSet {
   virtual int build_threads() const = 0;
   virtual int run_threads() const = 0;  // Devices.
   virtual std::string target_json() const = 0;
+  virtual std::vector<std::string> build_kinds() const = 0;  // As AgentOptions has them.
   virtual DeviceFingerprint device() const = 0;
   virtual std::string codegen_revision() const = 0;
 };

@@ -62,7 +62,7 @@ class Service {
     absl::StatusOr<JobDefinition> job = FromProto(spec);
     if (!job.ok()) return;
     std::promise<std::string> id;
-    driver_.SubmitJob(*std::move(job), [&](absl::StatusOr<v1::SubmitJobResponse> response) {
+    driver_.SubmitJob(*std::move(job), {}, [&](absl::StatusOr<v1::SubmitJobResponse> response) {
       id.set_value(response.ok() ? response->job_id() : "");
     });
     std::string submitted = id.get_future().get();

@@ -99,6 +99,8 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Tar
   return kernel;
 }
 
+bool HasLlvm() { return true; }
+
 std::string CodegenRevision() { return "8"; }
 
 }  // namespace hone::codegen

@@ -38,6 +38,9 @@ struct CompiledKernel {
 absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule& lowered, const Target& target,
                                           const CompileOptions& options = {});
 
+// Whether this program carries LLVM: without it CompileCpu is Unavailable.
+bool HasLlvm();
+
 // Variables in the shapes of the function's buffers that are no parameters themselves, in the order of appearance.
 std::vector<ir::Var> ShapeVarsOf(ir::PrimFunc func);
 

@@ -7,6 +7,8 @@ absl::StatusOr<CompiledKernel> CompileCpu(const ir::IRModule&, const Target& tar
   return absl::UnavailableError("this program was built without LLVM: it cannot compile for " + target.kind());
 }
 
+bool HasLlvm() { return false; }
+
 std::string CodegenRevision() { return "none"; }
 
 }  // namespace hone::codegen
