@@ -18,11 +18,14 @@
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "server/tuning/search_answer.h"
 
 namespace hone {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr uint64_t kMaxFrameBytes = uint64_t{256} << 20;  // Some thousand candidates are a megabyte.
 
 // A frame is its size in 8 bytes (this machine's order) and JSON text.
 bool ReadExactly(int fd, char* data, size_t size) {
@@ -38,7 +41,7 @@ bool ReadExactly(int fd, char* data, size_t size) {
 
 bool ReadFrame(int fd, std::string& frame) {
   uint64_t size = 0;
-  if (!ReadExactly(fd, reinterpret_cast<char*>(&size), sizeof(size)) || size > (uint64_t{1} << 32)) return false;
+  if (!ReadExactly(fd, reinterpret_cast<char*>(&size), sizeof(size)) || size > kMaxFrameBytes) return false;
   frame.resize(size);
   return ReadExactly(fd, frame.data(), size);
 }
@@ -132,42 +135,6 @@ std::vector<std::vector<SearchResult>> ResultsFromJson(const Json& json) {
   return rounds;
 }
 
-Json FoundToJson(const FoundRound& found) {
-  Json candidates = Json::array(), skeletons = Json::array();
-  for (const SearchCandidate& c : found.round.candidates) {
-    candidates.push_back({c.skeleton_id.Hex(), c.decisions_json, c.predicted_score});
-  }
-  for (const auto& [id, json] : found.skeletons) skeletons.push_back({id.Hex(), json});
-  return {{"candidates", candidates},
-          {"skeletons", skeletons},
-          {"log", found.round.log},
-          {"search_secs", found.round.search_secs},
-          {"model_secs", found.round.model_secs}};
-}
-
-FoundRound FoundFromJson(const Json& json) {
-  FoundRound found;
-  for (const Json& item : json.at("candidates")) {
-    SearchCandidate& c = found.round.candidates.emplace_back();
-    Digest::FromHex(item.at(0).get<std::string>(), c.skeleton_id);
-    c.decisions_json = item.at(1);
-    c.predicted_score = item.at(2).is_number() ? item.at(2).get<double>() : 0;  // JSON has no NaN.
-  }
-  for (const Json& item : json.at("skeletons")) {
-    Digest id;
-    Digest::FromHex(item.at(0).get<std::string>(), id);
-    found.skeletons.emplace_back(id, item.at(1).get<std::string>());
-  }
-  found.round.log = json.at("log");
-  found.round.search_secs = json.at("search_secs");
-  found.round.model_secs = json.at("model_secs");
-  return found;
-}
-
-Json ErrorToJson(const absl::Status& status) {
-  return {{"code", static_cast<int>(status.code())}, {"error", std::string(status.message())}};
-}
-
 std::string Answer(DirectSearchRunner& runner, const std::string& request) {
   Json json = Json::parse(request);
   if (json.contains("close")) {
@@ -176,7 +143,7 @@ std::string Answer(DirectSearchRunner& runner, const std::string& request) {
   }
   absl::StatusOr<FoundRound> found = runner.Search(json.at("key"), SpecFromJson(json.at("spec")), json.at("round"),
                                                    ResultsFromJson(json.at("results")));
-  return Dump(found.ok() ? FoundToJson(*found) : ErrorToJson(found.status()));
+  return found.ok() ? EncodeFoundRound(*found) : EncodeSearchError(found.status());
 }
 
 // Never returns. `busy` is shared with the spare process: true while a request has no answer.
@@ -209,7 +176,7 @@ std::string Answer(DirectSearchRunner& runner, const std::string& request) {
     std::string how = WIFSIGNALED(status) ? StrCat("was killed by signal ", WTERMSIG(status))
                                           : StrCat("exited with ", WEXITSTATUS(status));
     if (busy->exchange(false) &&
-        !WriteFrame(fd, Dump(ErrorToJson(absl::UnavailableError(StrCat("the search process ", how)))))) {
+        !WriteFrame(fd, EncodeSearchError(absl::UnavailableError(StrCat("the search process ", how))))) {
       _exit(0);
     }
   }
@@ -254,12 +221,7 @@ absl::StatusOr<FoundRound> SearchProcess::Search(const std::string& key, const S
   Json request = {{"key", key}, {"spec", SpecToJson(spec)}, {"round", round}, {"results", ResultsToJson(results)}};
   std::string reply;
   HONE_RETURN_IF_ERROR(Exchange(Dump(request), reply));
-  Json json = Json::parse(reply, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return absl::UnavailableError("the search process answered nonsense");
-  if (json.contains("error")) {
-    return absl::Status(static_cast<absl::StatusCode>(json["code"].get<int>()), json["error"].get<std::string>());
-  }
-  return FoundFromJson(json);
+  return DecodeSearchAnswer(reply);
 }
 
 void SearchProcess::Close(const std::string& key) {

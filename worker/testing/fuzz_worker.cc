@@ -1,5 +1,6 @@
 // libFuzzer target: what a worker reads that it did not write. The first byte chooses the reader: what a compile child
-// answers (a hostile program may have taken it over), what blobs hold (artifacts, references), and kernels as objects.
+// answers (a hostile program may have taken it over), what blobs hold (artifacts, references), what the GPU's process
+// replies, what a searching child answers (a plug-in may have scribbled over it), and kernels as objects.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -11,8 +12,10 @@
 #include <vector>
 
 #include "common/support/check.h"
+#include "server/tuning/search_answer.h"
 #include "worker/builder/codec.h"
 #include "worker/codegen/cuda/launch_plan.h"
+#include "worker/runner/cuda/device_reply.h"
 #include "worker/runner/cuda/program_blob.h"
 #include "worker/runner/elf_loader.h"
 #include "worker/runner/reference.h"
@@ -56,6 +59,33 @@ void Read(int reader, std::string_view bytes) {
       HONE_CHECK(runner::cuda::EncodeProgram(program) == bytes);
       return;
     }
+    case 6: {
+      if (bytes.empty()) return;
+      const auto op = static_cast<runner::cuda::DeviceOp>(static_cast<uint8_t>(bytes[0]) % 10);
+      runner::cuda::DeviceReply reply = {};
+      std::memcpy(&reply, bytes.data() + 1, std::min(bytes.size() - 1, sizeof(reply)));
+      const bool good = runner::cuda::CheckReply(op, reply).empty();
+      // The texts end in any case.
+      const size_t length = std::strlen(reply.message) + std::strlen(reply.device.name) +
+                            std::strlen(reply.device.uuid) + std::strlen(reply.device.layers);
+      HONE_CHECK(length < sizeof(reply));
+      if (!good || reply.result != 0) return;
+      for (uint32_t i = 0; i < reply.samples; ++i) HONE_CHECK(reply.seconds[i] >= 0);
+      HONE_CHECK(op != runner::cuda::DeviceOp::kTime || reply.samples > 0);
+      return;
+    }
+    case 7: {
+      absl::StatusOr<FoundRound> found = DecodeSearchAnswer(bytes);
+      if (!found.ok()) {
+        HONE_CHECK(DecodeSearchAnswer(EncodeSearchError(found.status())).status().code() == found.status().code());
+        return;
+      }
+      const std::string text = EncodeFoundRound(*found);
+      absl::StatusOr<FoundRound> again = DecodeSearchAnswer(text);
+      HONE_CHECK(again.ok()) << text;
+      HONE_CHECK(EncodeFoundRound(*again) == text);
+      return;
+    }
     default: {
       runner::LoadedObject loaded;
       const std::string object(bytes);  // Aligned as a mapping is.
@@ -88,16 +118,30 @@ std::vector<std::string> Seeds() {
   program.kernels.emplace_back();
   program.temporaries = {64};
   program.image = "elf";
-  return {'\0' + builder::EncodeRequest(request),   '\1' + builder::EncodeResult(built),
-          '\1' + builder::EncodeResult(failed),     '\2' + runner::EncodeReference(reference),
-          '\3' + codegen::EncodeCubin(plan, "elf"), '\4' + runner::cuda::EncodeProgram(program)};
+  runner::cuda::DeviceReply timed = {};
+  timed.samples = 1;
+  timed.seconds[0] = timed.total_seconds = 1e-3;
+  std::string reply(sizeof(timed), 0);
+  std::memcpy(reply.data(), &timed, sizeof(timed));
+  FoundRound found;
+  found.round.candidates.push_back({Digest(), "[[0,[1,2]]]", 0.5});
+  found.skeletons.emplace_back(Digest(), "[[],[]]");
+  return {std::string("\6\x8") + reply,
+          '\7' + EncodeFoundRound(found),
+          '\7' + EncodeSearchError(absl::InternalError("no")),
+          '\0' + builder::EncodeRequest(request),
+          '\1' + builder::EncodeResult(built),
+          '\1' + builder::EncodeResult(failed),
+          '\2' + runner::EncodeReference(reference),
+          '\3' + codegen::EncodeCubin(plan, "elf"),
+          '\4' + runner::cuda::EncodeProgram(program)};
 }
 
 }  // namespace
 }  // namespace hone
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size > 0) hone::Read(data[0] % 6, {reinterpret_cast<const char*>(data) + 1, size - 1});
+  if (size > 0) hone::Read(data[0] % 8, {reinterpret_cast<const char*>(data) + 1, size - 1});
   return 0;
 }
 

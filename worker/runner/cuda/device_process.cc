@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/runner/cuda/device_reply.h"
 #include "worker/runner/embedded_program.h"
 
 // The device process's executable.
@@ -114,13 +115,19 @@ std::optional<Failure> DeviceProcess::Execute(const DeviceCommand& command, int 
     break;
   }
   if (!sent) {
+    // Whatever it still does: it closed its end, or answered what is no reply. One that is ending keeps its status.
+    kill(pid_, SIGKILL);
     int status = 0;
     const bool reaped = waitpid(pid_, &status, 0) == pid_;
     pid_ = -1;
     return Failure{FailureKind::kCrash, StrCat("the device process ", reaped ? HowItEnded(status) : "has ended")};
   }
+  if (const std::string wrong = CheckReply(command.op, *reply); !wrong.empty()) {
+    Kill();
+    return Failure{FailureKind::kCrash, StrCat("the device process answered nonsense: ", wrong)};
+  }
   if (reply->result == 0) return std::nullopt;
-  const std::string message(reply->message, strnlen(reply->message, sizeof(reply->message)));
+  const std::string message = reply->message;
   if (reply->broken == 0) return Failure{FailureKind::kRun, message};
   Kill();
   return Failure{FailureKind::kCrash, message};
