@@ -57,7 +57,8 @@ bool DivideTrivially(const BlockRealizeNode* realize, const std::vector<ir::Var>
     const bool in_outer = UsesAny(value, outer);
     const bool in_inner = UsesAny(value, inner);
     if (in_outer && in_inner) return false;
-    if (in_outer) {
+    // A value without loops, too, belongs outside: it is the same for all inner iterations.
+    if (in_outer || (!in_inner && !ir::IsConstInt(value, 0))) {
       out.iters.push_back({value, iter->dom.extent, zero, one});
     } else if (in_inner) {
       out.iters.push_back({zero, one, value, iter->dom.extent});
