@@ -6,6 +6,8 @@
 #include "server/cost_model/feature/direct/direct_features.h"
 #include "server/cost_model/feature/direct/reading.h"
 #include "server/cost_model/feature/extract.h"
+#include "server/search/thread_forecast.h"
+#include "server/space/postproc/verify_gpu_code.h"
 
 namespace hone {
 
@@ -55,7 +57,14 @@ uint64_t ReplayKey(const Trace& trace) {
 
 CandidateFactory::CandidateFactory(Schedule start, const Target& target, const SpaceGenerator& space,
                                    bool with_features)
-    : start_(std::move(start)), is_gpu_(target.HasKey("gpu")), space_(space), with_features_(with_features) {}
+    : start_(std::move(start)), is_gpu_(target.HasKey("gpu")), space_(space), with_features_(with_features) {
+  for (const auto& postproc : space.postprocs()) {
+    if (dynamic_cast<const VerifyGpuCode*>(postproc.get()) == nullptr) continue;
+    thread_limits_.emplace();
+    thread_limits_->threads = target.GetInt("max_threads_per_block").value_or(thread_limits_->threads);
+    thread_limits_->warp_size = target.GetInt("thread_warp_size").value_or(thread_limits_->warp_size);
+  }
+}
 
 std::shared_ptr<const Individual> CandidateFactory::Make(const Trace& trace, int64_t seed, bool resample,
                                                          Rejection* why) const {
@@ -79,6 +88,11 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
     if (!started.has_value()) return nullptr;
   }
   Schedule& sch = started->schedule;
+  if (!full_path && !resample && thread_limits_.has_value() &&
+      AreThreadsSureToMisfit(trace, sch, started->map, *thread_limits_)) {
+    reason = Rejection::kPostproc;
+    return nullptr;
+  }
   const auto draw = [](size_t, const schedule::Instruction&) { return Value::None(); };
   const Trace::DecisionProvider fresh = draw;
   const absl::Status applied = schedule::ReplayPart(trace, started->next, trace.SizeWithoutPostproc(), sch,

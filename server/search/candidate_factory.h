@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/ir/module.h"
+#include "common/lower/gpu/verify_gpu.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/trace.h"
 #include "common/support/random.h"
@@ -62,6 +63,7 @@ class CandidateFactory {
   bool is_gpu_;
   const SpaceGenerator& space_;
   bool with_features_;
+  std::optional<lower::GpuLimits> thread_limits_;  // When VerifyGPUCode is among the postprocs.
   mutable PrefixCache prefixes_;
 };
 
