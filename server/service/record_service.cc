@@ -1,12 +1,10 @@
 #include "server/service/record_service.h"
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
 #include <utility>
 
 #include "common/support/clock.h"
 #include "common/support/strings.h"
+#include "server/service/export_stream.h"
 #include "server/service/rpc.h"
 
 namespace hone {
@@ -64,42 +62,6 @@ class RefusedImport final : public grpc::ServerReadReactor<v1::ImportChunk> {
  public:
   explicit RefusedImport(const absl::Status& status) { Finish(ToGrpc(status)); }
   void OnDone() override { delete this; }
-};
-
-// The executor's thread makes chunks and waits until each is on its way.
-class ExportReactor final : public grpc::ServerWriteReactor<v1::ExportChunk> {
- public:
-  ExportReactor(Records& records, Executor& executor, Identity who, v1::ExportRequest request) {
-    bool queued = executor.Run([this, &records, who = std::move(who), request = std::move(request)] {
-      absl::Status status = records.Export(who, request, [this](v1::ExportChunk chunk) { return Send(chunk); });
-      Finish(ToGrpc(status));
-    });
-    if (!queued) Finish(ToGrpc(Busy()));
-  }
-  void OnWriteDone(bool ok) override {
-    std::lock_guard lock(mutex_);
-    writing_ = false;
-    gone_ = gone_ || !ok;
-    written_.notify_all();
-  }
-  void OnDone() override { delete this; }
-
- private:
-  bool Send(const v1::ExportChunk& chunk) {
-    std::unique_lock lock(mutex_);
-    if (gone_) return false;
-    chunk_ = chunk;
-    writing_ = true;
-    StartWrite(&chunk_);
-    written_.wait(lock, [this] { return !writing_; });
-    return !gone_;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable written_;
-  v1::ExportChunk chunk_;
-  bool writing_ = false;
-  bool gone_ = false;
 };
 
 class RefusedExport final : public grpc::ServerWriteReactor<v1::ExportChunk> {
@@ -180,7 +142,12 @@ grpc::ServerWriteReactor<v1::ExportChunk>* RecordServiceImpl::Export(grpc::Callb
                                                                      const v1::ExportRequest* request) {
   absl::StatusOr<Identity> identity = Authorize(gate_, *context, "RecordService/Export");
   if (!identity.ok()) return new RefusedExport(identity.status());
-  return new ExportReactor(records_, executor_, *std::move(identity), *request);
+  absl::Status room = gate_.streams().Open(identity->tenant, gate_.limits().Of(identity->tenant).streams);
+  if (!room.ok()) return new RefusedExport(room);
+  auto stream = ExportStream::Start(context, records_, exporters_, gate_.streams(), *std::move(identity), *request,
+                                    export_stall_);
+  open_streams_.Add(stream, "RecordService/Export", AuthorizationOf(*context));
+  return stream.get();
 }
 
 }  // namespace hone

@@ -8,6 +8,7 @@
 #include "hone/v1/records.grpc.pb.h"
 #include "server/service/executor.h"
 #include "server/service/gate.h"
+#include "server/service/open_streams.h"
 #include "server/service/records.h"
 #include "server/store/store.h"
 
@@ -17,8 +18,17 @@ class RecordServiceImpl final : public v1::RecordService::CallbackService {
  public:
   // Told of every call that changes something, and of its outcome; must not block.
   using Audit = std::function<void(AuditEntry)>;
-  RecordServiceImpl(Records& records, Executor& executor, Gate& gate, Audit audit)
-      : records_(records), executor_(executor), gate_(gate), audit_(std::move(audit)) {}
+  // Exports run on threads of their own, `exporters`: they wait for their readers, at most `export_stall` for each
+  // chunk.
+  RecordServiceImpl(Records& records, Executor& executor, Executor& exporters, absl::Duration export_stall, Gate& gate,
+                    OpenStreams& open_streams, Audit audit)
+      : records_(records),
+        executor_(executor),
+        exporters_(exporters),
+        export_stall_(export_stall),
+        gate_(gate),
+        open_streams_(open_streams),
+        audit_(std::move(audit)) {}
 
   grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context, const v1::QueryRequest* request,
                                   v1::QueryResponse* response) override;
@@ -46,7 +56,10 @@ class RecordServiceImpl final : public v1::RecordService::CallbackService {
 
   Records& records_;
   Executor& executor_;
+  Executor& exporters_;
+  const absl::Duration export_stall_;
   Gate& gate_;
+  OpenStreams& open_streams_;
   const Audit audit_;
 };
 

@@ -17,6 +17,12 @@ namespace {
 
 constexpr int kMaxTop = 1000;
 constexpr char kShared[] = "shared";
+constexpr size_t kExportChunkBytes = 1u << 20;
+
+// A batch was refused for what stands in it, not because the database is away.
+bool IsRecordsFault(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
+}
 
 bool MayRead(const Identity& who, const std::string& pool) {
   return who.anonymous || pool == who.tenant || pool == kShared ||
@@ -153,6 +159,11 @@ absl::StatusOr<v1::Workload> Records::GetWorkload(const Identity& who, const v1:
 
 absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_pool, const v1::ImportChunk& chunk,
                                   v1::ImportResponse& total) {
+  return AddChunk(who, asked_pool, chunk, /*pass_over=*/true, total);
+}
+
+absl::Status Records::AddChunk(const Identity& who, const std::string& asked_pool, const v1::ImportChunk& chunk,
+                               bool pass_over, v1::ImportResponse& total) {
   constexpr int kMaxBad = 100;
   HONE_ASSIGN_OR_RETURN(std::string pool, WritablePool(who, asked_pool));
   auto bad = [&](std::string what) {
@@ -194,8 +205,21 @@ absl::Status Records::ImportChunk(const Identity& who, const std::string& asked_
     records.push_back(*std::move(record));
   }
   absl::StatusOr<int64_t> inserted = database_.CommitRecords(records);
-  HONE_RETURN_IF_ERROR(inserted.status());
-  total.set_duplicates(total.duplicates() + records.size() - *inserted);
+  if (inserted.ok()) {
+    total.set_duplicates(total.duplicates() + records.size() - *inserted);
+    return absl::OkStatus();
+  }
+  if (!pass_over || !IsRecordsFault(inserted.status())) return inserted.status();
+  for (const TuningRecord& record : records) {  // Some of them cannot be stored: the others can.
+    inserted = database_.CommitRecords(absl::MakeConstSpan(&record, 1));
+    if (inserted.ok()) {
+      total.set_duplicates(total.duplicates() + 1 - *inserted);
+    } else if (IsRecordsFault(inserted.status())) {
+      bad(StrCat("record ", record.id.Hex().substr(0, 12), ": ", ToStd(inserted.status().message())));
+    } else {
+      return inserted.status();
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -204,7 +228,7 @@ absl::StatusOr<v1::CommitResponse> Records::Commit(const Identity& who, const v1
   *chunk.mutable_workloads() = request.workloads();
   *chunk.mutable_records() = request.records();
   v1::ImportResponse total;
-  HONE_RETURN_IF_ERROR(ImportChunk(who, request.pool(), chunk, total));
+  HONE_RETURN_IF_ERROR(AddChunk(who, request.pool(), chunk, /*pass_over=*/false, total));
   if (total.bad_size() > 0) return absl::InvalidArgumentError(total.bad(0));
   v1::CommitResponse response;
   response.set_inserted(total.records() - total.duplicates());
@@ -248,16 +272,19 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
 
 absl::Status Records::ExportWorkloads(const std::vector<std::string>& pools,
                                       const std::function<bool(v1::ExportChunk)>& send) {
-  constexpr int kOfAChunk = 100;
   HONE_ASSIGN_OR_RETURN(const std::vector<Workload> workloads, database_.GetAllWorkloads());
   v1::ExportChunk chunk;
+  size_t bytes = 0;
   for (const Workload& workload : workloads) {
     bool seen = pools.empty();
     if (!seen) {
       HONE_ASSIGN_OR_RETURN(seen, database_.WorkloadInPools(workload.id, pools));
     }
-    if (seen) *chunk.add_workloads() = ToProto(workload);
-    if (chunk.workloads_size() < kOfAChunk) continue;
+    if (!seen) continue;
+    *chunk.add_workloads() = ToProto(workload);
+    bytes += chunk.workloads().rbegin()->ByteSizeLong();
+    if (bytes < kExportChunkBytes) continue;
+    bytes = 0;
     if (!send(std::exchange(chunk, {}))) return absl::CancelledError("the reader is gone");
   }
   if (chunk.workloads_size() > 0 && !send(std::move(chunk))) return absl::CancelledError("the reader is gone");
@@ -275,34 +302,42 @@ absl::Status Records::Export(const Identity& who, const v1::ExportRequest& reque
   page.limit = 500;
   std::set<Digest> sent;
   std::map<Digest, TuningRecord> best;
-  auto add = [&](const TuningRecord& record, v1::ExportChunk& chunk) -> absl::Status {
+  v1::ExportChunk chunk;
+  size_t bytes = 0;
+  auto flush = [&]() -> absl::Status {
+    bytes = 0;
+    if (chunk.records_size() == 0 || send(std::exchange(chunk, {}))) return absl::OkStatus();
+    return absl::CancelledError("the reader is gone");
+  };
+  auto add = [&](const TuningRecord& record) -> absl::Status {
     if (sent.insert(record.workload_id).second) {
       HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(record.workload_id));
-      if (workload) *chunk.add_workloads() = ToProto(*workload);
+      if (workload) {
+        *chunk.add_workloads() = ToProto(*workload);
+        bytes += chunk.workloads().rbegin()->ByteSizeLong();
+      }
     }
     *chunk.add_records() = ToProto(record);
-    return absl::OkStatus();
+    bytes += chunk.records().rbegin()->ByteSizeLong();
+    return bytes < kExportChunkBytes ? absl::OkStatus() : flush();
   };
   do {
     HONE_ASSIGN_OR_RETURN(RecordPage found, database_.ListRecords(page));
     page.after = found.cursor;
-    v1::ExportChunk chunk;
     for (const TuningRecord& record : found.records) {
       if (!request.pruned()) {
-        HONE_RETURN_IF_ERROR(add(record, chunk));
+        HONE_RETURN_IF_ERROR(add(record));
       } else if (IsValid(record)) {
         auto [it, added] = best.try_emplace(record.workload_id, record);
         if (!added && SortKey(record) < SortKey(it->second)) it->second = record;
       }
     }
-    if (chunk.records_size() > 0 && !send(std::move(chunk))) return absl::CancelledError("the reader is gone");
+    HONE_RETURN_IF_ERROR(flush());
   } while (page.after != 0);
   for (const auto& [id, record] : best) {
-    v1::ExportChunk chunk;
-    HONE_RETURN_IF_ERROR(add(record, chunk));
-    if (!send(std::move(chunk))) return absl::CancelledError("the reader is gone");
+    HONE_RETURN_IF_ERROR(add(record));
   }
-  return absl::OkStatus();
+  return flush();
 }
 
 }  // namespace hone

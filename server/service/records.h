@@ -31,6 +31,9 @@ class Records {
                       const std::function<bool(v1::ExportChunk)>& send);
 
  private:
+  // With `pass_over`, records that cannot be stored are counted as bad; without, one of them refuses all.
+  absl::Status AddChunk(const Identity& who, const std::string& pool, const v1::ImportChunk& chunk, bool pass_over,
+                        v1::ImportResponse& total);
   absl::Status ExportWorkloads(const std::vector<std::string>& pools, const std::function<bool(v1::ExportChunk)>& send);
   absl::Status AddMatches(const RecordQuery& query, const v1::QueryRequest& request, v1::QueryResponse& response);
   absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);

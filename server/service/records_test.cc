@@ -124,6 +124,25 @@ TEST_F(RecordsTest, TheBestFitComesFirstAndRefusedOnesOnlyWhenAskedFor) {
   EXPECT_EQ(Query(Of("a"), request).matches(0).record().measurement().median(), 1);
 }
 
+TEST_F(RecordsTest, AnImportPassesOverWhatCannotBeStored) {
+  const Identity who = Of("a", {Role::kCurator});
+  v1::ImportChunk chunk;
+  *chunk.add_records() = ToProto(RecordOf(mine_, 7, 70, "a"));
+  *chunk.add_records() = ToProto(RecordOf(WorkloadFromScript("nobody's"), 7, 71, "a"));
+  *chunk.add_records() = ToProto(RecordOf(mine_, 8, 72, "a"));
+  chunk.add_records()->set_workload_id("short");
+  v1::ImportResponse total;
+  ASSERT_OK(records_.ImportChunk(who, "", chunk, total));
+  EXPECT_EQ(total.records(), 4u);
+  EXPECT_EQ(total.duplicates(), 0u);
+  ASSERT_EQ(total.bad_size(), 2);
+  EXPECT_NE((total.bad(0) + total.bad(1)).find("was not committed"), std::string::npos) << total.DebugString();
+  // The same again: what was stored is there already.
+  ASSERT_OK(records_.ImportChunk(who, "", chunk, total));
+  EXPECT_EQ(total.duplicates(), 2u);
+  EXPECT_EQ(total.bad_size(), 4);
+}
+
 TEST_F(RecordsTest, PromotionCopiesVerifiedRecordsToPoolsThatOneReads) {
   const Identity curator = Of("a", {Role::kCurator});
   v1::PromoteRequest request;

@@ -105,7 +105,9 @@ struct Server::Parts {
         open_streams(*gate, absl::ToChronoMilliseconds(options.check_tokens)),
         tuning(driver, *gate, open_streams, InfoOf(*store, options)),
         worker(driver, blobs, *gate, open_streams),
-        record(records, executor, *gate, [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {
+        exporters(options.export_threads),
+        record(records, executor, exporters, options.export_stall, *gate, open_streams,
+               [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {
     gate->SetRefused([this](const Identity& who, std::string_view rpc) {
       const std::string action(rpc.substr(rpc.find('/') + 1));
       driver.Audit(
@@ -122,6 +124,7 @@ struct Server::Parts {
   OpenStreams open_streams;
   TuningServiceImpl tuning;
   WorkerServiceImpl worker;
+  Executor exporters;
   RecordServiceImpl record;
   std::unique_ptr<Housekeeper> housekeeper;
   std::string address;

@@ -22,6 +22,8 @@ struct ServerOptions {
   std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
   absl::Duration check_tokens = absl::Seconds(5);  // Tokens of open streams are looked at this often.
   int record_threads = 4;
+  int export_threads = 2;                           // Exports at a time; others wait for their turn.
+  absl::Duration export_stall = absl::Seconds(30);  // A reader that takes nothing for so long loses its export.
   FailureRetention retention;
   absl::Duration trim_every = absl::Minutes(10);
   DriverOptions driver;

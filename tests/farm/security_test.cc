@@ -78,8 +78,9 @@ class SecurityTest : public ::testing::Test {
     std::ofstream(tokens_, std::ios::app) << made->line << "\n";
     return made->token;
   }
-  void Start(Limits limits = {}) {
+  void Start(Limits limits = {}, absl::Duration export_stall = absl::Seconds(30)) {
     ServerOptions options;
+    options.export_stall = export_stall;
     options.token_file = tokens_;
     options.driver.revisions.protocol = 2;
     options.driver.limits = std::move(limits);
@@ -384,6 +385,77 @@ TEST_F(SecurityTest, HostileMessagesGetTypedErrorsAndHealthyClientsAreServed) {
     EXPECT_EQ(stream->Finish().error_code(), StatusCode::INVALID_ARGUMENT);
   }
   EXPECT_TRUE(Submit(user, Job()).ok());
+}
+
+// Fills the tenant's pool with so many records that no window of a connection holds them.
+void Fill(v1::RecordService::Stub& records, const std::function<void(grpc::ClientContext&)>& use) {
+  grpc::ClientContext context;
+  use(context);
+  v1::ImportResponse total;
+  auto stream = records.Import(&context, &total);
+  for (int c = 0; c < 40; ++c) {
+    v1::ImportChunk chunk;
+    const Workload workload = WorkloadFromScript("w" + std::to_string(c) + std::string(200'000, ' '));
+    *chunk.add_workloads() = ToProto(workload);
+    ASSERT_TRUE(stream->Write(chunk));
+  }
+  stream->WritesDone();
+  ASSERT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(SecurityTest, ReadersThatTakeNothingOfAnExportLoseItAndKeepNobodyWaiting) {
+  std::string user = Token("u", "a", "user,reader,curator");
+  Limits limits;
+  limits.otherwise.streams = 3;
+  Start(limits, /*export_stall=*/absl::Seconds(1));
+  auto records = v1::RecordService::NewStub(channel_);
+  Fill(*records, [&](grpc::ClientContext& context) { Use(context, user); });
+  struct Reader {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::ExportChunk>> stream;
+  };
+  std::vector<std::unique_ptr<Reader>> readers;
+  v1::ExportRequest everything;
+  everything.set_only_workloads(true);
+  for (int i = 0; i < 3; ++i) {
+    auto& reader = *readers.emplace_back(std::make_unique<Reader>());
+    Use(reader.context, user);
+    reader.stream = records->Export(&reader.context, everything);
+  }
+  bool refused = false;
+  for (int i = 0; i < 10 && !refused; ++i) {  // As soon as the server has seen those three.
+    grpc::ClientContext context;
+    Use(context, user);
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+    auto stream = records->Export(&context, everything);
+    v1::ExportChunk chunk;
+    while (stream->Read(&chunk)) {
+    }
+    refused = stream->Finish().error_code() == StatusCode::RESOURCE_EXHAUSTED;
+  }
+  EXPECT_TRUE(refused);
+  for (int i = 0; i < 20; ++i) {  // All of them stand still, and everybody else is served.
+    grpc::ClientContext context;
+    Use(context, user);
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(900));
+    v1::StatsResponse stats;
+    EXPECT_TRUE(records->Stats(&context, {}, &stats).ok());
+  }
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // Two at a time, a second each.
+  for (auto& reader : readers) {
+    v1::ExportChunk chunk;
+    while (reader->stream->Read(&chunk)) {
+    }
+    EXPECT_FALSE(reader->stream->Finish().ok());
+  }
+  grpc::ClientContext context;
+  Use(context, user);
+  auto whole = records->Export(&context, everything);
+  v1::ExportChunk chunk;
+  int workloads = 0;
+  while (whole->Read(&chunk)) workloads += chunk.workloads_size();
+  EXPECT_TRUE(whole->Finish().ok());
+  EXPECT_EQ(workloads, 40);
 }
 
 TEST_F(SecurityTest, ConnectionsThatSayNonsenseOrAlmostNothingDoNoHarm) {
