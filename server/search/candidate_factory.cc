@@ -1,5 +1,8 @@
 #include "server/search/candidate_factory.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "common/ir/structural_hash.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -16,6 +19,26 @@ using schedule::Trace;
 using schedule::Value;
 
 namespace {
+
+// `trace` with the decisions of `replayed`, which was made by replaying it, in an arena of its own; what `kept` (which
+// may be null) holds as well is shared with it.
+Trace Compact(const Trace& trace, const Trace* kept, const Trace& replayed) {
+  const auto same = [](const schedule::Instruction& a, const schedule::Instruction& b) {
+    return a.row == b.row && a.inputs.same_as(b.inputs) && a.attrs.same_as(b.attrs) && a.outputs.same_as(b.outputs);
+  };
+  const bool shares =
+      kept != nullptr && kept->size() >= trace.size() &&
+      std::equal(trace.instructions().begin(), trace.instructions().end(), kept->instructions().begin(), same);
+  if (!shares) return trace.WithDecisionsOf(replayed);
+  auto arena = std::make_shared<ir::Arena>();
+  arena->KeepAlive(kept->arena());
+  const ir::ArenaScope scope(arena);
+  std::vector<schedule::Instruction> instructions = trace.instructions();
+  for (size_t i = 0; i < instructions.size(); ++i) {
+    instructions[i].decision = CopyValue(replayed.instructions()[i].decision);
+  }
+  return Trace(std::move(instructions), std::move(arena));
+}
 
 void Mix(uint64_t& h, uint64_t x) {
   h = (h ^ x) * 0x9E3779B97F4A7C15ull;
@@ -82,7 +105,7 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
   reason = Rejection::kSchedule;
   std::optional<PrefixCache::Started> started;
   if (full_path) {
-    started = PrefixCache::Started{start_.CopyWithSeed(seed), schedule::RvMap(), 0};
+    started = PrefixCache::Started{start_.CopyWithSeed(seed), schedule::RvMap(), 0, nullptr};
   } else {
     started = prefixes_.Start(start_, trace, seed);
     if (!started.has_value()) return nullptr;
@@ -114,7 +137,7 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
     out->features = *std::move(features);
   }
   // A compact copy of the trace: the schedule's arena, with all IR ever made for it, is let go.
-  out->trace = trace.WithDecisionsOf(sch.trace());
+  out->trace = Compact(trace, started->kept, sch.trace());
   reason = Rejection::kNone;
   return out;
 }

@@ -57,13 +57,15 @@ const PrefixCache::Entry* PrefixCache::Find(const Trace& trace, size_t size) con
 
 std::optional<PrefixCache::Started> PrefixCache::Start(const Schedule& start, const Trace& trace, int64_t seed) {
   const size_t size = SizeBeforeSampling(trace);
-  if (const Entry* entry = Find(trace, size)) return Started{entry->schedule.CopyWithSeed(seed), entry->map, size};
+  if (const Entry* entry = Find(trace, size))
+    return Started{entry->schedule.CopyWithSeed(seed), entry->map, size, &entry->trace};
   auto entry = std::make_unique<Entry>(Entry{trace, size, start.CopyWithSeed(1), schedule::RvMap(), nullptr});
   if (!schedule::ReplayPart(trace, 0, size, entry->schedule, entry->map).ok()) return std::nullopt;
-  Started started{entry->schedule.CopyWithSeed(seed), entry->map, size};
+  Started started{entry->schedule.CopyWithSeed(seed), entry->map, size, nullptr};
   if (count_.fetch_add(1, std::memory_order_relaxed) >= kMostEntries) return started;
   entry->next = entries_.load(std::memory_order_relaxed);
   Entry* made = entry.release();
+  started.kept = &made->trace;
   while (!entries_.compare_exchange_weak(made->next, made, std::memory_order_release, std::memory_order_relaxed)) {
   }
   return started;

@@ -24,6 +24,8 @@ class PrefixCache {
     schedule::Schedule schedule;
     schedule::RvMap map;
     size_t next;  // Instruction.
+    // A trace that began alike, kept by the cache; null when none is kept.
+    const schedule::Trace* kept;
   };
   // nullopt when the common part does not replay on `start`, which is the same in all calls.
   std::optional<Started> Start(const schedule::Schedule& start, const schedule::Trace& trace, int64_t seed);
