@@ -1,6 +1,7 @@
 #include "server/tuning/search_runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -10,10 +11,11 @@ namespace {
 
 std::vector<std::pair<Digest, std::string>> SkeletonsOf(const SearchSession& session, const SearchRound& round) {
   std::vector<std::pair<Digest, std::string>> used;
-  for (auto& [id, json] : session.Skeletons()) {
-    bool wanted = std::any_of(round.candidates.begin(), round.candidates.end(),
-                              [&](const SearchCandidate& candidate) { return candidate.skeleton_id == id; });
-    if (wanted) used.emplace_back(id, json);
+  for (auto& skeleton : session.Skeletons()) {
+    bool wanted = std::any_of(round.candidates.begin(), round.candidates.end(), [&](const SearchCandidate& candidate) {
+      return candidate.skeleton_id == skeleton.first;
+    });
+    if (wanted) used.push_back(std::move(skeleton));
   }
   return used;
 }
