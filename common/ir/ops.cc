@@ -28,10 +28,16 @@ Expr FoldedFloat(DataType dtype, double value) {
   return FloatImm(dtype, dtype.bits == 32 ? static_cast<double>(static_cast<float>(value)) : value);
 }
 
-bool IsLiteral(Expr e, double value) {
-  if (const auto* i = IntOf(e)) return static_cast<double>(i->value) == value;
-  if (const auto* f = FloatOf(e)) return f->value == value;
-  return false;
+// What identities ask of a literal; neither for what is no literal.
+struct ZeroOrOne {
+  bool zero = false;
+  bool one = false;
+};
+
+ZeroOrOne IsZeroOrOne(Expr e) {
+  if (const auto* i = IntOf(e)) return {i->value == 0, i->value == 1};
+  if (const auto* f = FloatOf(e)) return {f->value == 0, f->value == 1};
+  return {};
 }
 
 int64_t AddInt(int64_t a, int64_t b) {
@@ -121,30 +127,32 @@ Expr FoldFloats(ExprKind kind, DataType dtype, double a, double b) {
 
 // x op literal identities; null when none applies. Operands have the same dtype.
 Expr FoldIdentity(ExprKind kind, Expr a, Expr b) {
+  const ZeroOrOne is_a = IsZeroOrOne(a);
+  const ZeroOrOne is_b = IsZeroOrOne(b);
   switch (kind) {
     case ExprKind::kAdd:
-      if (IsLiteral(a, 0)) return b;
-      if (IsLiteral(b, 0)) return a;
+      if (is_a.zero) return b;
+      if (is_b.zero) return a;
       return {};
     case ExprKind::kSub:
-      if (IsLiteral(b, 0)) return a;
+      if (is_b.zero) return a;
       return {};
     case ExprKind::kMul:
-      if (IsLiteral(a, 1)) return b;
-      if (IsLiteral(b, 1)) return a;
-      if (IsLiteral(a, 0)) return a;
-      if (IsLiteral(b, 0)) return b;
+      if (is_a.one) return b;
+      if (is_b.one) return a;
+      if (is_a.zero) return a;
+      if (is_b.zero) return b;
       return {};
     case ExprKind::kDiv:
     case ExprKind::kFloorDiv:
-      if (IsLiteral(a, 0) && !IsLiteral(b, 0)) return a;
-      if (IsLiteral(b, 1)) return a;
+      if (is_a.zero && !is_b.zero) return a;
+      if (is_b.one) return a;
       return {};
     case ExprKind::kMod:
     case ExprKind::kFloorMod:
       if (IsIntLike(a.dtype())) {
-        if (IsLiteral(a, 0) && !IsLiteral(b, 0)) return a;
-        if (IsLiteral(b, 1)) return ConstOf(a.dtype(), 0);
+        if (is_a.zero && !is_b.zero) return a;
+        if (is_b.one) return ConstOf(a.dtype(), 0);
       }
       return {};
     case ExprKind::kMin:
@@ -161,10 +169,12 @@ Expr Fold(ExprKind kind, Expr a, Expr b) {
   if (ia != nullptr && ib != nullptr) {
     if (Expr folded = FoldInts(kind, a.dtype(), ia->value, ib->value)) return folded;
   }
-  const auto* fa = FloatOf(a);
-  const auto* fb = FloatOf(b);
-  if (fa != nullptr && fb != nullptr) {
-    if (Expr folded = FoldFloats(kind, a.dtype(), fa->value, fb->value)) return folded;
+  if (ia == nullptr && ib == nullptr) {
+    const auto* fa = FloatOf(a);
+    const auto* fb = FloatOf(b);
+    if (fa != nullptr && fb != nullptr) {
+      if (Expr folded = FoldFloats(kind, a.dtype(), fa->value, fb->value)) return folded;
+    }
   }
   return FoldIdentity(kind, a, b);
 }

@@ -73,10 +73,29 @@ bool IsAtOrBelow(const ScheduleState& state, SrefId id, SrefId above) {
   return false;
 }
 
+namespace {
+
+// Of nodes from `id` up to the root.
+int DepthOf(const ScheduleState& state, SrefId id) {
+  int depth = 0;
+  for (; id != kNoSref; id = state.parent(id)) ++depth;
+  return depth;
+}
+
+}  // namespace
+
 SrefId LowestCommonAncestor(const ScheduleState& state, absl::Span<const SrefId> ids) {
   SrefId lca = ids[0];
+  int depth = DepthOf(state, lca);
   for (SrefId id : ids.subspan(1)) {
-    while (lca != kNoSref && !IsAtOrBelow(state, id, lca)) lca = state.parent(lca);
+    if (id == lca) continue;
+    int other = DepthOf(state, id);
+    for (; depth > other; --depth) lca = state.parent(lca);
+    for (; other > depth; --other) id = state.parent(id);
+    for (; id != lca; --depth) {
+      id = state.parent(id);
+      lca = state.parent(lca);
+    }
   }
   return lca;
 }
