@@ -7,6 +7,20 @@
 #include "common/support/strings.h"
 
 namespace hone {
+namespace {
+
+// The lines of a search's log, each with the task that it is of.
+std::string LogOfTask(const TaskDefinition& task, std::string_view log) {
+  std::string text;
+  while (!log.empty()) {
+    const std::string_view line = log.substr(0, log.find('\n'));
+    StrAppend(&text, task.name, ": ", line, "\n");
+    log.remove_prefix(std::min(log.size(), line.size() + 1));
+  }
+  return text;
+}
+
+}  // namespace
 
 void Coordinator::Advance(absl::Time wall) {
   wall_ = wall;
@@ -205,7 +219,8 @@ void Coordinator::SearchDone(std::string_view worker, const LeaseToken& token, S
   JobEntry& job = *Entry(lease.job_id);
   JobRun::SearchOrder order = *std::exchange(job.searching, std::nullopt);
   job.search_attempts = job.search_losses = 0;
-  if (!round.log.empty()) actions_.push_back(NotifyLog{lease.job_id, std::move(round.log)});
+  if (!round.log.empty())
+    actions_.push_back(NotifyLog{lease.job_id, LogOfTask(job.run->definition().tasks[order.task], round.log)});
   if (std::optional<RoundPlan> plan = job.run->AddRound(order, std::move(round))) {
     actions_.push_back(SaveRound{lease.job_id, *std::move(plan)});
   }

@@ -83,6 +83,9 @@ class Farm {
     return static_cast<int>(
         std::count_if(runs_.begin(), runs_.end(), [&](const SendRun& run) { return run.worker == worker; }));
   }
+  // Of the searches from now on.
+  void set_search_log(std::string log) { log_ = std::move(log); }
+  const std::vector<std::string>& logs() const { return logs_; }
   Coordinator& core() { return core_; }
   absl::Time now() const { return now_; }
 
@@ -97,6 +100,7 @@ class Farm {
     for (int i = 0; i < 100; ++i) {
       round.candidates.push_back({Sha256("s"), StrCat("[[0,[", a.round, ",", i, "]]]"), 0});
     }
+    round.log = log_;
     core_.SearchDone(a.worker, a.token, round, now_);
   }
   void Do(SendBuild& a) {
@@ -107,9 +111,12 @@ class Farm {
   void Do(SendCancel& a) {
     std::erase_if(runs_, [&](const SendRun& run) { return run.token.lease == a.token.lease; });
   }
+  void Do(NotifyLog& a) { logs_.push_back(a.text); }
   template <typename Other>
   void Do(Other&) {}
 
+  std::string log_;
+  std::vector<std::string> logs_;
   Coordinator core_;
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
   std::vector<std::string> names_;
@@ -130,6 +137,17 @@ TEST(CoordinatorTest, TenantsShareADeviceByTheirWeights) {
   }
   EXPECT_NEAR(ran["a"], 30, 3);
   EXPECT_NEAR(ran["b"] + ran["c"], 60, 3);
+}
+
+TEST(CoordinatorTest, TheLastRankingOfTheModelIsInTheReport) {
+  Farm farm;
+  farm.set_search_log(
+      "sampled 3\nmodel on round 1: rank correlation 0.25\nmodel on round 2: rank correlation 0.5\ntree\n");
+  farm.Submit(Job("a", "t"));
+  farm.AddWorker("w", "sbr");
+  EXPECT_EQ(farm.core().FindJob("a")->Report(farm.now()).tasks[0].ranking, "model on round 2: rank correlation 0.5");
+  ASSERT_FALSE(farm.logs().empty());
+  EXPECT_EQ(farm.logs()[0].substr(0, 31), "t: sampled 3\nt: model on round ");
 }
 
 TEST(CoordinatorTest, ATenantThatComesLateGetsNoCreditForItsAbsence) {

@@ -104,6 +104,7 @@ struct TaskReport {
   double baseline = 0;  // 0 = not measured.
   bool exhausted = false;
   std::string error;
+  std::string ranking;  // The last line of the log on how the cost model ranks; kept since this process knows the job.
 };
 
 // Seconds summed over workers, except wall.

@@ -18,6 +18,14 @@ SearchResult ToSearchResult(const Outcome& outcome) {
   return result;
 }
 
+// The last line of a search's log that says how well the cost model ranks; empty when none does.
+std::string RankingOf(const std::string& log) {
+  constexpr std::string_view kStart = "model on round ";
+  const size_t at = log.rfind(kStart);
+  if (at == std::string::npos || (at > 0 && log[at - 1] != '\n')) return "";
+  return log.substr(at, log.find('\n', at) - at);
+}
+
 }  // namespace
 
 JobRun::JobRun(JobDefinition definition) : definition_(std::move(definition)), tasks_(definition_.tasks.size()) {
@@ -84,6 +92,7 @@ std::optional<RoundPlan> JobRun::AddRound(const SearchOrder& order, SearchRound 
   time_.search += round.search_secs;
   time_.model += round.model_secs;
   TaskRun& task = tasks_[order.task];
+  if (std::string ranking = RankingOf(round.log); !ranking.empty()) task.ranking = std::move(ranking);
   int64_t left = std::min(definition_.max_trials - issued_, definition_.max_trials_per_task - task.issued);
   if (static_cast<int64_t>(round.candidates.size()) > left) round.candidates.resize(std::max<int64_t>(left, 0));
   if (round.candidates.empty()) {
@@ -275,6 +284,7 @@ JobReport JobRun::Report(absl::Time now) const {
     task.baseline = run.baseline_median;
     task.exhausted = run.exhausted;
     task.error = run.error;
+    task.ranking = run.ranking;
     report.trials += run.finished;
   }
   return report;

@@ -121,6 +121,7 @@ class JobRun {
     double baseline_median = 0;
     bool exhausted = false;
     std::string error;
+    std::string ranking;
   };
 
   bool Alive(const TaskRun& task) const;

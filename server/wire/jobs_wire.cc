@@ -65,6 +65,7 @@ v1::TaskReport TaskToProto(const TaskReport& task) {
   proto.set_baseline(task.baseline);
   proto.set_exhausted(task.exhausted);
   proto.set_error(task.error);
+  proto.set_ranking(task.ranking);
   return proto;
 }
 
