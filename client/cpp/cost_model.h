@@ -34,6 +34,12 @@ class CostModel {
 
   // "xgb" (default), "mlp", "random"; null for "none". InvalidArgument, naming the kinds, for another.
   static absl::StatusOr<std::shared_ptr<CostModel>> Create(std::string_view kind = "xgb", uint64_t seed = 43);
+  // The same over features of one's own, which the model then sees in place of the stock ones. Candidates are made into
+  // schedules before they are scored, as for a model of one's own. Predict and Update are InvalidArgument when the
+  // extractor gives another number of matrices than candidates, or rows of different widths.
+  static absl::StatusOr<std::shared_ptr<CostModel>> Create(std::string_view kind,
+                                                           std::shared_ptr<FeatureExtractor> extractor,
+                                                           uint64_t seed = 43);
 };
 
 }  // namespace hone::meta_schedule

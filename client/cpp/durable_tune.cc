@@ -16,28 +16,6 @@
 namespace hone::meta_schedule {
 namespace {
 
-v1::JobSpec SpecOf(const DurableSettings& settings) {
-  v1::JobSpec spec;
-  for (const DurableTask& task : settings.tasks) {
-    v1::TaskSpec* out = spec.add_tasks();
-    out->set_name(task.name);
-    *out->mutable_workload() = ToProto(script::WorkloadOfModule(task.mod, task.name));
-    out->set_weight(1);
-  }
-  spec.set_name(settings.tasks.empty() ? "" : settings.tasks[0].name);
-  spec.set_target_json(settings.target_json);
-  spec.set_max_trials(settings.max_trials_global);
-  spec.set_max_trials_per_task(settings.max_trials_per_task);
-  spec.set_trials_per_round(settings.num_trials_per_iter);
-  spec.set_strategy(settings.strategy);
-  spec.set_cost_model(settings.cost_model);
-  spec.set_scheduler(settings.task_scheduler);
-  spec.set_space(settings.space);
-  spec.set_seed(settings.seed);
-  spec.set_equality(ToProto(static_cast<ModuleEquality>(settings.module_equality)));
-  return spec;
-}
-
 // Sets `stop` when the user's function says so.
 class StopWatcher {
  public:
@@ -60,6 +38,32 @@ class StopWatcher {
 };
 
 }  // namespace
+
+v1::JobSpec JobSpecOf(const DurableSettings& settings) {
+  v1::JobSpec spec;
+  for (const DurableTask& task : settings.tasks) {
+    v1::TaskSpec* out = spec.add_tasks();
+    out->set_name(task.name);
+    *out->mutable_workload() = ToProto(script::WorkloadOfModule(task.mod, task.name));
+    out->set_weight(task.weight);
+    out->set_target_json(task.target_json);
+    out->set_space(task.space);
+  }
+  spec.set_name(settings.tasks.empty() ? "" : settings.tasks[0].name);
+  spec.set_target_json(settings.target_json);
+  spec.set_max_trials(settings.max_trials_global);
+  spec.set_max_trials_per_task(settings.max_trials_per_task);
+  spec.set_trials_per_round(settings.num_trials_per_iter);
+  spec.set_strategy(settings.strategy);
+  spec.set_strategy_params_json(settings.strategy_params_json);
+  spec.set_cost_model(settings.cost_model);
+  spec.set_scheduler(settings.task_scheduler);
+  spec.set_space(settings.space);
+  spec.set_seed(settings.seed);
+  spec.set_search_threads(settings.search_threads);
+  spec.set_equality(ToProto(static_cast<ModuleEquality>(settings.module_equality)));
+  return spec;
+}
 
 absl::Status CopyJobRecords(const std::shared_ptr<Connection>& server, const std::string& job_id,
                             const std::vector<DurableTask>& tasks, const std::string& target_json, Database& database) {
@@ -87,7 +91,8 @@ absl::Status CopyJobRecords(const std::shared_ptr<Connection>& server, const std
       record.workload = workloads[task];
       record.run_secs = TvmRunSecs(*record.stored);
       record.args_info = record.stored->args_info;
-      HONE_ASSIGN_OR_RETURN(record.target, Target::Parse(target_json));
+      const std::string& made_for = tasks[task].target_json.empty() ? target_json : tasks[task].target_json;
+      HONE_ASSIGN_OR_RETURN(record.target, Target::Parse(made_for));
       HONE_RETURN_IF_ERROR(database.CommitTuningRecord(record));
     }
     if (page.cursor() == 0) return absl::OkStatus();
@@ -98,7 +103,7 @@ absl::Status CopyJobRecords(const std::shared_ptr<Connection>& server, const std
 absl::Status TuneAsJob(const std::shared_ptr<Connection>& server, const DurableSettings& settings, Database& database) {
   TuningClient tuning(server);
   v1::SubmitJobRequest request;
-  *request.mutable_spec() = SpecOf(settings);
+  *request.mutable_spec() = JobSpecOf(settings);
   std::random_device random;
   request.set_request_id(StrCat("tune-", random(), "-", random(), "-", random()));
   HONE_ASSIGN_OR_RETURN(const v1::SubmitJobResponse job, tuning.SubmitJob(request));

@@ -8,12 +8,16 @@
 
 #include "absl/status/status.h"
 #include "client/cpp/database.h"
+#include "hone/v1/tuning.pb.h"
 
 namespace hone::meta_schedule {
 
 struct DurableTask {
   std::string name;
   ir::IRModule mod;
+  double weight = 1;
+  std::string target_json = "";  // Empty = the settings'.
+  std::string space = "";        // A name that the server knows; empty = the settings'.
 };
 
 struct DurableSettings {
@@ -23,10 +27,14 @@ struct DurableSettings {
   int64_t max_trials_per_task = 0;
   int num_trials_per_iter = 64;
   std::string space, strategy, cost_model, task_scheduler;
+  std::string strategy_params_json = "";  // Empty = the defaults.
+  int search_threads = 1;                 // Of the search worker.
   ir::Equality module_equality = ir::Equality::kStructural;
   uint64_t seed = 0;
   std::function<bool()> stop = nullptr;  // True cancels the job; what was measured is kept.
 };
+
+v1::JobSpec JobSpecOf(const DurableSettings& settings);
 
 // Submits, waits for the end, and copies the job's records into `database`. The job outlives this process. Aborted when
 // it failed or was cancelled by somebody else; its records are copied all the same.

@@ -104,6 +104,8 @@ class RoundStrategy final : public SearchStrategy {
     return absl::OkStatus();
   }
 
+  std::optional<StockStrategy> Stock() const override { return StockStrategy{kind_, params_json_}; }
+
   std::unique_ptr<SearchStrategy> Clone() const override {
     return std::move(MakeRoundStrategy(kind_, params_json_)).value();  // It was made from them before.
   }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,13 @@
 namespace hone::meta_schedule {
 
 class TuneContext;
+
+// What a stock strategy was made of; a server makes the same of it.
+struct StockStrategy {
+  std::string kind;
+  std::string params_json;
+  bool operator==(const StockStrategy&) const = default;
+};
 
 struct PreTuningOptions {
   int64_t max_trials = 0;
@@ -43,6 +51,8 @@ class SearchStrategy {
   virtual absl::Status PostTuning() = 0;
   // The same configuration without state.
   virtual std::unique_ptr<SearchStrategy> Clone() const = 0;
+  // Of a stock strategy; nullopt for one's own.
+  virtual std::optional<StockStrategy> Stock() const { return std::nullopt; }
 
   // "evolutionary" (default), "replay-trace", "replay-func". `params_json` overrides their parameters by name, e.g.
   // {"population_size": 256}. InvalidArgument for an unknown kind or parameter.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/cpp/named_space.h"
 #include "common/support/strings.h"
 #include "server/space/default_lists.h"
 
@@ -13,13 +14,17 @@ absl::StatusOr<Mutators> CreateMutators(std::string_view kind) { return DefaultM
 
 absl::StatusOr<std::unique_ptr<SpaceGenerator>> CreateSpaceGenerator(
     std::string_view kind, std::vector<std::unique_ptr<SpaceGenerator>> parts) {
-  if (kind == "post-order-apply") return std::unique_ptr<SpaceGenerator>(std::make_unique<PostOrderApply>());
   if (kind == "union") {
     if (parts.empty()) return absl::InvalidArgumentError("space \"union\" needs the generators to unite, got none");
     return std::unique_ptr<SpaceGenerator>(std::make_unique<SpaceGeneratorUnion>(std::move(parts)));
   }
+  if (!parts.empty()) {
+    return absl::InvalidArgumentError(StrCat("space \"", kind, "\" unites no generators, got ", parts.size()));
+  }
+  absl::StatusOr<std::unique_ptr<NamedSpace>> named = NamedSpace::Create(std::string(kind));
+  if (named.ok()) return std::unique_ptr<SpaceGenerator>(*std::move(named));
   return absl::InvalidArgumentError(
-      StrCat("space generator \"", kind, "\", expected post-order-apply, union, or a callable"));
+      StrCat(ToStd(named.status().message()), "; expected post-order-apply, hone, a union of them, or a callable"));
 }
 
 std::unique_ptr<SpaceGenerator> CreateSpaceGenerator(ScheduleFn::InPlace function) {

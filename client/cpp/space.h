@@ -31,8 +31,9 @@ absl::StatusOr<ScheduleRules> CreateScheduleRules(std::string_view kind);
 absl::StatusOr<Postprocs> CreatePostprocs(std::string_view kind);
 absl::StatusOr<Mutators> CreateMutators(std::string_view kind);
 
-// "post-order-apply" (default) or "union" of `parts`; the lists are filled in by the target's kind. InvalidArgument,
-// naming the kinds, for another, and for a union of nothing.
+// "post-order-apply" (default; TVM's), "hone" (with rules of Hone's own; what `hone tune` takes), either with a kind,
+// as in "hone(llvm)", "union(NAME, NAME, ...)", or "union" of `parts`. The lists are filled in by the target's kind
+// when it is initialised. InvalidArgument, naming the nearest, for another, and for a union of nothing.
 absl::StatusOr<std::unique_ptr<SpaceGenerator>> CreateSpaceGenerator(
     std::string_view kind = "post-order-apply", std::vector<std::unique_ptr<SpaceGenerator>> parts = {});
 // From a callable that takes a fresh schedule: one that works in place, or one that returns any number of schedules.

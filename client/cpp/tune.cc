@@ -1,10 +1,12 @@
 #include "client/cpp/tune.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
 #include "client/cpp/durable_tune.h"
 #include "client/cpp/log_files.h"
+#include "client/cpp/named_space.h"
 #include "client/cpp/post_optimization.h"
 #include "common/support/profiler.h"
 #include "common/support/status_macros.h"
@@ -57,13 +59,6 @@ ir::IRModule ModuleOfFunction(const ir::IRModule& mod, ir::PrimFunc function) {
   return NormalizeFunction(arena, function);
 }
 
-// Everything by kind, on a farm: the server does all of it.
-bool IsDurable(const TuneSettings& s) {
-  return s.server != nullptr && IsKind(s.builder) && IsKind(s.runner) && KindOf(s.runner) == "rpc" &&
-         IsKind(s.cost_model) && IsKind(s.task_scheduler) && std::holds_alternative<std::string>(s.measure_callbacks) &&
-         std::get<std::string>(s.measure_callbacks) == "default";
-}
-
 absl::StatusOr<std::shared_ptr<Database>> DatabaseOf(const TuneSettings& settings, const std::string& work_dir) {
   if (!IsKind(settings.database)) return std::get<1>(settings.database);
   Database::Options options;
@@ -71,6 +66,67 @@ absl::StatusOr<std::shared_ptr<Database>> DatabaseOf(const TuneSettings& setting
   options.module_equality = settings.module_equality;
   options.server = settings.server;
   return Database::Create(KindOf(settings.database), options);
+}
+
+// "main", "main-2", ...: a job's tasks are told apart by their names.
+std::string UniqueName(const std::string& name, const std::vector<DurableTask>& tasks) {
+  const auto taken = [&](const std::string& one) {
+    return std::any_of(tasks.begin(), tasks.end(), [&](const DurableTask& task) { return task.name == one; });
+  };
+  std::string out = name;
+  for (int n = 2; taken(out); ++n) out = StrCat(name, "-", n);
+  return out;
+}
+
+// The job that does what is asked; nullopt when the search has to stay in this process: without a farm, and when
+// something is an object of the caller's, which no server can make.
+std::optional<DurableSettings> AsJob(const TuneTasksOptions& options) {
+  const auto* callbacks = std::get_if<std::string>(&options.measure_callbacks);
+  const bool on_farm = options.server != nullptr && IsKind(options.builder) && IsKind(options.runner) &&
+                       KindOf(options.builder) == "remote" && KindOf(options.runner) == "rpc";
+  if (!on_farm || !IsKind(options.cost_model) || !IsKind(options.task_scheduler) || callbacks == nullptr ||
+      *callbacks != "default") {
+    return std::nullopt;
+  }
+  DurableSettings job;
+  std::optional<StockStrategy> strategy;
+  for (size_t i = 0; i < options.tasks.size(); ++i) {
+    const TuneContext& task = *options.tasks[i];
+    if (!task.mod() || !task.has_target() || task.space_generator() == nullptr || task.search_strategy() == nullptr) {
+      return std::nullopt;
+    }
+    const std::optional<std::string> space = StockSpaceName(*task.space_generator());
+    const std::optional<StockStrategy> own = task.search_strategy()->Stock();
+    if (!space.has_value() || !own.has_value() || (strategy.has_value() && *strategy != *own)) return std::nullopt;
+    strategy = own;
+    job.tasks.push_back(
+        {UniqueName(task.task_name(), job.tasks), task.mod(), options.task_weights[i], task.target().ToJson(), *space});
+    job.search_threads = std::max(job.search_threads, task.num_threads());
+  }
+  job.target_json = job.tasks[0].target_json;
+  job.max_trials_global = options.max_trials_global;
+  job.max_trials_per_task = options.max_trials_per_task.value_or(options.max_trials_global);
+  job.num_trials_per_iter = options.num_trials_per_iter;
+  job.strategy = strategy->kind;
+  job.strategy_params_json = strategy->params_json;
+  job.cost_model = KindOf(options.cost_model);
+  job.task_scheduler = KindOf(options.task_scheduler);
+  job.module_equality = options.module_equality;
+  job.seed = static_cast<uint64_t>(options.tasks[0]->rand_state());
+  job.stop = options.stop;
+  return job;
+}
+
+absl::StatusOr<std::shared_ptr<Database>> TuneAsJob(const TuneTasksOptions& options, const DurableSettings& job) {
+  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, DatabaseOf(options, options.work_dir));
+  HONE_RETURN_IF_ERROR(TuneAsJob(options.server, job, *database));
+  if (!options.post_optimization) return database;
+  HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Builder> builder, Builder::Create("remote"));
+  RunnerOptions runner_options;
+  runner_options.server = options.server;
+  HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, Runner::Create("rpc", runner_options));
+  HONE_RETURN_IF_ERROR(PostOptimize(options.tasks, *database, *builder, *runner).status());
+  return database;
 }
 
 absl::StatusOr<TuneOptions> Resolve(TuneTasksOptions& options) {
@@ -139,7 +195,6 @@ absl::StatusOr<std::shared_ptr<Database>> TuneTir(const ir::IRModule& mod, const
   static_cast<TuneSettings&>(tasks) = options;
   tasks.work_dir = work_dir;
   tasks.max_trials_global = max_trials_global;
-  std::vector<DurableTask> durable;
   for (size_t i = 0; i < functions.size(); ++i) {
     const auto& [name, function] = functions[i];
     HONE_ASSIGN_OR_RETURN(Logger logger,
@@ -147,38 +202,12 @@ absl::StatusOr<std::shared_ptr<Database>> TuneTir(const ir::IRModule& mod, const
     auto special = options.special_space.find(name);
     if (special != options.special_space.end() && special->second == nullptr) continue;
     const ir::IRModule task = ModuleOfFunction(module, function);
-    durable.push_back({name, task});
     HONE_ASSIGN_OR_RETURN(std::shared_ptr<TuneContext> context,
                           MakeContext(task, target, name, seeds[i], std::move(logger), options));
     tasks.tasks.push_back(std::move(context));
     tasks.task_weights.push_back(1.0);
   }
   if (tasks.tasks.empty()) return absl::InvalidArgumentError("special_space leaves no task to tune");
-  if (IsDurable(options) && IsKind(options.space) && IsKind(options.strategy) && options.special_space.empty()) {
-    DurableSettings job;
-    job.tasks = std::move(durable);
-    job.target_json = target.ToJson();
-    job.max_trials_global = max_trials_global;
-    job.max_trials_per_task = options.max_trials_per_task.value_or(max_trials_global);
-    job.num_trials_per_iter = options.num_trials_per_iter;
-    job.space = KindOf(options.space);
-    job.strategy = KindOf(options.strategy);
-    job.cost_model = KindOf(options.cost_model);
-    job.task_scheduler = KindOf(options.task_scheduler);
-    job.module_equality = options.module_equality;
-    job.seed = static_cast<uint64_t>(seeds[0]);
-    job.stop = options.stop;
-    HONE_ASSIGN_OR_RETURN(std::shared_ptr<Database> database, DatabaseOf(options, work_dir));
-    HONE_RETURN_IF_ERROR(TuneAsJob(options.server, job, *database));
-    if (options.post_optimization) {
-      HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Builder> builder, Builder::Create("remote"));
-      RunnerOptions runner_options;
-      runner_options.server = options.server;
-      HONE_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, Runner::Create("rpc", runner_options));
-      HONE_RETURN_IF_ERROR(PostOptimize(tasks.tasks, *database, *builder, *runner).status());
-    }
-    return database;
-  }
   return TuneTasks(std::move(tasks));
 }
 
@@ -187,6 +216,7 @@ absl::StatusOr<std::shared_ptr<Database>> TuneTasks(TuneTasksOptions options) {
     return absl::InvalidArgumentError(StrCat(options.tasks.size(), " tasks with ", options.task_weights.size(),
                                              " weights, expected as many and at least one"));
   }
+  if (const std::optional<DurableSettings> job = AsJob(options)) return TuneAsJob(options, *job);
   std::unique_ptr<Profiler> profiler;
   if (Profiler::Current() == nullptr) profiler = std::make_unique<Profiler>();
   HONE_ASSIGN_OR_RETURN(TuneOptions resolved, Resolve(options));

@@ -37,8 +37,9 @@ struct TuneSettings {
   KindOr<TaskScheduler> task_scheduler = "gradient";  // "gradient", "round-robin"
   ir::Equality module_equality = ir::Equality::kStructural;
   bool post_optimization = false;
-  // Hone's: the farm of builder "remote" and runner "rpc". Where everything is given by its kind, and so is the space,
-  // the tuning is submitted as a durable job of that server, and its records are copied into `database` at the end.
+  // Hone's: the farm of builder "remote" and runner "rpc". Where everything is given by its kind, and the tasks have
+  // stock spaces and one stock strategy, the tuning is submitted as one durable job of that server, and its records are
+  // copied into `database` at the end. Otherwise the search stays here and the farm measures.
   std::shared_ptr<Connection> server = nullptr;
   std::function<bool()> stop = nullptr;  // See TuneOptions.
 };

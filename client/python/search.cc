@@ -62,6 +62,50 @@ class OwnCostModel final : public ms::CostModel {
   const Held self_;
 };
 
+// A matrix: a FeatureMatrix, an array of two dimensions, or a list of rows.
+FeatureMatrix MatrixOf(py::handle object) {
+  FeatureMatrix out;
+  const py::object rows =
+      py::hasattr(object, "tolist") ? py::object(object.attr("tolist")()) : py::reinterpret_borrow<py::object>(object);
+  for (py::handle row : rows) {
+    const auto values = VectorOf<double>(row);
+    if (out.rows > 0 && static_cast<int>(values.size()) != out.columns) {
+      throw py::value_error(StrCat("a row of features has ", values.size(), " values, the one before ", out.columns));
+    }
+    out.columns = static_cast<int>(values.size());
+    out.values.insert(out.values.end(), values.begin(), values.end());
+    ++out.rows;
+  }
+  return out;
+}
+
+class OwnFeatureExtractor final : public ms::FeatureExtractor {
+ public:
+  explicit OwnFeatureExtractor(py::object self) : self_(Hold(std::move(self))) {}
+  absl::StatusOr<std::vector<FeatureMatrix>> ExtractFrom(const TuneContext& context,
+                                                         absl::Span<const MeasureCandidate> candidates) override {
+    return Guarded<absl::StatusOr<std::vector<FeatureMatrix>>>([&] {
+      const LentContext lent(context);
+      const py::object matrices = self_->attr("extract_from")(lent.object(), ListOf(candidates));
+      std::vector<FeatureMatrix> out;
+      for (py::handle matrix : matrices) out.push_back(MatrixOf(matrix));
+      return out;
+    });
+  }
+
+ private:
+  const Held self_;
+};
+
+std::shared_ptr<ms::FeatureExtractor> ExtractorOf(py::handle object) {
+  if (object.is_none()) return nullptr;
+  if (py::isinstance<ms::FeatureExtractor>(object)) return object.cast<std::shared_ptr<ms::FeatureExtractor>>();
+  if (Plays(object, "FeatureExtractor")) {
+    return std::make_shared<OwnFeatureExtractor>(py::reinterpret_borrow<py::object>(object));
+  }
+  ThrowExpected("a FeatureExtractor", object);
+}
+
 class OwnStrategy final : public ms::SearchStrategy {
  public:
   explicit OwnStrategy(py::object self) : self_(Hold(std::move(self))) {}
@@ -237,8 +281,8 @@ void BindModels(py::module_& m) {
             return Unwrap(Unlocked([&] { return c.Predict(read, cs); }));
           },
           py::arg("context"), py::arg("candidates"), "A normalised score a candidate, higher is better.");
-  m.def("create_cost_model", [](const std::string& kind, uint64_t seed) {
-    return WrapCostModel(Unwrap(ms::CostModel::Create(kind, seed)));
+  m.def("create_cost_model", [](const std::string& kind, uint64_t seed, py::object extractor) {
+    return WrapCostModel(Unwrap(ms::CostModel::Create(kind, ExtractorOf(extractor), seed)));
   });
 
   py::class_<Matrix>(m, "FeatureMatrix", py::buffer_protocol(),

@@ -1,5 +1,6 @@
 #include "server/space/space_factory.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "common/support/status_macros.h"
@@ -49,6 +50,13 @@ absl::StatusOr<Name> Parse(std::string_view text) {
   return out;
 }
 
+absl::Status Unknown(std::string_view text, std::string_view head, const PluginRegistry& plugins) {
+  std::vector<std::string_view> known = plugins.SpaceNames();
+  known.insert(known.end(), {kPostOrderApply, kHone, kUnion});
+  return absl::InvalidArgumentError(
+      StrCat("space \"", text, "\" is unknown; the nearest is \"", NearestName(head, known), "\""));
+}
+
 class Factory {
  public:
   Factory(const SpaceContext& context, const PluginRegistry& plugins) : context_(context), plugins_(plugins) {}
@@ -63,10 +71,7 @@ class Factory {
     if (name.arguments.empty()) {
       if (Generator generator = plugins_.MakeNamedSpace(name.head)) return WithLists(std::move(generator), "");
     }
-    std::vector<std::string_view> known = plugins_.SpaceNames();
-    known.insert(known.end(), {kPostOrderApply, kHone, kUnion});
-    return absl::InvalidArgumentError(
-        StrCat("space \"", text, "\" is unknown; the nearest is \"", NearestName(name.head, known), "\""));
+    return Unknown(text, name.head, plugins_);
   }
 
  private:
@@ -105,6 +110,21 @@ class Factory {
 };
 
 }  // namespace
+
+absl::Status CheckSpaceName(std::string_view text, const PluginRegistry& plugins) {
+  HONE_ASSIGN_OR_RETURN(const Name name, Parse(text));
+  if (name.head == kUnion) {
+    for (std::string_view part : name.arguments) HONE_RETURN_IF_ERROR(CheckSpaceName(part, plugins));
+    return absl::OkStatus();
+  }
+  if (name.head == kPostOrderApply || name.head == kHone) {
+    if (name.arguments.empty()) return absl::OkStatus();
+    if (name.arguments.size() == 1) return DefaultScheduleRules(name.arguments[0]).status();
+  }
+  const std::vector<std::string_view> others = plugins.SpaceNames();
+  const bool known = std::find(others.begin(), others.end(), name.head) != others.end();
+  return known && name.arguments.empty() ? absl::OkStatus() : Unknown(text, name.head, plugins);
+}
 
 absl::StatusOr<std::unique_ptr<SpaceGenerator>> MakeSpaceGenerator(std::string_view name, const SpaceContext& context,
                                                                    const ir::IRModule& workload,

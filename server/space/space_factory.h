@@ -21,4 +21,7 @@ absl::StatusOr<std::unique_ptr<SpaceGenerator>> MakeSpaceGenerator(std::string_v
                                                                    const ir::IRModule& workload,
                                                                    const PluginRegistry& plugins = {});
 
+// Whether MakeSpaceGenerator knows `name`, without a target or a workload; InvalidArgument as there.
+absl::Status CheckSpaceName(std::string_view name, const PluginRegistry& plugins = {});
+
 }  // namespace hone

@@ -89,5 +89,14 @@ TEST_F(SpaceFactoryTest, UnknownNamesAreRefusedWithTheNearest) {
   EXPECT_STATUS(MakeSpaceGenerator("post-order-apply(sse)", Context(), module_), invalid, "\"sse\"");
 }
 
+TEST_F(SpaceFactoryTest, NamesAreCheckedWithoutATarget) {
+  for (const char* name : {"hone", "hone(llvm)", "post-order-apply", "union(hone, post-order-apply(llvm))"}) {
+    EXPECT_OK(CheckSpaceName(name)) << name;
+  }
+  for (const char* name : {"vacuum", "hone(abacus)", "hone(llvm, cuda)", "union(hone, vacuum)", "hone(llvm", ""}) {
+    EXPECT_EQ(CheckSpaceName(name).code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hone

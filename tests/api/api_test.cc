@@ -145,6 +145,58 @@ TEST(ApiTest, FeatureExtractor) {
   EXPECT_STATUS(FeatureExtractor::Create("per-loop"), absl::StatusCode::kInvalidArgument, "per-store-feature");
 }
 
+// What the model learns from is as wide as what strategies score: the mlp sees the embedding of the workload, too.
+TEST(ApiTest, CostModelsLearnWhatStrategiesAsk) {
+  auto context = Context();
+  const std::vector<MeasureCandidate> candidates = SomeCandidates(*context, 8);
+  std::vector<RunnerResult> results;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    results.push_back({std::vector<double>{1e-3 * static_cast<double>(i + 1)}, std::nullopt});
+  }
+  auto model = *CostModel::Create("mlp");
+  ASSERT_TRUE(model->FeatureModel()->NeedsWorkloadEmbedding());
+  ASSERT_OK(model->Update(*context, candidates, results));
+  auto wide = *FeatureExtractor::Create("per-store-feature", /*extract_workload=*/true);
+  const std::vector<double> scores = model->FeatureModel()->Predict(*wide->ExtractFrom(*context, candidates), 1);
+  EXPECT_GT(std::set<double>(scores.begin(), scores.end()).size(), 1u);
+}
+
+// Features of one's own: how long the trace is, in rows of three.
+class TraceLength final : public FeatureExtractor {
+ public:
+  absl::StatusOr<std::vector<FeatureMatrix>> ExtractFrom(const TuneContext&,
+                                                         absl::Span<const MeasureCandidate> candidates) override {
+    std::vector<FeatureMatrix> out;
+    for (const MeasureCandidate& c : candidates) {
+      const auto length = static_cast<float>(c.sch->trace().size());
+      out.push_back({1, columns, std::vector<float>(columns, length)});
+    }
+    asked += static_cast<int>(out.size());
+    return out;
+  }
+  int asked = 0;
+  int columns = 3;
+};
+
+TEST(ApiTest, ModelsTakeAFeatureExtractorOfOnesOwn) {
+  auto context = Context();
+  const std::vector<MeasureCandidate> candidates = SomeCandidates(*context, 4);
+  const std::vector<RunnerResult> results(4, {std::vector<double>{1e-3}, std::nullopt});
+  for (const char* kind : {"xgb", "mlp"}) {
+    auto extractor = std::make_shared<TraceLength>();
+    auto model = CostModel::Create(kind, extractor);
+    ASSERT_OK(model);
+    EXPECT_EQ((*model)->FeatureModel(), nullptr);  // Strategies have other features.
+    ASSERT_OK((*model)->Update(*context, candidates, results));
+    EXPECT_EQ(extractor->asked, 4) << kind;
+    EXPECT_EQ((*model)->Predict(*context, candidates)->size(), 4u) << kind;
+    EXPECT_EQ(extractor->asked, 8) << kind;
+    extractor->columns = 4;
+    EXPECT_STATUS((*model)->Predict(*context, candidates), absl::StatusCode::kInvalidArgument, "expected rows of 3");
+  }
+  EXPECT_EQ(*CostModel::Create("none", std::make_shared<TraceLength>()), nullptr);
+}
+
 // ---- Database
 
 TuningRecord RecordOf(const Workload& workload, double secs) {
@@ -340,6 +392,20 @@ TEST(ApiTest, OwnRulePostprocAndMutator) {
   EXPECT_GT(*calls, 0);
 }
 
+TEST(ApiTest, TheSpaceHoneHasRulesThatThePeersLacks) {
+  auto rules_of = [](const char* kind) {
+    auto generator = *CreateSpaceGenerator(kind);
+    EXPECT_OK(generator->Initialize(SpaceContext{TestTarget(), nullptr}, Matmul()));
+    std::set<std::string> out;
+    for (const auto& rule : generator->rules()) out.insert(std::string(rule->name()));
+    return out;
+  };
+  const std::set<std::string> stock = rules_of("post-order-apply"), hone = rules_of("hone");
+  EXPECT_FALSE(stock.contains("AddNestedRFactor"));
+  EXPECT_TRUE(hone.contains("AddNestedRFactor"));
+  EXPECT_TRUE(std::includes(hone.begin(), hone.end(), stock.begin(), stock.end()));
+}
+
 TEST(ApiTest, SpaceGeneratorKinds) {
   EXPECT_STATUS(CreateSpaceGenerator("vacuum"), absl::StatusCode::kInvalidArgument, "post-order-apply");
   EXPECT_STATUS(CreateSpaceGenerator("union"), absl::StatusCode::kInvalidArgument, "generators");
@@ -356,6 +422,11 @@ TEST(ApiTest, SpaceGeneratorKinds) {
     return spaces->size();
   };
   const size_t stock = spaces_of(*CreateSpaceGenerator());
+  EXPECT_EQ(spaces_of(*CreateSpaceGenerator("hone")), stock);  // A matmul that needs no partial sums.
+  EXPECT_EQ(spaces_of(*CreateSpaceGenerator("union(post-order-apply, post-order-apply(llvm))")), 2 * stock);
+  auto own = *CreateSpaceGenerator("hone");
+  own->SetRules({});
+  EXPECT_EQ(spaces_of(own->Clone()), 1u);  // Lists of one's own take the place of the name's.
   EXPECT_GE(stock, 1u);
   EXPECT_EQ(spaces_of(CreateSpaceGenerator(
                 [](schedule::Schedule& sch) -> absl::Status { return sch.GetBlock("C").status(); })),
@@ -568,6 +639,17 @@ TEST(ApiTest, OwnSchedulerAndCostModel) {
   EXPECT_GE(scheduler.task(1).latency_ms.size(), 4u);
   EXPECT_EQ(model->seen, static_cast<int>(scheduler.task(1).latency_ms.size()));
   EXPECT_GT(model->asked, 0);
+}
+
+TEST(ApiTest, TuningWithAFeatureExtractorOfOnesOwn) {
+  auto options = OptionsFor({Context("evolutionary", kSmallSearch)}, 8);
+  auto extractor = std::make_shared<TraceLength>();
+  options.cost_model = *CostModel::Create("xgb", extractor);
+  auto scheduler = *TaskScheduler::Create("round-robin");
+  scheduler->set_logger([](LogLevel, const std::string&) {});
+  ASSERT_OK(scheduler->Tune(std::move(options)));
+  EXPECT_EQ(scheduler->task(0).latency_ms.size(), 8u);
+  EXPECT_GT(extractor->asked, 8);  // What was measured, and the populations it was chosen from.
 }
 
 // A strategy of one's own: the unscheduled program, once.

@@ -523,6 +523,41 @@ class Rows(Folder):
             ms.FeatureExtractor.create("per-loop")
         self.assertEqual(len(CountStores().extract_from(tuned, candidates)), 3)
 
+    def test_feature_extractor_of_ones_own_under_a_stock_model(self):
+        asked = []
+
+        @hone.derived_object
+        class Counting(CountStores):
+            def extract_from(self, context, candidates):
+                asked.append(len(candidates))
+                return super().extract_from(context, candidates)
+
+        model = ms.CostModel.create("xgb", extractor=Counting())
+        database = ms.tune_tasks(
+            tasks=[context(ms.SearchStrategy.create(**SMALL_SEARCH))],
+            task_weights=[1],
+            work_dir=self.folder("extractor"),
+            max_trials_global=8,
+            num_trials_per_iter=4,
+            builder=FakeBuilder(),
+            runner=FakeRunner(),
+            database="memory",
+            cost_model=model,
+        )
+        self.assertEqual(len(database), 8)
+        self.assertGreater(sum(asked), 8)  # What was measured, and the populations it was chosen from.
+
+        @hone.derived_object
+        class Ragged(ms.FeatureExtractor):
+            def extract_from(self, context, candidates):
+                return [[[1.0, 2.0], [3.0]] for _ in candidates]
+
+        tuned = context()
+        with self.assertRaisesRegex((hone.HoneError, ValueError), "row of features has 1 values"):
+            ms.CostModel.create("xgb", extractor=Ragged()).predict(tuned, some_candidates(tuned, 2))
+        with self.assertRaisesRegex(TypeError, "FeatureExtractor"):
+            ms.CostModel.create("xgb", extractor=3)
+
     def test_measure_callbacks(self):
         with self.assertRaisesRegex(ValueError, "default"):
             ms.MeasureCallback.create("shout")
@@ -603,6 +638,9 @@ class Rows(Folder):
             stock.generate_design_space(matmul())
         stock.initialize(TARGET, matmul())
         one = len(stock.generate_design_space(matmul()))
+        rules = [rule.name for rule in context(space="hone").space_generator.sch_rules]
+        self.assertIn("AddNestedRFactor", rules)  # Hone's own.
+        self.assertNotIn("AddNestedRFactor", [rule.name for rule in context().space_generator.sch_rules])
         union = ms.SpaceGenerator.create("union", space_generators=["post-order-apply", stock])
         self.assertEqual(len(context(space=union).generate_design_space()), 2 * one)
 

@@ -6,6 +6,7 @@
 
 #include "client/cpp/connection.h"
 #include "client/cpp/tune.h"
+#include "client/cpp/tuning_client.h"
 #include "server/database/memory_database.h"
 #include "server/search/search_service.h"
 #include "server/service/server.h"
@@ -114,6 +115,91 @@ TEST(RemoteApiTest, KindsOnlyBecomeADurableJob) {
   EXPECT_GE(top->size(), 4u);  // The stand-in lets some crash.
   EXPECT_GE(*(*database)->Size(), 8);
   EXPECT_FALSE((*top)[0].stored->slot.job_id.empty());
+}
+
+// The specification of the only job that `server` has.
+v1::JobSpec OnlyJob(const std::shared_ptr<Connection>& server) {
+  TuningClient jobs(server);
+  v1::ListJobsRequest all;
+  all.set_all(true);
+  auto list = jobs.ListJobs(all);
+  EXPECT_OK(list);
+  EXPECT_EQ(list->jobs_size(), 1);
+  auto report = jobs.GetJob(list->jobs(0).id(), /*with_spec=*/true);
+  EXPECT_OK(report);
+  return report->spec();
+}
+
+TEST(RemoteApiTest, ADurableJobSearchesWithAsManyThreadsAsWereAsked) {
+  Farm farm;
+  TuneTirOptions options = OnFarm(farm.Connect());
+  options.num_tuning_cores = 3;
+  options.space = "hone";
+  ASSERT_OK(TuneTir(Matmul(), TestTarget(), Folder("threads"), 4, options));
+  const v1::JobSpec spec = OnlyJob(farm.Connect());
+  EXPECT_EQ(spec.search_threads(), 3);
+  EXPECT_EQ(spec.tasks(0).space(), "hone");
+}
+
+std::shared_ptr<TuneContext> Task(int n, const std::string& name, std::unique_ptr<SpaceGenerator> space) {
+  TuneContextOptions options;
+  options.mod = Matmul(n);
+  options.target = TestTarget();
+  options.space_generator = std::move(space);
+  options.search_strategy = *SearchStrategy::Create("replay-trace");
+  options.task_name = name;
+  options.rand_state = 7;
+  options.num_threads = 2;
+  auto context = TuneContext::Create(std::move(options));
+  EXPECT_OK(context);
+  return *std::move(context);
+}
+
+TuneTasksOptions TasksOnFarm(const std::shared_ptr<Connection>& server, const std::string& folder) {
+  TuneTasksOptions options;
+  static_cast<TuneSettings&>(options) = OnFarm(server);
+  options.work_dir = Folder(folder);
+  options.max_trials_global = 16;
+  options.max_trials_per_task = 8;
+  return options;
+}
+
+TEST(RemoteApiTest, TasksOfStockKindsBecomeOneDurableJob) {
+  Farm farm;
+  TuneTasksOptions options = TasksOnFarm(farm.Connect(), "tasks");
+  options.tasks = {Task(16, "main", *CreateSpaceGenerator()), Task(32, "main", *CreateSpaceGenerator("hone"))};
+  options.task_weights = {1, 5};
+  auto database = TuneTasks(options);
+  ASSERT_OK(database);
+  const v1::JobSpec spec = OnlyJob(farm.Connect());
+  ASSERT_EQ(spec.tasks_size(), 2);
+  EXPECT_EQ(spec.strategy(), "replay-trace");
+  EXPECT_EQ(spec.max_trials_per_task(), 8);
+  EXPECT_EQ(spec.search_threads(), 2);
+  EXPECT_EQ(spec.tasks(0).space(), "post-order-apply");
+  EXPECT_EQ(spec.tasks(1).space(), "hone");
+  EXPECT_EQ(spec.tasks(0).weight(), 1);
+  EXPECT_EQ(spec.tasks(1).weight(), 5);
+  EXPECT_EQ(spec.tasks(1).name(), "main-2");  // Names tell tasks apart.
+  for (const int n : {16, 32}) {
+    auto workload = (*database)->CommitWorkload(Matmul(n));
+    ASSERT_OK(workload);
+    auto top = (*database)->GetTopK(*workload, 100);
+    ASSERT_OK(top);
+    EXPECT_GE(top->size(), 2u) << n;  // The stand-in lets some crash.
+  }
+}
+
+TEST(RemoteApiTest, TasksWithASpaceOfOnesOwnAreSearchedHere) {
+  Farm farm;
+  TuneTasksOptions options = TasksOnFarm(farm.Connect(), "own_space");
+  options.max_trials_global = 1;
+  options.tasks = {Task(16, "main", CreateSpaceGenerator([](schedule::Schedule&) { return absl::OkStatus(); }))};
+  options.task_weights = {1};
+  auto database = TuneTasks(options);
+  ASSERT_OK(database);
+  EXPECT_EQ(*(*database)->Size(), 1);
+  EXPECT_EQ(OnlyJob(farm.Connect()).strategy(), "given-traces");  // The farm only measures.
 }
 
 TEST(RemoteApiTest, RemoteDatabaseKeepsImports) {

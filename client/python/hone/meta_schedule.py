@@ -202,13 +202,13 @@ class CostModel(abc.ABC):
         """A normalised score a candidate, higher is better."""
 
     @staticmethod
-    def create(kind="xgb", *, seed=43):
-        """"xgb", "mlp", "random"; None for "none"."""
-        return _hone.create_cost_model(kind, seed)
+    def create(kind="xgb", *, seed=43, extractor=None):
+        """"xgb", "mlp", "random"; None for "none". With `extractor`, a FeatureExtractor, the model sees its features."""
+        return _hone.create_cost_model(kind, seed, extractor)
 
 
 class FeatureExtractor(abc.ABC):
-    """Features of candidates, for cost models of one's own."""
+    """Features of candidates, for CostModel.create(kind, extractor=...) and for cost models of one's own."""
 
     @abc.abstractmethod
     def extract_from(self, context, candidates):
@@ -298,7 +298,8 @@ class SpaceGenerator(_Cloneable, abc.ABC):
 
     @staticmethod
     def create(kind="post-order-apply", *, space_generators=(), sch_rules=None, postprocs=None, mutator_probs=None):
-        """"post-order-apply", "union" of `space_generators`, or a callable that takes a schedule and returns nothing, a
+        """"post-order-apply" (TVM's), "hone" (with rules of Hone's own; what `hone tune` takes), either with a kind as in
+        "hone(llvm)", "union(NAME, NAME, ...)", "union" of `space_generators`, or a callable that takes a schedule and returns nothing, a
         schedule or a list of schedules. Lists as for the class."""
         if callable(kind):
             return _hone.space_generator_of(kind)
