@@ -1,5 +1,6 @@
 #include "client/cli/jobs.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -19,6 +20,7 @@ struct Arguments {
   bool json = false;
   bool all = false;
   int64_t limit = 100;
+  std::string after;
   bool script = false;
 };
 
@@ -47,11 +49,30 @@ int Print(const absl::StatusOr<Message>& message, bool json, std::string (*to_js
   return kExitOk;
 }
 
-int List(TuningClient& client, const Arguments& arguments) {
+// Asks for page after page until there are as many as the user wants.
+absl::StatusOr<v1::ListJobsResponse> ListPages(TuningClient& client, const Arguments& arguments) {
+  constexpr int64_t kPage = 1000;
   v1::ListJobsRequest request;
   request.set_all(arguments.all);
-  request.set_limit(static_cast<uint32_t>(arguments.limit));
-  return Print(client.ListJobs(request), arguments.json, JobsJson, JobsTable);
+  request.set_before(arguments.after);
+  v1::ListJobsResponse all;
+  while (all.jobs_size() < arguments.limit) {
+    request.set_limit(static_cast<uint32_t>(std::min(kPage, arguments.limit - all.jobs_size())));
+    absl::StatusOr<v1::ListJobsResponse> page = client.ListJobs(request);
+    if (!page.ok()) return page.status();
+    for (v1::JobReport& job : *page->mutable_jobs()) *all.add_jobs() = std::move(job);
+    if (page->jobs().empty()) return all;
+    request.set_before(all.jobs(all.jobs_size() - 1).id());
+  }
+  std::fprintf(stderr, "there may be more: --after %s\n", request.before().c_str());
+  return all;
+}
+
+int List(TuningClient& client, const Arguments& arguments) {
+  if (arguments.limit < 1) {
+    return Report(absl::InvalidArgumentError("--limit is not positive"));
+  }
+  return Print(ListPages(client, arguments), arguments.json, JobsJson, JobsTable);
 }
 
 int Show(TuningClient& client, const Arguments& arguments) {
@@ -80,7 +101,8 @@ void AddJobsCommand(Flags& hone) {
   auto list = std::make_shared<Arguments>();
   Flags flags = AddCommand(jobs, "list", "Running and paused jobs", "", list, List);
   flags.Add("all", &list->all, "Ended jobs too");
-  flags.Add("limit", &list->limit, "At most this many");
+  flags.Add("limit", &list->limit, "At most this many, newest first");
+  flags.Add("after", &list->after, "Go on where an earlier list ended: the id of its last job");
 
   auto show = std::make_shared<Arguments>();
   flags = AddCommand(jobs, "show", "One job: tasks, failures, time", "ID", show, Show);

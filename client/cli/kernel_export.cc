@@ -86,6 +86,24 @@ absl::StatusOr<std::string> CudaText(const KernelExport& wanted, const ir::IRMod
   return StrCat(text, LaunchText(source.plan, ParametersOf(function)), "\n", source.text);
 }
 
+// The ELF image that the driver loads; its launches are those that "cuda" shows.
+absl::StatusOr<std::string> CubinOf(const ir::IRModule& module, const Target& target) {
+  HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(module, target));
+  HONE_ASSIGN_OR_RETURN(const codegen::CudaKernels kernels, codegen::CompileCuda(lowered, target));
+  HONE_ASSIGN_OR_RETURN(const codegen::DecodedCubin cubin, codegen::DecodeCubin(kernels.artifact));
+  return std::string(cubin.image);
+}
+
+// What a kernel of this target cannot be exported as. A kernel of a GPU is no C function: it has launches.
+absl::Status NoSuchForm(const Target& target, std::string_view format) {
+  std::string text = StrCat("a kernel for ", target.kind(), " has no form \"", format, "\"");
+  if (target.kind() == "cuda") {
+    StrAppend(&text, ": it is no C function but launches through the CUDA driver; \"object\" is the cubin, ",
+              "\"cuda\" the source with the launches");
+  }
+  return absl::UnimplementedError(text);
+}
+
 }  // namespace
 
 const std::vector<std::string>& KernelFormats() {
@@ -112,16 +130,15 @@ absl::StatusOr<std::string> ExportKernel(const KernelExport& wanted) {
   HONE_ASSIGN_OR_RETURN(const schedule::Schedule schedule, ScheduleProgram(question));
   const ir::IRModule module = schedule.module();
   if (wanted.format == "tvmscript") return script::PrintModule(module) + "\n";
+  HONE_ASSIGN_OR_RETURN(const Target target, TargetOf(question));
   HONE_ASSIGN_OR_RETURN(const ir::PrimFuncNode* function, EntryOf(module));
+  if (target.kind() == "cuda" && wanted.format == "cuda") return CudaText(wanted, module, function, target);
+  if (target.kind() == "cuda" && wanted.format == "object") return CubinOf(module, target);
+  if (target.kind() != "llvm" || wanted.format == "cuda") return NoSuchForm(target, wanted.format);
   const std::string symbol =
       !wanted.symbol.empty() ? wanted.symbol : SymbolOf(function->attrs.GetString("global_symbol", ""), wanted.name);
   if (wanted.format == "header") {
     return KernelHeader({wanted.name, symbol, ParametersOf(function), wanted.notes});
-  }
-  HONE_ASSIGN_OR_RETURN(const Target target, TargetOf(question));
-  if (wanted.format == "cuda" && target.kind() == "cuda") return CudaText(wanted, module, function, target);
-  if (target.kind() != "llvm" || wanted.format == "cuda") {
-    return absl::UnimplementedError(StrCat("a kernel for ", target.kind(), " has no form \"", wanted.format, "\""));
   }
   HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(module, target));
   codegen::CompileOptions options;

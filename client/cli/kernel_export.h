@@ -25,8 +25,9 @@ const std::vector<std::string>& KernelFormats();
 // only the usual "main". A C identifier, so that kernels of different names link together.
 std::string SymbolOf(std::string_view global_symbol, std::string_view name);
 
-// The file's bytes. An object needs libgomp and libm at most, a shared library is linked with them already. "cuda" is
-// the source of a GPU's kernels with their launches in comments; the other forms of code are those of CPUs.
+// The file's bytes. An object needs libgomp and libm at most, a shared library is linked with them already. Of a GPU's
+// kernels "cuda" is the source with their launches in comments, "object" the cubin that it makes (Unavailable without
+// NVRTC); the other forms of code, and the header, are those of CPUs: Unimplemented.
 absl::StatusOr<std::string> ExportKernel(const KernelExport& wanted);
 
 }  // namespace hone::cli

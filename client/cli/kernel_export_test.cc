@@ -94,14 +94,16 @@ TEST(KernelExportTest, SymbolsComeFromTheFunctionOrFromTheName) {
 
 TEST(KernelExportTest, UnknownFormatAndTargetWithoutKernelAreRefused) {
   EXPECT_STATUS(ExportKernel(Small("exe")), absl::StatusCode::kInvalidArgument, "exe");
-  KernelExport gpu = Small("object");
-  gpu.target = "cuda -arch=sm_80";
-  EXPECT_STATUS(ExportKernel(gpu), absl::StatusCode::kUnimplemented, "cuda");
+  for (const char* format : {"header", "shared", "llvm-ir", "asm"}) {
+    KernelExport gpu = Small(format);
+    gpu.target = "cuda -arch=sm_80";
+    EXPECT_STATUS(ExportKernel(gpu), absl::StatusCode::kUnimplemented, "no C function");
+  }
   EXPECT_STATUS(ExportKernel(Small("cuda")), absl::StatusCode::kUnimplemented, "llvm");
 }
 
-TEST(KernelExportTest, KernelsOfGpusAreSourceWithTheirLaunches) {
-  KernelExport wanted = Small("cuda");
+KernelExport OnGpu(const std::string& format) {
+  KernelExport wanted = Small(format);
   wanted.target = "cuda -arch=sm_80";
   wanted.module =
       "@T.prim_func\n"
@@ -112,6 +114,22 @@ TEST(KernelExportTest, KernelsOfGpusAreSourceWithTheirLaunches) {
       "                v = T.axis.spatial(64, i * 32 + j)\n"
       "                B[v] = A[v] + T.float32(1)\n";
   wanted.notes = {"record 0123"};
+  return wanted;
+}
+
+TEST(KernelExportTest, TheObjectOfAGpuIsItsCubin) {
+  const absl::StatusOr<std::string> cubin = ExportKernel(OnGpu("object"));
+  if (!cubin.ok()) {  // Without NVRTC.
+    EXPECT_EQ(cubin.status().code(), absl::StatusCode::kUnavailable) << cubin.status();
+    return;
+  }
+  EXPECT_EQ(cubin->substr(0, 4),
+            "\x7f"
+            "ELF");
+}
+
+TEST(KernelExportTest, KernelsOfGpusAreSourceWithTheirLaunches) {
+  const KernelExport wanted = OnGpu("cuda");
   const std::string text = Exported(wanted);
   for (const char* part :
        {"// add-one, for sm_80", "// record 0123",

@@ -1,5 +1,7 @@
 #include "client/cli/record_diff.h"
 
+#include <nlohmann/json.hpp>
+
 #include "common/support/status_matchers.h"
 
 namespace hone::cli {
@@ -44,17 +46,31 @@ std::string Split(const std::string& tiles) {
 }
 
 TEST(RecordDiffTest, ShowsDecisionsFeaturesAndTimes) {
-  auto diff = RecordDiff(MatchOf(Split("8,8"), 1e-3), MatchOf(Split("4,16"), 2e-3));
+  auto diff = CompareRecords(MatchOf(Split("8,8"), 1e-3), MatchOf(Split("4,16"), 2e-3));
   ASSERT_OK(diff);
-  EXPECT_NE(diff->find("[4,16]"), std::string::npos) << *diff;
-  EXPECT_NE(diff->find("vectorize.length"), std::string::npos) << *diff;
-  EXPECT_NE(diff->find("a is faster"), std::string::npos) << *diff;
+  const std::string text = DifferenceText(*diff);
+  for (const char* part : {"[4,16]", "vectorize.length", "a is faster"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+}
+
+TEST(RecordDiffTest, JsonHasTheSame) {
+  auto diff = CompareRecords(MatchOf(Split("8,8"), 1e-3), MatchOf(Split("4,16"), 2e-3));
+  ASSERT_OK(diff);
+  const nlohmann::json json = nlohmann::json::parse(DifferenceJson(*diff));
+  EXPECT_FALSE(json["trace"].empty());
+  EXPECT_EQ(json["features"].size(), diff->moves.size());
+  EXPECT_FALSE(json["features"].empty());
+  EXPECT_NEAR(json["times"]["ratio"].get<double>(), 2, 0.01);
+  EXPECT_EQ(json["times"]["verdict"], "a is faster");
+  diff->times.reset();
+  EXPECT_TRUE(nlohmann::json::parse(DifferenceJson(*diff))["times"].is_null());
 }
 
 TEST(RecordDiffTest, RefusesDifferentWorkloads) {
   v1::Match other = MatchOf(Split("8,8"), 1e-3);
   other.mutable_record()->set_workload_id(std::string(32, 'x'));
-  EXPECT_STATUS(RecordDiff(MatchOf(Split("8,8"), 1e-3), other), absl::StatusCode::kInvalidArgument, "same");
+  EXPECT_STATUS(CompareRecords(MatchOf(Split("8,8"), 1e-3), other), absl::StatusCode::kInvalidArgument, "same");
 }
 
 }  // namespace

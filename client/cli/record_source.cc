@@ -1,5 +1,6 @@
 #include "client/cli/record_source.h"
 
+#include "client/cli/job_best.h"
 #include "client/cpp/record_client.h"
 #include "client/cpp/tuning_client.h"
 #include "common/support/status_macros.h"
@@ -20,14 +21,12 @@ class Remote final : public RecordSource {
 
   absl::StatusOr<v1::QueryResponse> Top(const std::string& job_id, v1::QueryRequest request) override {
     if (job_id.empty()) return absl::InvalidArgumentError("give the id of a job (hone jobs list --all)");
-    HONE_ASSIGN_OR_RETURN(v1::JobReport job, jobs_.GetJob(job_id));
-    v1::QueryResponse all;
-    for (const v1::TaskReport& task : job.tasks()) {
-      request.set_workload_id(task.workload_id());
-      HONE_ASSIGN_OR_RETURN(v1::QueryResponse answer, records_.Query(request));
-      for (v1::Match& match : *answer.mutable_matches()) {
-        if (match.workload().name().empty()) match.mutable_workload()->set_name(task.name());
-        *all.add_matches() = std::move(match);
+    HONE_ASSIGN_OR_RETURN(const v1::JobReport job, jobs_.GetJob(job_id));
+    HONE_ASSIGN_OR_RETURN(v1::QueryResponse all, BestOfJob(*this, job_id, request));
+    for (v1::Match& match : *all.mutable_matches()) {
+      for (const v1::TaskReport& task : job.tasks()) {
+        if (task.workload_id() != match.record().workload_id() || !match.workload().name().empty()) continue;
+        match.mutable_workload()->set_name(task.name());
       }
     }
     return all;

@@ -18,8 +18,8 @@ class RecordSource {
   virtual absl::StatusOr<v1::Match> GetRecord(const std::string& id_prefix) = 0;
   virtual absl::StatusOr<v1::ListRecordsResponse> List(const v1::ListRecordsRequest& request) = 0;
   virtual absl::StatusOr<v1::StatsResponse> Stats() = 0;
-  // The best records of each workload of a job; an empty job means all that a folder has. `request` is completed by
-  // each workload.
+  // The best of the job's own records for each of its workloads; an empty job means all that a folder has, of whichever
+  // job. NotFound for a job that is unknown or has no record. `request` is completed by each workload.
   virtual absl::StatusOr<v1::QueryResponse> Top(const std::string& job_id, v1::QueryRequest request) = 0;
   // A record's workload with its script.
   virtual absl::StatusOr<v1::Workload> GetWorkload(const std::string& id) = 0;

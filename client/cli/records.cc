@@ -1,5 +1,6 @@
 #include "client/cli/records.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "client/cli/workload_file.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/target/target.h"
 
 namespace hone::cli {
 namespace {
@@ -32,6 +34,7 @@ struct Arguments {
   std::vector<std::string> pools;
   int64_t top_k = 1;
   int64_t limit = 100;
+  uint64_t after = 0;
   std::string job;
   std::string workload;
   bool failed = false;
@@ -81,7 +84,10 @@ absl::StatusOr<v1::QueryRequest> QueryFromArguments(const Arguments& arguments) 
   v1::QueryRequest request;
   HONE_ASSIGN_OR_RETURN(v1::ModuleEquality equality, EqualityFromName(arguments.equality));
   request.set_equality(equality);
-  request.set_target_json(arguments.target);
+  if (!arguments.target.empty()) {
+    HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(arguments.target));
+    request.set_target_json(target.ToJson());
+  }
   request.set_device_class(arguments.device_class);
   request.set_top_k(static_cast<uint32_t>(arguments.top_k));
   request.set_include_refused(arguments.refused);
@@ -99,13 +105,15 @@ absl::StatusOr<v1::QueryRequest> QueryFromArguments(const Arguments& arguments) 
 }
 
 void AddQueryFlags(Flags& flags, Arguments* arguments) {
-  flags.Add("target", &arguments->target, "Only records for this target (JSON)");
-  flags.Add("device-class", &arguments->device_class, "Only records of this device class");
+  flags.Add("target", &arguments->target,
+            "What is to run them: a target string, a tag, or JSON; those that fit it best come first");
+  flags.Add("device-class", &arguments->device_class,
+            "Class of the device that is to run them; those that fit it best come first");
   flags.Add("equality", &arguments->equality, "structural, ignore-ndarray or anchor-block");
   flags.Add("trust", &arguments->trust, "verified (default), imported");
   flags.Add("pool", &arguments->pools, "Only these pools");
   flags.Add("refused", &arguments->refused, "Also, after all others, those that do not run on the device asked for");
-  flags.Add("top-k", &arguments->top_k, "How many, fastest first");
+  flags.Add("top-k", &arguments->top_k, "How many, those that fit best first, then the fastest");
 }
 
 // The best records of one workload.
@@ -126,16 +134,37 @@ absl::Status Top(RecordSource& source, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
+// Asks for page after page until there are as many as the user wants.
+absl::StatusOr<v1::ListRecordsResponse> ListPages(RecordSource& source, v1::ListRecordsRequest request, int64_t limit) {
+  constexpr int64_t kPage = 1000;
+  v1::ListRecordsResponse all;
+  while (all.records_size() < limit) {
+    request.set_limit(static_cast<uint32_t>(std::min(kPage, limit - all.records_size())));
+    HONE_ASSIGN_OR_RETURN(v1::ListRecordsResponse page, source.List(request));
+    all.set_cursor(page.cursor());
+    request.set_after(page.cursor());
+    for (v1::TuningRecord& record : *page.mutable_records()) *all.add_records() = std::move(record);
+    if (page.cursor() == 0) break;
+  }
+  return all;
+}
+
 absl::Status List(RecordSource& source, const Arguments& arguments) {
+  if (arguments.limit < 1) {
+    return absl::InvalidArgumentError(StrCat("--limit is ", arguments.limit, ", expected at least 1"));
+  }
   v1::ListRecordsRequest request;
   request.set_job_id(arguments.job);
   request.set_include_failed(arguments.failed);
-  request.set_limit(static_cast<uint32_t>(arguments.limit));
+  request.set_after(arguments.after);
   if (!arguments.workload.empty()) {
     HONE_ASSIGN_OR_RETURN(*request.mutable_workload_id(), IdFromHex("workload", arguments.workload));
   }
-  HONE_ASSIGN_OR_RETURN(v1::ListRecordsResponse answer, source.List(request));
+  HONE_ASSIGN_OR_RETURN(const v1::ListRecordsResponse answer, ListPages(source, std::move(request), arguments.limit));
   Print(arguments.json ? RecordsJson(answer) + "\n" : RecordsTable(answer));
+  if (answer.cursor() != 0) {
+    std::fprintf(stderr, "there are more: --after %s\n", StrCat(answer.cursor()).c_str());
+  }
   return absl::OkStatus();
 }
 
@@ -180,15 +209,15 @@ absl::StatusOr<v1::Match> WithScript(RecordSource& source, const std::string& id
 absl::Status Diff(RecordSource& source, const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(const v1::Match a, WithScript(source, arguments.id));
   HONE_ASSIGN_OR_RETURN(const v1::Match b, WithScript(source, arguments.other));
-  HONE_ASSIGN_OR_RETURN(const std::string diff, RecordDiff(a, b));
-  Print(diff);
+  HONE_ASSIGN_OR_RETURN(const RecordDifference difference, CompareRecords(a, b));
+  Print(arguments.json ? DifferenceJson(difference) + "\n" : DifferenceText(difference));
   return absl::OkStatus();
 }
 
 absl::Status Repro(RecordSource& source, const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(const v1::Match match, WithScript(source, arguments.id));
-  HONE_ASSIGN_OR_RETURN(const std::string report, ReproduceRecord(match));
-  Print(report);
+  HONE_ASSIGN_OR_RETURN(const Reproduction report, ReproduceRecord(match));
+  Print(arguments.json ? ReproductionJson(report) + "\n" : ReproductionText(report));
   return absl::OkStatus();
 }
 
@@ -213,6 +242,7 @@ void AddRecordsCommand(Flags& hone) {
   flags.Add("workload", &list->workload, "Only of this workload");
   flags.Add("failed", &list->failed, "Failed ones too");
   flags.Add("limit", &list->limit, "At most this many");
+  flags.Add("after", &list->after, "Go on where an earlier list ended: the cursor that it gave");
 
   auto show = std::make_shared<Arguments>();
   flags = AddCommand(records, "show", "One record", show, Show);

@@ -19,6 +19,7 @@
 #include "common/wire/records_wire.h"
 #include "server/database/json_database.h"
 #include "server/database/tvm_import.h"
+#include "server/service/records.h"
 
 namespace hone::cli {
 namespace {
@@ -33,8 +34,10 @@ struct Arguments {
   std::string workload;
   std::string pool;
   std::string record;
+  std::vector<std::string> pools;
   bool failed = false;
   bool pruned = false;
+  bool json = false;
 };
 
 struct Counts {
@@ -44,7 +47,13 @@ struct Counts {
   int64_t bad_lines = 0;
 };
 
-void PrintCounts(const char* what, const Counts& counts) {
+void PrintCounts(const char* what, const Counts& counts, bool json) {
+  if (json) {
+    std::printf("%s\n", StrCat("{\"workloads\":", counts.workloads, ",\"records\":", counts.records,
+                               ",\"duplicates\":", counts.duplicates, ",\"bad_lines\":", counts.bad_lines, "}")
+                            .c_str());
+    return;
+  }
   std::fprintf(stderr, "%s %s\n", what,
                StrCat(counts.workloads, " workloads, ", counts.records, " records",
                       counts.duplicates > 0 ? StrCat("; ", counts.duplicates, " were there already") : "",
@@ -78,17 +87,26 @@ absl::Status Store(const v1::ExportChunk& chunk, JsonDatabase& database, Counts*
   return absl::OkStatus();
 }
 
-absl::Status ExportFromServer(const Arguments& arguments, JsonDatabase& database, Counts* counts) {
-  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, arguments.source.server.Open());
+absl::StatusOr<v1::ExportRequest> ExportOf(const Arguments& arguments) {
   v1::ExportRequest request;
   request.set_job_id(arguments.job);
   request.set_include_failed(arguments.failed);
   request.set_pruned(arguments.pruned);
+  for (const std::string& pool : arguments.pools) request.add_pools(pool);
   if (!arguments.workload.empty()) {
-    std::optional<std::string> id = FromHex(arguments.workload);
-    if (!id.has_value()) return absl::InvalidArgumentError(StrCat("workload \"", arguments.workload, "\" is no id"));
+    const std::optional<std::string> id = FromHex(arguments.workload);
+    if (!id.has_value() || id->size() != 32) {
+      return absl::InvalidArgumentError(
+          StrCat("workload \"", arguments.workload, "\" is not an id of 64 hexadecimal digits"));
+    }
     request.set_workload_id(*id);
   }
+  return request;
+}
+
+absl::Status ExportFromServer(const Arguments& arguments, const v1::ExportRequest& request, JsonDatabase& database,
+                              Counts* counts) {
+  HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, arguments.source.server.Open());
   absl::Status stored;
   HONE_RETURN_IF_ERROR(RecordClient(connection).Export(request, [&](const v1::ExportChunk& chunk) {
     if (stored.ok()) stored = Store(chunk, database, counts);
@@ -96,30 +114,33 @@ absl::Status ExportFromServer(const Arguments& arguments, JsonDatabase& database
   return stored;
 }
 
-absl::Status ExportFromFolder(const Arguments& arguments, JsonDatabase& destination, Counts* counts) {
+// As the server does it; a whole folder goes with the workloads that have no records.
+absl::Status ExportFromFolder(const Arguments& arguments, const v1::ExportRequest& request, JsonDatabase& destination,
+                              Counts* counts) {
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> source,
                         OpenFolder(arguments.source.work_dir.empty() ? "hone-work" : arguments.source.work_dir, false));
-  if (arguments.pruned) {
-    HONE_RETURN_IF_ERROR(DumpPruned(*source, destination));
-    HONE_ASSIGN_OR_RETURN(counts->records, destination.Size());
-    HONE_ASSIGN_OR_RETURN(std::vector<Workload> workloads, destination.GetAllWorkloads());
-    counts->workloads = static_cast<int64_t>(workloads.size());
-    return absl::OkStatus();
+  Records records(*source);
+  Identity reader;
+  reader.anonymous = true;
+  absl::Status stored;
+  const auto store = [&](const v1::ExportChunk& chunk) {
+    stored = Store(chunk, destination, counts);
+    return stored.ok();
+  };
+  const bool whole =
+      !request.pruned() && request.job_id().empty() && request.workload_id().empty() && request.pools().empty();
+  if (whole) {
+    v1::ExportRequest workloads;
+    workloads.set_only_workloads(true);
+    const absl::Status sent = records.Export(reader, workloads, store);
+    HONE_RETURN_IF_ERROR(stored);
+    HONE_RETURN_IF_ERROR(sent);
   }
-  HONE_ASSIGN_OR_RETURN(std::vector<Workload> workloads, source->GetAllWorkloads());
-  for (const Workload& workload : workloads) {
-    HONE_RETURN_IF_ERROR(destination.CommitWorkload(workload).status());
-    ++counts->workloads;
-  }
-  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> records, source->GetAllRecords());
-  std::erase_if(records, [&](const TuningRecord& record) {
-    return (record.trust == Trust::kFailed && !arguments.failed) ||
-           (!arguments.job.empty() && record.slot.job_id != arguments.job) ||
-           (!arguments.workload.empty() && record.workload_id.Hex() != arguments.workload);
-  });
-  HONE_ASSIGN_OR_RETURN(counts->records, destination.CommitRecords(records));
-  counts->duplicates = static_cast<int64_t>(records.size()) - counts->records;
-  return absl::OkStatus();
+  const int64_t before = counts->workloads;
+  const absl::Status sent = records.Export(reader, request, store);
+  if (whole) counts->workloads = before;  // Each is in both.
+  HONE_RETURN_IF_ERROR(stored);
+  return sent;
 }
 
 bool FromServer(const Arguments& arguments) {
@@ -127,11 +148,12 @@ bool FromServer(const Arguments& arguments) {
 }
 
 absl::Status Export(const Arguments& arguments) {
+  HONE_ASSIGN_OR_RETURN(const v1::ExportRequest request, ExportOf(arguments));
   HONE_ASSIGN_OR_RETURN(std::unique_ptr<JsonDatabase> destination, OpenFolder(arguments.folder, /*write=*/true));
   Counts counts;
-  HONE_RETURN_IF_ERROR(FromServer(arguments) ? ExportFromServer(arguments, *destination, &counts)
-                                             : ExportFromFolder(arguments, *destination, &counts));
-  PrintCounts("exported", counts);
+  HONE_RETURN_IF_ERROR(FromServer(arguments) ? ExportFromServer(arguments, request, *destination, &counts)
+                                             : ExportFromFolder(arguments, request, *destination, &counts));
+  PrintCounts("exported", counts, arguments.json);
   return absl::OkStatus();
 }
 
@@ -236,7 +258,7 @@ absl::Status Import(const Arguments& arguments) {
                           ImportTvmFolder(arguments.folder, ImportOptions(), hone::SinkOf(*destination)));
     counts = {read.workloads, read.records - read.duplicates, read.duplicates, read.bad_lines};
   }
-  PrintCounts("imported", counts);
+  PrintCounts("imported", counts, arguments.json);
   return absl::OkStatus();
 }
 
@@ -248,7 +270,8 @@ absl::Status Promote(const Arguments& arguments) {
   request.set_record_id(match.record().id());
   request.set_to_pool(arguments.pool);
   HONE_ASSIGN_OR_RETURN(const v1::PromoteResponse response, client.Promote(request));
-  std::printf("%s\n", ToHex(response.record_id()).c_str());
+  const std::string id = ToHex(response.record_id());
+  std::printf("%s\n", arguments.json ? StrCat("{\"id\":\"", id, "\"}").c_str() : id.c_str());
   return absl::OkStatus();
 }
 
@@ -263,6 +286,8 @@ void AddRecordsTransferCommands(Flags& records) {
   flags.Add("workload", &exported->workload, "Only of this workload");
   flags.Add("failed", &exported->failed, "Failed ones too");
   flags.Add("pruned", &exported->pruned, "Only the best of each workload");
+  flags.Add("pool", &exported->pools, "Only of these pools");
+  flags.Add("json", &exported->json, "Print JSON");
   flags.Run([exported] { return Report(Export(*exported)); });
 
   auto imported = std::make_shared<Arguments>();
@@ -270,6 +295,7 @@ void AddRecordsTransferCommands(Flags& records) {
   flags.AddPositional("DIR", &imported->folder, "Folder to read");
   imported->source.Declare(flags);
   flags.Add("pool", &imported->pool, "Pool of a server to put them in");
+  flags.Add("json", &imported->json, "Print JSON");
   flags.Run([imported] { return Report(Import(*imported)); });
 
   auto promoted = std::make_shared<Arguments>();
@@ -278,6 +304,7 @@ void AddRecordsTransferCommands(Flags& records) {
   flags.AddPositional("RECORD", &promoted->record, "Id, 8 digits at least");
   promoted->source.server.Declare(flags);
   flags.Add("to", &promoted->pool, "Pool to copy it to; shared is read by everybody");
+  flags.Add("json", &promoted->json, "Print JSON");
   flags.Run([promoted] { return Report(Promote(*promoted)); });
 }
 

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "client/cpp/builder.h"
 #include "client/cpp/record_client.h"
 #include "client/cpp/runner.h"
+#include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/script/workload_codec.h"
 #include "common/support/status_macros.h"
@@ -32,6 +35,7 @@ struct Arguments {
   RecordSourceFlags source;
   int64_t top_k = 1;
   std::string workload;
+  bool json = false;
 };
 
 // A record to verify with its program.
@@ -46,17 +50,65 @@ struct Outcome {
   double median = 0;
 };
 
-void AddRow(Table& table, const Claim& claim, const Outcome& outcome) {
-  table.Add({claim.record.id.Hex().substr(0, 12), claim.workload.name.empty() ? "-" : claim.workload.name,
-             FormatSeconds(claim.record.run.median), outcome.failure.has_value() ? "-" : FormatSeconds(outcome.median),
-             outcome.failure.has_value() ? std::string(FailureKindName(outcome.failure->kind)) : "verified"});
-}
+// One row a claim, for people or as JSON.
+class Outcomes {
+ public:
+  void Add(const Claim& claim, const Outcome& outcome) {
+    const std::string said =
+        outcome.failure.has_value() ? std::string(FailureKindName(outcome.failure->kind)) : "verified";
+    AddRow(claim, outcome.failure.has_value() ? 0 : outcome.median, said,
+           outcome.failure.has_value() ? outcome.failure->message : "");
+  }
+  // There is a verified record of the same kernel.
+  void AddKnown(const Claim& claim) { AddRow(claim, 0, "verified before", ""); }
 
-Table NewTable() { return Table({"record", "workload", "claimed", "measured", "outcome"}); }
+  void Print(bool json) const {
+    if (json) {
+      std::printf("%s\n", nlohmann::ordered_json({{"outcomes", json_}}).dump().c_str());
+    } else {
+      std::fputs(table_.empty() ? "no imported record to verify\n" : table_.ToString().c_str(), stdout);
+    }
+  }
+
+ private:
+  void AddRow(const Claim& claim, double median, const std::string& said, const std::string& message) {
+    const std::string name = claim.workload.name;
+    table_.Add({claim.record.id.Hex().substr(0, 12), name.empty() ? "-" : name, FormatSeconds(claim.record.run.median),
+                FormatSeconds(median), said});
+    const auto number = [](double value) {
+      return value > 0 ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+    };
+    json_.push_back({{"record", claim.record.id.Hex()},
+                     {"workload", name},
+                     {"claimed", number(claim.record.run.median)},
+                     {"measured", number(median)},
+                     {"outcome", said},
+                     {"message", message}});
+  }
+
+  Table table_{{"record", "workload", "claimed", "measured", "outcome"}};
+  nlohmann::ordered_json json_ = nlohmann::ordered_json::array();
+};
 
 // What the record was made for, or this machine where it does not say.
 std::string TargetOf(const TuningRecord& record) {
   return record.target_json.empty() ? DetectHost().ToJson() : record.target_json;
+}
+
+// What makes two records ones of the same kernel. Traces of files may be spelt otherwise than ours.
+std::string KernelOf(const TuningRecord& record) {
+  const absl::StatusOr<schedule::Trace> trace = schedule::TraceFromJson(record.trace_json);
+  const absl::StatusOr<std::string> text =
+      trace.ok() ? schedule::TraceToJson(*trace) : absl::StatusOr<std::string>(trace.status());
+  const absl::StatusOr<Target> target = Target::Parse(TargetOf(record));
+  return StrCat(record.workload_id.Hex(), "\n", target.ok() ? target->ToJson() : record.target_json, "\n",
+                text.ok() ? *text : record.trace_json);
+}
+
+using Kernels = std::set<std::string>;
+
+void NoteVerified(const TuningRecord& record, Kernels& verified) {
+  if (record.trust == Trust::kVerified) verified.insert(KernelOf(record));
 }
 
 absl::Status VerifyFolder(const Arguments& arguments) {
@@ -68,13 +120,21 @@ absl::Status VerifyFolder(const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(const std::unique_ptr<JsonDatabase> database, JsonDatabase::Open(folder, options));
   HONE_ASSIGN_OR_RETURN(const std::vector<Workload> workloads, database->GetAllWorkloads());
   const std::string device_json = measure->runner().DeviceFingerprintJson();
-  Table table = NewTable();
+  Outcomes outcomes;
   for (const Workload& workload : workloads) {
     if (!arguments.workload.empty() && workload.id.Hex().rfind(arguments.workload, 0) != 0) continue;
     HONE_ASSIGN_OR_RETURN(const std::vector<TuningRecord> records, database->GetTopK(workload, 1 << 30));
+    Kernels verified_here;
+    for (const TuningRecord& record : records) {
+      if (record.device.device_class == DeviceClassOf(device_json)) NoteVerified(record, verified_here);
+    }
     int64_t left = arguments.top_k;
     for (const TuningRecord& record : records) {
       if (record.trust != Trust::kImported || left-- <= 0) continue;
+      if (verified_here.contains(KernelOf(record))) {
+        outcomes.AddKnown({record, workload});
+        continue;
+      }
       TuningRecord verified = record;
       verified.target_json = TargetOf(record);
       HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(verified.target_json));
@@ -92,29 +152,32 @@ absl::Status VerifyFolder(const Arguments& arguments) {
       verified.created = absl::Now();
       verified.slot = {};
       verified.id = {};
-      AddRow(table, {record, workload}, {verified.run.failure, verified.run.median});
+      outcomes.Add({record, workload}, {verified.run.failure, verified.run.median});
       std::fprintf(stderr, "%s: %s\n", record.id.Hex().substr(0, 12).c_str(),
                    verified.run.failure.has_value() ? verified.run.failure->message.c_str()
                                                     : FormatSeconds(verified.run.median).c_str());
       HONE_RETURN_IF_ERROR(database->CommitRecords(absl::MakeConstSpan(&verified, 1)).status());
     }
   }
-  std::fputs(table.empty() ? "no imported record to verify\n" : table.ToString().c_str(), stdout);
+  outcomes.Print(arguments.json);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Claim>> ClaimsOfServer(const std::shared_ptr<Connection>& server,
-                                                  const Arguments& arguments) {
+// The claims to measure; those that the farm has verified before go to `outcomes`.
+absl::StatusOr<std::vector<Claim>> ClaimsOfServer(const std::shared_ptr<Connection>& server, const Arguments& arguments,
+                                                  Outcomes& outcomes) {
   RecordClient client(server);
   v1::ListRecordsRequest request;
   request.set_limit(1000);
   std::map<Digest, std::vector<TuningRecord>> by_workload;
+  Kernels verified;
   while (true) {
     HONE_ASSIGN_OR_RETURN(const v1::ListRecordsResponse page, client.ListRecords(request));
     for (const v1::TuningRecord& proto : page.records()) {
-      if (proto.trust() != v1::TRUST_IMPORTED) continue;
       HONE_ASSIGN_OR_RETURN(TuningRecord record, FromProto(proto));
       if (!arguments.workload.empty() && record.workload_id.Hex().rfind(arguments.workload, 0) != 0) continue;
+      NoteVerified(record, verified);
+      if (record.trust != Trust::kImported) continue;
       by_workload[record.workload_id].push_back(std::move(record));
     }
     if (page.cursor() == 0) break;
@@ -129,7 +192,11 @@ absl::StatusOr<std::vector<Claim>> ClaimsOfServer(const std::shared_ptr<Connecti
     HONE_ASSIGN_OR_RETURN(const v1::Workload proto, client.GetWorkload(which));
     HONE_ASSIGN_OR_RETURN(const Workload workload, FromProto(proto));
     for (size_t i = 0; i < records.size() && static_cast<int64_t>(i) < arguments.top_k; ++i) {
-      out.push_back({std::move(records[i]), workload});
+      if (verified.contains(KernelOf(records[i]))) {
+        outcomes.AddKnown({std::move(records[i]), workload});
+      } else {
+        out.push_back({std::move(records[i]), workload});
+      }
     }
   }
   return out;
@@ -138,7 +205,8 @@ absl::StatusOr<std::vector<Claim>> ClaimsOfServer(const std::shared_ptr<Connecti
 // The farm measures; the server keeps the verified records.
 absl::Status VerifyOnServer(const Arguments& arguments) {
   HONE_ASSIGN_OR_RETURN(const std::shared_ptr<Connection> server, arguments.source.server.Open());
-  HONE_ASSIGN_OR_RETURN(const std::vector<Claim> claims, ClaimsOfServer(server, arguments));
+  Outcomes outcomes;
+  HONE_ASSIGN_OR_RETURN(const std::vector<Claim> claims, ClaimsOfServer(server, arguments, outcomes));
   HONE_ASSIGN_OR_RETURN(const auto builder, meta_schedule::Builder::Create("remote"));
   meta_schedule::RunnerOptions options;
   options.server = server;
@@ -158,7 +226,6 @@ absl::Status VerifyOnServer(const Arguments& arguments) {
     if (packed[i].error_msg.has_value()) return absl::UnavailableError(*packed[i].error_msg);
     runs.push_back({*packed[i].artifact_path, inputs[i].target.kind(), {}});
   }
-  Table table = NewTable();
   const auto futures = runner->Run(runs);
   for (size_t i = 0; i < futures.size(); ++i) {
     const meta_schedule::RunnerResult result = futures[i]->Result();
@@ -172,11 +239,11 @@ absl::Status VerifyOnServer(const Arguments& arguments) {
       std::fprintf(stderr, "%s: %s\n", claims[i].record.id.Hex().substr(0, 12).c_str(),
                    outcome.failure->message.c_str());
     }
-    AddRow(table, claims[i], outcome);
+    outcomes.Add(claims[i], outcome);
     std::error_code error;
     std::filesystem::remove_all(std::filesystem::path(*packed[i].artifact_path).parent_path(), error);
   }
-  std::fputs(table.empty() ? "no imported record to verify\n" : table.ToString().c_str(), stdout);
+  outcomes.Print(arguments.json);
   return absl::OkStatus();
 }
 
@@ -188,6 +255,7 @@ void AddRecordsVerifyCommand(Flags& records) {
   arguments->source.Declare(flags);
   flags.Add("top-k", &arguments->top_k, "How many of each workload, fastest first");
   flags.Add("workload", &arguments->workload, "Only this workload (start of its id)");
+  flags.Add("json", &arguments->json, "Print JSON");
   flags.Run([arguments] {
     const bool on_server = arguments->source.work_dir.empty() && !arguments->source.server.server.empty();
     return Report(on_server ? VerifyOnServer(*arguments) : VerifyFolder(*arguments));

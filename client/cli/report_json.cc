@@ -56,7 +56,8 @@ Json ToJson(const v1::TaskReport& task) {
                {"flops", NumberOrNull(task.flops())},
                {"gflops", nullptr},
                {"exhausted", task.exhausted()},
-               {"error", TextOrNull(task.error())}};
+               {"error", TextOrNull(task.error())},
+               {"ranking", TextOrNull(task.ranking())}};
   if (task.best() > 0 && task.baseline() > 0) json["speedup"] = task.baseline() / task.best();
   if (task.best() > 0 && task.flops() > 0 && seconds) json["gflops"] = task.flops() / task.best() / 1e9;
   return json;

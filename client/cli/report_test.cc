@@ -50,8 +50,9 @@ TEST(ReportTest, InstructionsAreNoRate) {
 
 TEST(ReportTest, SummaryShowsTasksFailuresAndTime) {
   const std::string text = JobSummary(FinishedJob());
-  for (const char* part : {"job j1 (matmul): done, 64 of 64 trials", "1.00 ms", "100 ms", "100x", "2000",
-                           "121212121212", "2 wrong-result, such as: output 2 differs\n", "searching 1.50 s"}) {
+  for (const char* part :
+       {"job j1 (matmul): done, 64 of 64 trials", "1.00 ms", "100 ms", "100x", "2000", "121212121212",
+        "2 wrong-result, such as: output 2 differs\n", "searching                     1.50 s"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
 }
@@ -81,6 +82,41 @@ TEST(ReportTest, CoverageIsTheShareOfTheWeightedWorkWithABest) {
       << JobSummary(job);
 }
 
+TEST(ReportTest, TimeTableHasEveryScope) {
+  v1::JobReport job = FinishedJob();
+  v1::TimeSplit& time = *job.mutable_time();
+  time.set_model_secs(0.25);
+  time.set_build_secs(6);
+  time.set_run_secs(3);
+  time.set_run_idle_secs(0.5);
+  time.set_wall_secs(5);
+  const std::string text = JobSummary(job);
+  for (const char* part :
+       {"where time went", "of the wall", "training the cost model       250 ms       5.00 %",
+        "building                      6.00 s        120 %", "devices idle with work owed   500 ms       10.0 %",
+        "wall                          5.00 s        100 %"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+}
+
+TEST(ReportTest, SummaryShowsHowWellTheModelRanked) {
+  v1::JobReport job = FinishedJob();
+  job.mutable_tasks(0)->set_ranking("model on round 1: rank correlation 0.5");
+  EXPECT_NE(JobSummary(job).find("  matmul: model on round 1: rank correlation 0.5\n"), std::string::npos);
+  EXPECT_NE(JobJson(job).find(R"("ranking":"model on round 1: rank correlation 0.5")"), std::string::npos);
+}
+
+TEST(ReportTest, MatchesTellWhatDecidedTheFit) {
+  v1::QueryResponse matches;
+  v1::Match* match = matches.add_matches();
+  match->set_fit(v1::FIT_SUGGESTED);
+  match->set_deciding_field("mcpu");
+  EXPECT_NE(MatchesTable(matches).find("suggested (mcpu)"), std::string::npos) << MatchesTable(matches);
+  match->clear_deciding_field();
+  match->set_fit(v1::FIT_EXACT);
+  EXPECT_NE(MatchesTable(matches).find("exact  "), std::string::npos) << MatchesTable(matches);
+}
+
 TEST(ReportTest, EmptyListsSaySo) {
   EXPECT_EQ(JobsTable({}), "no jobs\n");
   EXPECT_EQ(MatchesTable({}), "no records\n");
@@ -92,13 +128,15 @@ TEST(ReportTest, ProgressOnAFileIsPlainLines) {
   JobProgress progress(out);
   v1::JobReport job = FinishedJob();
   progress.Update(job);
-  progress.Update(job);  // Nothing changed: nothing more is shown.
+  progress.Update(job);                                  // Nothing changed: nothing more is shown.
+  progress.Line("matmul: sampled 3\nmatmul: took 2\n");  // A log ends with its own line break.
+  progress.Line("no break");
   progress.Finish();
   std::fflush(out);
   std::rewind(out);
   char text[256];
   EXPECT_EQ(std::string(text, std::fread(text, 1, sizeof text, out)),
-            "done, 64/64 trials, 2 failed, best: matmul 1.00 ms\n");
+            "done, 64/64 trials, 2 failed, best: matmul 1.00 ms\nmatmul: sampled 3\nmatmul: took 2\nno break\n");
   std::fclose(out);
 }
 

@@ -41,12 +41,20 @@ void AppendFailures(const v1::JobReport& job, std::string* text) {
   }
 }
 
-// "search 12.1 s, build 40.0 s, run 9.80 s of 63.0 s".
-std::string TimeLine(const v1::TimeSplit& time) {
-  std::string text = StrCat("  searching ", FormatSeconds(time.search_secs()), ", building ",
-                            FormatSeconds(time.build_secs()), ", measuring ", FormatSeconds(time.run_secs()));
-  if (time.wall_secs() > 0) StrAppend(&text, ", ", FormatSeconds(time.wall_secs()), " in all");
-  return text + "\n";
+// A row a scope. Seconds are summed over workers, so that shares of the wall may go beyond 100 %.
+std::string TimeTable(const v1::TimeSplit& time) {
+  Table table({"  where time went", "seconds", "of the wall"});
+  const auto add = [&](const char* scope, double secs) {
+    table.Add({StrCat("  ", scope), FormatSeconds(secs),
+               time.wall_secs() > 0 && secs > 0 ? StrCat(FormatNumber(secs / time.wall_secs() * 100), " %") : "-"});
+  };
+  add("searching", time.search_secs());
+  add("training the cost model", time.model_secs());
+  add("building", time.build_secs());
+  add("measuring", time.run_secs());
+  add("devices idle with work owed", time.run_idle_secs());
+  add("wall", time.wall_secs());
+  return table.ToString();
 }
 
 std::string BestOf(const v1::JobReport& job) {
@@ -89,12 +97,13 @@ std::string JobSummary(const v1::JobReport& job) {
   text += table.ToString();
   for (const v1::TaskReport& task : job.tasks()) {
     if (!task.error().empty()) StrAppend(&text, "  ", task.name(), ": ", task.error(), "\n");
+    if (!task.ranking().empty()) StrAppend(&text, "  ", task.name(), ": ", task.ranking(), "\n");
   }
   const Coverage coverage = CoverageOf(job);
   StrAppend(&text, "  coverage: ", coverage.with_best, " of ", coverage.tasks, " tasks have a best program, ",
             FormatNumber(coverage.weight_share * 100), " % of the weighted work\n");
   AppendFailures(job, &text);
-  return text + TimeLine(job.time());
+  return text + TimeTable(job.time());
 }
 
 // The first lease and how many more; for one that is out of service, why.
@@ -125,6 +134,13 @@ std::string WorkersTable(const v1::ListWorkersResponse& workers) {
   return text;
 }
 
+// "suggested (mcpu)": the field that made it less than exact. "-" where nobody asked for a device.
+static std::string FitText(const v1::Match& match) {
+  if (match.fit() == v1::FIT_UNSPECIFIED) return "-";
+  if (match.deciding_field().empty()) return FitName(match.fit());
+  return StrCat(FitName(match.fit()), " (", match.deciding_field(), ")");
+}
+
 std::string MatchesTable(const v1::QueryResponse& matches) {
   Table table({"record", "workload", "latency", "spread", "GFLOP/s", "trust", "fit", "device", "measured"});
   for (const v1::Match& match : matches.matches()) {
@@ -134,7 +150,7 @@ std::string MatchesTable(const v1::QueryResponse& matches) {
     table.Add({ShortHex(record.id()), match.workload().name(), Measured(measured.metric(), measured.median()),
                measured.spread() > 0 ? StrCat(FormatNumber(measured.spread() * 100), " %") : "-",
                rate ? FormatNumber(match.workload().flops() / measured.median() / 1e9) : "-", TrustName(record.trust()),
-               FitName(match.fit()), record.device().device_class(), FormatAgo(record.created_unix_secs(), NowSecs())});
+               FitText(match), record.device().device_class(), FormatAgo(record.created_unix_secs(), NowSecs())});
   }
   return table.empty() ? "no records\n" : table.ToString();
 }
@@ -181,7 +197,7 @@ void JobProgress::Update(const v1::JobReport& job) {
 
 void JobProgress::Line(const std::string& text) {
   if (bar_shown_) std::fprintf(out_, "\r\033[K");
-  std::fprintf(out_, "%s\n", text.c_str());
+  std::fprintf(out_, text.empty() || text.back() != '\n' ? "%s\n" : "%s", text.c_str());
   bar_shown_ = false;
 }
 

@@ -11,7 +11,7 @@
 namespace hone::cli {
 
 std::string JobsTable(const v1::ListJobsResponse& jobs);
-// One row a task, then failures by kind and where the time went.
+// One row a task, then the last ranking of each cost model, failures by kind and where the time went.
 std::string JobSummary(const v1::JobReport& job);
 std::string WorkersTable(const v1::ListWorkersResponse& workers);
 std::string MatchesTable(const v1::QueryResponse& matches);
@@ -23,7 +23,7 @@ class JobProgress {
  public:
   explicit JobProgress(std::FILE* out);
   void Update(const v1::JobReport& job);
-  // Shows a line without spoiling the bar.
+  // Shows lines (with or without the last line break) without spoiling the bar.
   void Line(const std::string& text);
   // Ends the bar's line. Called before other output.
   void Finish();

@@ -108,8 +108,10 @@ absl::StatusOr<v1::JobReport> Run(JobDefinition job, const EmbeddedOptions& opti
   farm_options.revisions.codegen = measure->codegen_revision();
   farm_options.device.json = measure->runner().DeviceFingerprintJson();
   farm_options.device.device_class = DeviceClassOf(farm_options.device.json);
-  LocalFarm farm(*database, search, measure->builder(), measure->runner(), farm_options,
-                 [&](const TuningEvent& event) { progress.Update(ToProto(event.report)); });
+  LocalFarm farm(*database, search, measure->builder(), measure->runner(), farm_options, [&](const TuningEvent& event) {
+    if (event.kind == TuningEvent::Kind::kLog) progress.Line(event.log);
+    progress.Update(ToProto(event.report));
+  });
   JobReport report;
   {
     InterruptForwarder forwarder(interrupted, farm, search);

@@ -17,8 +17,9 @@ int WatchToEnd(TuningClient& client, const std::string& job_id, bool json, bool 
     if (json) {
       std::printf("%s\n", JobEventJson(event).c_str());
       std::fflush(stdout);
-    } else if (event.has_report()) {
-      progress.Update(event.report());
+    } else {
+      if (!event.log().empty()) progress.Line(event.log());
+      if (event.has_report()) progress.Update(event.report());
     }
     if (event.has_report()) last = event.report();
   });

@@ -20,6 +20,7 @@ class EmbeddedTest(harness.SystemTest):
         self.assertGreater(task["best"], 0)
         self.assertGreater(task["baseline"], 0)
         self.assertIn("llvm", result.stderr)  # The full target.
+        self.assertIn("matmul: sampled ", result.stderr)  # The search's log.
         with open(self.path("hone-work/database_tuning_record.json"), encoding="utf-8") as records:
             lines = records.read().splitlines()
         self.assertGreaterEqual(len(lines), 8)
@@ -31,6 +32,33 @@ class EmbeddedTest(harness.SystemTest):
         before = os.path.getsize(self.path("w/database_tuning_record.json"))
         self.assertEqual(self.tune("--max-trials", "4", "--work-dir", "w", seed=2).returncode, 0)
         self.assertGreater(os.path.getsize(self.path("w/database_tuning_record.json")), before)
+        self.look_up_two_jobs("--work-dir", "w")
+
+    def look_up_two_jobs(self, *folder):
+        records = self.hone_json("records", "list", *folder)["records"]
+        jobs = list(dict.fromkeys(record["slot"]["job"] for record in records if record["slot"]))
+        self.assertEqual(len(jobs), 2, records)
+        for job in jobs:
+            [top] = self.hone_json("records", "top", job, *folder, "--target", "llvm")["records"]
+            self.assertEqual(top["slot"]["job"], job)
+            self.assertEqual(top["fit"], "compatible", top["deciding_field"])  # It was made for a full target.
+            pruned = self.hone_json("records", "export", self.path("pruned-" + job), "--pruned", "--job", job, *folder)
+            self.assertEqual((pruned["workloads"], pruned["records"]), (1, 1))
+            [exported] = self.hone_json("records", "list", "--work-dir", self.path("pruned-" + job))["records"]
+            self.assertEqual(exported["slot"]["job"], job)
+        refused = self.hone("records", "query", self.matmul(64), *folder, "--target", "cuda -arch=sm_80")
+        self.assertEqual(refused.returncode, 3, refused.stderr)
+        told = self.hone("records", "query", self.matmul(64), *folder, "--target", "cuda -arch=sm_80", "--refused")
+        self.assertIn("refused (kind)", told.stdout)
+        self.assertEqual(self.hone("records", "query", self.matmul(64), *folder, "--target", "llvvm").returncode, 2)
+        # Page by page.
+        first = self.hone_json("records", "list", *folder, "--limit", "1")
+        rest = self.hone_json("records", "list", *folder, "--after", str(first["cursor"]))
+        self.assertEqual([r["id"] for r in first["records"] + rest["records"]], [r["id"] for r in records])
+        a, b = records[0]["id"], records[-1]["id"]
+        difference = self.hone_json("records", "diff", a, b, *folder)
+        self.assertEqual((difference["a"], difference["b"]), (a, b))
+        self.assertTrue(difference["trace"])
 
     def start_long_run(self):
         process = self.start("long", harness.HONE, "tune", self.matmul(64), "--target", "llvm", "--max-trials", "100000", "--trials-per-iter", "4")

@@ -49,15 +49,19 @@ class FarmRecordsTest(harness.SystemTest):
         self.assertRegex(verified.stdout, r"\bverified\b")
         served = self.hone_json(*query)["records"]
         self.assertEqual([(r["trust"], r["measurement"]["verdict"]) for r in served][:1], [("verified", "right")], served)
+        before = len(self.jobs())
+        again = self.hone_json("records", "verify")
+        self.assertEqual([outcome["outcome"] for outcome in again["outcomes"]], ["verified before"])
+        self.assertEqual(len(self.jobs()), before, "it was measured again")
 
     def test_a_record_of_the_farm_is_reproduced_bit_by_bit(self):
         self.start_farm()
         self.tune()
         best = self.hone_json("records", "top", self.only_job())["records"][0]
-        reproduced = self.hone("records", "repro", best["id"])
-        self.assertEqual(reproduced.returncode, 0, reproduced.stderr)
-        self.assertIn("two builds agree in all", reproduced.stdout)
-        self.assertIn("result right", reproduced.stdout)
+        reproduced = self.hone_json("records", "repro", best["id"])
+        self.assertTrue(reproduced["builds_agree"])
+        self.assertEqual(reproduced["verdict"], "right")
+        self.assertGreater(reproduced["times"]["ratio"], 0)
 
 
 if __name__ == "__main__":
