@@ -72,7 +72,26 @@ class AtMostOnePage final : public ms::Postproc {
   std::unique_ptr<Postproc> Clone() const override { return std::make_unique<AtMostOnePage>(); }
 };
 
-// Our rule on every block; the stock mutator of tile sizes, which works on any trace that samples them.
+// Makes the vectors of a candidate twice as long, where the loop around them has iterations to give.
+class LongerVectors final : public ms::Mutator {
+ public:
+  std::string_view name() const override { return "LongerVectors"; }
+  std::optional<hone::schedule::Trace> Apply(const hone::schedule::Trace& trace, hone::CounterRandom&) const override {
+    for (size_t i = 0; i < trace.SizeWithoutPostproc(); ++i) {
+      const hone::schedule::Instruction& instruction = trace.instructions()[i];
+      if (instruction.row->name != "SamplePerfectTile") continue;
+      const auto tiles = instruction.decision.list();
+      if (tiles[0].integer() % 2 != 0) continue;
+      const std::vector<Value> longer = {Value::Int(tiles[0].integer() / 2), Value::Int(tiles[1].integer() * 2)};
+      return trace.WithDecision(i, Value::List(hone::ir::Array<Value>(longer.data(), longer.size())),
+                                /*remove_postproc=*/true);
+    }
+    return std::nullopt;
+  }
+  std::unique_ptr<Mutator> Clone() const override { return std::make_unique<LongerVectors>(); }
+};
+
+// Our rule, postproc and mutator in place of the lists of the target's kind.
 class OneRuleSpace final : public ms::SpaceGenerator {
  public:
   OneRuleSpace() {
@@ -82,6 +101,9 @@ class OneRuleSpace final : public ms::SpaceGenerator {
     ms::ScheduleRules rules;
     rules.push_back(std::make_unique<SplitAndVectorize>());
     SetRules(std::move(rules));
+    ms::Mutators mutators;
+    mutators.push_back({std::make_unique<LongerVectors>(), /*probability=*/1.0});
+    SetMutators(std::move(mutators));
   }
   absl::StatusOr<std::vector<Schedule>> Generate(const hone::ir::IRModule& module, int64_t seed) override {
     hone::schedule::ScheduleOptions options;
