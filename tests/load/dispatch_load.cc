@@ -127,9 +127,11 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
 }
 
-std::unique_ptr<Store> OpenStoreOf(const std::string& kind) {
+// `cluster` has to outlive the store.
+std::unique_ptr<Store> OpenStoreOf(const std::string& kind, std::unique_ptr<testing::PrivateCluster>& cluster) {
   if (kind == "memory") return std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>());
-  auto opened = PostgresStore::Open(testing::SharedCluster().NewDatabase());
+  cluster = *testing::PrivateCluster::Start({"", "", /*stays_descendant=*/true});
+  auto opened = PostgresStore::Open(cluster->NewDatabase());
   HONE_CHECK_OK(opened.status());
   return *std::move(opened);
 }
@@ -148,9 +150,10 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
 
+  std::unique_ptr<testing::PrivateCluster> cluster;
   ServerOptions options;
   options.driver.revisions.protocol = 2;
-  auto server = Server::Start(OpenStoreOf(kind), options, [](absl::Status status) { HONE_CHECK_OK(status); });
+  auto server = Server::Start(OpenStoreOf(kind, cluster), options, [](absl::Status status) { HONE_CHECK_OK(status); });
   HONE_CHECK_OK(server.status());
   std::string address = (*server)->address();
   auto stub = v1::WorkerService::NewStub(ChannelTo(address));
