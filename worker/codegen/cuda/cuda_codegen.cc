@@ -175,7 +175,7 @@ absl::StatusOr<CudaKernels> CompileCuda(const ir::IRModule& lowered, const Targe
 std::string CudaCodegenRevision() {
   static const std::string* const revision = [] {
     const absl::StatusOr<std::string> nvrtc = NvrtcVersion();
-    return new std::string(StrCat("cuda-3/nvrtc-", nvrtc.ok() ? *nvrtc : "none"));
+    return new std::string(StrCat("cuda-4/nvrtc-", nvrtc.ok() ? *nvrtc : "none"));
   }();
   return *revision;
 }

@@ -5,8 +5,7 @@
 #include "common/support/status_matchers.h"
 #include "common/support/strings.h"
 #include "gtest/gtest.h"
-#include "worker/codegen/cuda/nvrtc.h"
-#include "worker/codegen/cuda/ptxas_report.h"
+#include "worker/codegen/cuda/testing/compiled.h"
 
 namespace hone::codegen {
 namespace {
@@ -19,16 +18,6 @@ absl::StatusOr<CudaSource> Emit(std::string_view script, std::string_view arch =
 }
 
 bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-// The source compiles, where there is a compiler.
-void ExpectCompiles(const CudaSource& source, LaunchPlan* plan = nullptr) {
-  if (!NvrtcVersion().ok()) return;
-  absl::StatusOr<NvrtcResult> compiled = NvrtcCompile(source.text, source.plan.arch);
-  ASSERT_TRUE(compiled.ok()) << compiled.status() << "\n" << source.text;
-  if (plan == nullptr) return;
-  *plan = source.plan;
-  AddPtxasReport(compiled->log, plan);
-}
 
 constexpr char kScale[] = R"(
 from tvm.script import tir as T
@@ -383,6 +372,16 @@ def main(A: T.Buffer((128,), "float32")):
 
 TEST(CudaCodegenTest, AnArchitectureIsNeeded) {
   EXPECT_STATUS(CudaArchOf(Target::Parse("llvm").value()), absl::StatusCode::kInvalidArgument, "expected cuda");
+  for (const char* json : {R"({"kind": "cuda", "arch": "gfx90a"})", R"({"kind": "cuda", "arch": "sm_20"})",
+                           R"({"kind": "cuda", "arch": "sm_"})", R"({"kind": "cuda", "arch": ""})"}) {
+    ASSERT_OK_AND_ASSIGN(const Target target, Target::Parse(json));
+    EXPECT_STATUS(CudaArchOf(target), absl::StatusCode::kInvalidArgument, "expected a name such as sm_80");
+  }
+  ASSERT_OK_AND_ASSIGN(const Target without, Target::Parse("cuda"));
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule module, script::ParseModule(kScale));
+  EXPECT_STATUS(EmitCuda(module, without), absl::StatusCode::kInvalidArgument, "target attribute arch is \"\"");
+  EXPECT_STATUS(CompileCuda(module, without), absl::StatusCode::kInvalidArgument, "target attribute arch is \"\"");
+  EXPECT_EQ(CudaArchOf(TargetFor("sm_90a")).value(), "sm_90a");
 }
 
 TEST(LaunchPlanTest, SurvivesEncoding) {

@@ -102,6 +102,20 @@ __device__ inline T floormod(T a, T b) {
   return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;
 }
 )"},
+    {"dp4a_us", R"(// c and four products of bytes: a's are unsigned, b's signed.
+__device__ inline int dp4a_us(unsigned a, int b, int c) {
+  int d;
+  asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+)"},
+    {"dp4a_su", R"(// c and four products of bytes: a's are signed, b's unsigned.
+__device__ inline int dp4a_su(int a, unsigned b, int c) {
+  int d;
+  asm("dp4a.s32.u32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+)"},
     {"shared_address",
      R"(__device__ inline unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 )"},
@@ -217,9 +231,9 @@ bool IsCudaKeyword(std::string_view name) {
       "void", "volatile", "while", "xor",
       // Types and functions of CUDA and of the prelude.
       "half", "bfloat16", "vec", "int8", "uint8", "int16", "uint16", "uint32", "int64", "uint64", "min", "max",
-      "bitcast", "floordiv", "floormod", "threadIdx", "blockIdx", "blockDim", "gridDim", "warpSize", "signbit", "exp",
-      "log", "sin", "cos", "tan", "pow", "sqrt", "erf", "abs", "round", "floor", "ceil", "y0", "y1", "yn", "j0", "j1",
-      "jn", "gamma", "rsqrt", "div", "index"};
+      "bitcast", "floordiv", "floormod", "dp4a_us", "dp4a_su", "threadIdx", "blockIdx", "blockDim", "gridDim",
+      "warpSize", "signbit", "exp", "log", "sin", "cos", "tan", "pow", "sqrt", "erf", "abs", "round", "floor", "ceil",
+      "y0", "y1", "yn", "j0", "j1", "jn", "gamma", "rsqrt", "div", "index"};
   return std::find(std::begin(kWords), std::end(kWords), name) != std::end(kWords) || name.substr(0, 2) == "__";
 }
 

@@ -255,12 +255,35 @@ std::string KernelEmitter::Divide(const ir::BinaryNode* node, int precedence) {
   return Wrapped(StrCat(Scalar(node->a, kProduct), symbol, Scalar(node->b, kProduct + 1)), kProduct, precedence);
 }
 
+// CUDA's __dp4a has no form for factors of which one is signed; the instruction has.
+std::string KernelEmitter::Dp4a(const ir::CallNode* call, size_t first) {
+  if (call->args.size() != first + 3) {
+    FailUnimplemented("a dp4a that has not two factors and a sum");
+    return "0";
+  }
+  const bool a_unsigned = call->args[first].dtype().is_uint(), b_unsigned = call->args[first + 1].dtype().is_uint();
+  prelude_.Use("bitcast");
+  const auto word = [&](Expr e) {
+    return StrCat("bitcast<", e.dtype().is_uint() ? "unsigned" : "int", ">(",
+                  e.dtype().is_vector() ? Vector(e) : Scalar(e), ")");
+  };
+  std::string name = "__dp4a";
+  if (a_unsigned != b_unsigned) {
+    name = a_unsigned ? "dp4a_us" : "dp4a_su";
+    prelude_.Use(name);
+  }
+  const std::string sum = StrCat(a_unsigned && b_unsigned ? "unsigned(" : "int(", Scalar(call->args[first + 2]), ")");
+  const std::string a = word(call->args[first]), b = word(call->args[first + 1]);
+  return StrCat(name, "(", a, ", ", b, ", ", sum, ")");
+}
+
 std::string KernelEmitter::ExternCall(const ir::CallNode* call) {
   const auto* name = call->args.empty() ? nullptr : call->args[0].as<ir::StringImmNode>();
   if (name == nullptr) {
     FailUnimplemented("an external call without a name");
     return "0";
   }
+  if (name->value == "__dp4a") return Dp4a(call, 1);
   std::string text = StrCat(name->value, "(");
   for (size_t i = 1; i < call->args.size(); ++i) {
     const Expr arg = call->args[i];
@@ -268,7 +291,7 @@ std::string KernelEmitter::ExternCall(const ir::CallNode* call) {
     if (arg.dtype().is_handle()) {
       StrAppend(&text, PointerExpr(arg));
     } else if (arg.dtype().is_vector()) {
-      // Functions such as __dp4a take packed words.
+      // Such functions take packed words.
       prelude_.Use("bitcast");
       StrAppend(&text, "bitcast<", arg.dtype().is_uint() ? "unsigned" : "int", ">(", Vector(arg), ")");
     } else {
@@ -338,16 +361,8 @@ std::string KernelEmitter::Call(const ir::CallNode* call, int precedence) {
       prelude_.Use("bitcast");
       return StrCat("bitcast<", TypeName(dtype), ">((unsigned short)", text, ")");
     }
-    case Builtin::dp4a: {
-      prelude_.Use("bitcast");
-      std::string text = "__dp4a(";
-      for (size_t i = 0; i < 2; ++i) {
-        const DataType dtype = call->args[i].dtype();
-        const char* type = dtype.is_uint() ? "unsigned" : "int";
-        StrAppend(&text, "bitcast<", type, ">(", dtype.is_vector() ? Vector(call->args[i]) : arg(i), "), ");
-      }
-      return StrCat(text, arg(2), ")");
-    }
+    case Builtin::dp4a:
+      return Dp4a(call, 0);
     case Builtin::call_extern:
     case Builtin::call_pure_extern:
       return ExternCall(call);

@@ -81,6 +81,7 @@ class KernelEmitter {
   std::string Call(const ir::CallNode* call, int precedence);
   std::string Math(const ir::CallNode* call);
   std::string ExternCall(const ir::CallNode* call);
+  std::string Dp4a(const ir::CallNode* call, size_t first);  // The factors are arguments `first` and the next.
   std::string CastTo(ir::DataType to, ir::DataType from, const std::string& value);
   std::string Combine(ir::ExprKind kind, ir::DataType dtype, const std::string& a, const std::string& b);
   std::string MathOf(ir::Builtin op, ir::DataType dtype, const std::vector<std::string>& args);

@@ -36,7 +36,6 @@ struct Library {
 
 std::vector<std::string> Places() {
   std::vector<std::string> places;
-  if (const char* chosen = std::getenv("HONE_NVRTC"); chosen != nullptr && *chosen != 0) places.push_back(chosen);
   for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) places.push_back(name);
   std::vector<std::string> folders;
   if (const char* home = std::getenv("CUDA_HOME"); home != nullptr && *home != 0) folders.push_back(home);
@@ -55,27 +54,45 @@ bool Find(void* handle, const char* name, T** function) {
   return *function != nullptr;
 }
 
-Library Load() {
-  Library library;
-  void* handle = nullptr;
+// The library that the user named, and no other. Null with `error` set when it cannot be opened.
+void* OpenChosen(const char* path, std::string* error) {
+  void* handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* why = dlerror();
+    *error = StrCat("compiling for CUDA needs NVRTC, and the library that HONE_NVRTC names cannot be opened: ",
+                    why != nullptr ? why : path);
+  }
+  return handle;
+}
+
+// The first there is. Null with `error` set when there is none.
+void* OpenAny(std::string* error) {
   std::string tried;
   for (const std::string& place : Places()) {
-    handle = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle != nullptr) break;
+    if (void* handle = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
     StrAppend(&tried, tried.empty() ? "" : ", ", place);
   }
-  if (handle == nullptr) {
-    library.error = StrCat("compiling for CUDA needs NVRTC, which was not found (tried ", tried,
-                           "); install CUDA's libnvrtc or name it in HONE_NVRTC");
-    return library;
-  }
+  *error = StrCat("compiling for CUDA needs NVRTC, which was not found (tried ", tried,
+                  "); install CUDA's libnvrtc or name it in HONE_NVRTC");
+  return nullptr;
+}
+
+Library Load() {
+  Library library;
+  const char* chosen = std::getenv("HONE_NVRTC");
+  const bool is_chosen = chosen != nullptr && *chosen != 0;
+  void* handle = is_chosen ? OpenChosen(chosen, &library.error) : OpenAny(&library.error);
+  if (handle == nullptr) return library;
   const bool found =
       Find(handle, "nvrtcVersion", &library.version) && Find(handle, "nvrtcCreateProgram", &library.create) &&
       Find(handle, "nvrtcDestroyProgram", &library.destroy) && Find(handle, "nvrtcCompileProgram", &library.compile) &&
       Find(handle, "nvrtcGetCUBINSize", &library.cubin_size) && Find(handle, "nvrtcGetCUBIN", &library.cubin) &&
       Find(handle, "nvrtcGetProgramLogSize", &library.log_size) && Find(handle, "nvrtcGetProgramLog", &library.log) &&
       Find(handle, "nvrtcGetErrorString", &library.error_string);
-  if (!found) library.error = "NVRTC is too old: it cannot make cubins (CUDA 11.1 or later is needed)";
+  if (!found) {
+    library.error = StrCat(is_chosen ? StrCat("HONE_NVRTC=", chosen, " is no NVRTC, or one") : std::string("NVRTC is"),
+                           " too old: it cannot make cubins (CUDA 11.1 or later is needed)");
+  }
   return library;
 }
 
