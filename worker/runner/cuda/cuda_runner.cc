@@ -112,16 +112,18 @@ absl::StatusOr<std::vector<uint64_t>> SizesOf(const std::vector<TensorInfo>& arg
 
 std::string CudaVersion(int version) { return StrCat(version / 1000, ".", version % 1000 / 10); }
 
-std::string FingerprintOf(const cuda::DeviceDescription& device, const std::string& compiler) {
-  const nlohmann::json json = {{"device", "gpu"},
-                               {"gpu",
-                                {{"name", device.name},
-                                 {"multiprocessors", device.multiprocessors},
-                                 {"capability", StrCat(device.capability_major, ".", device.capability_minor)},
-                                 {"l2_bytes", device.l2_bytes},
-                                 {"memory_bytes", device.memory_bytes}}},
-                               {"cuda", CudaVersion(device.driver_version)},
-                               {"compiler", compiler}};
+std::string FingerprintOf(const cuda::DeviceDescription& device, const std::string& driver_release,
+                          const std::string& compiler) {
+  nlohmann::json json = {{"device", "gpu"},
+                         {"gpu",
+                          {{"name", device.name},
+                           {"multiprocessors", device.multiprocessors},
+                           {"capability", StrCat(device.capability_major, ".", device.capability_minor)},
+                           {"l2_bytes", device.l2_bytes},
+                           {"memory_bytes", device.memory_bytes}}},
+                         {"cuda", CudaVersion(device.driver_version)},
+                         {"compiler", compiler}};
+  if (!driver_release.empty()) json["driver"] = driver_release;
   return json.dump();
 }
 
@@ -490,8 +492,8 @@ absl::StatusOr<std::unique_ptr<CudaRunner>> CudaRunner::Create(CudaRunnerOptions
     return absl::UnavailableError(StrCat("no GPU to measure on: ", failure->message));
   }
   const cuda::DeviceDescription& device = runner->slot_.description();
-  runner->fingerprint_ = FingerprintOf(device, runner->options_.compiler_revision);
   runner->nvml_ = cuda::Nvml::Open(device.uuid);
+  runner->fingerprint_ = FingerprintOf(device, runner->nvml_->driver_release(), runner->options_.compiler_revision);
   HONE_LOG(kInfo) << "GPU " << runner->options_.ordinal << ": " << device.name << ", sandbox layers " << device.layers;
   return runner;
 }

@@ -3,15 +3,18 @@
 #include "worker/runner/cuda/cuda_runner.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
 #include "common/support/check.h"
 #include "common/support/status_matchers.h"
 #include "common/support/strings.h"
 #include "worker/codegen/cuda/launch_plan.h"
+#include "worker/local/device_class.h"
 #include "worker/runner/input_set.h"
 
 namespace hone::runner {
@@ -57,6 +60,7 @@ class CudaRunnerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     setenv("HONE_CUDA_DRIVER", "worker/runner/cuda/fake_driver.so", 1);
+    setenv("HONE_NVML", "worker/runner/cuda/fake_driver.so", 1);
     setenv("HONE_FAKE_GPU", "1 256", 1);
   }
   static std::unique_ptr<CudaRunner> MakeRunner(int ordinal = 0) {
@@ -81,6 +85,36 @@ TEST_F(CudaRunnerTest, ARightKernelIsCheckedAndTimed) {
   ExpectRight(*runner);
   EXPECT_NE(runner->DeviceFingerprintJson().find("Fake GPU"), std::string::npos);
   EXPECT_EQ(runner->processes_started(), 1);
+}
+
+TEST_F(CudaRunnerTest, TheFingerprintHasTheDriversReleaseAndTheClassOfDevicesHasNot) {
+  const nlohmann::json known = nlohmann::json::parse(MakeRunner()->DeviceFingerprintJson());
+  EXPECT_EQ(known.value("cuda", ""), "13.0");
+  EXPECT_EQ(known.value("driver", ""), "580.65.06");
+  setenv("HONE_NVML", "/no/such/libnvidia-ml.so", 1);
+  const nlohmann::json unknown = nlohmann::json::parse(MakeRunner()->DeviceFingerprintJson());
+  EXPECT_FALSE(unknown.contains("driver")) << unknown.dump();
+  nlohmann::json rest = known;
+  rest.erase("driver");
+  EXPECT_EQ(rest, unknown);
+  EXPECT_EQ(DeviceClassOf(known.dump()), "gpu/Fake-GPU/2sm");
+  EXPECT_EQ(DeviceClassOf(unknown.dump()), DeviceClassOf(known.dump()));
+}
+
+TEST_F(CudaRunnerTest, ADriverThatCannotBeUsedIsNamed) {
+  setenv("HONE_CUDA_DRIVER", "/no/such/libcuda.so", 1);
+  EXPECT_STATUS(CudaRunner::Create({}), absl::StatusCode::kUnavailable,
+                "no NVIDIA driver: the library that HONE_CUDA_DRIVER names cannot be opened: /no/such/libcuda.so");
+  EXPECT_STATUS(CountGpus(), absl::StatusCode::kUnavailable, "/no/such/libcuda.so");
+  setenv("HONE_CUDA_DRIVER", "libm.so.6", 1);
+  EXPECT_STATUS(CudaRunner::Create({}), absl::StatusCode::kUnavailable, "it has no cuInit");
+}
+
+TEST_F(CudaRunnerTest, AMachineWithoutADeviceSaysSo) {
+  if (access("/dev/nvidiactl", F_OK) == 0) GTEST_SKIP() << "this machine has an NVIDIA device";
+  unsetenv("HONE_CUDA_DRIVER");
+  EXPECT_STATUS(CountGpus(), absl::StatusCode::kUnavailable, "there is no NVIDIA device (/dev/nvidiactl)");
+  EXPECT_STATUS(CudaRunner::Create({}), absl::StatusCode::kUnavailable, "no NVIDIA driver: libcuda.so.1");
 }
 
 TEST_F(CudaRunnerTest, WarmReplaysOfAGraphAreTimed) {

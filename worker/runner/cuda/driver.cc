@@ -7,9 +7,16 @@
 namespace hone::runner::cuda {
 
 const Driver* OpenDriver(std::string* error) {
-  const char* chosen = std::getenv("HONE_CUDA_DRIVER");
   void* handle = nullptr;
-  if (chosen != nullptr && *chosen != 0) handle = dlopen(chosen, RTLD_NOW | RTLD_GLOBAL);
+  if (const char* chosen = std::getenv("HONE_CUDA_DRIVER"); chosen != nullptr && *chosen != 0) {
+    handle = dlopen(chosen, RTLD_NOW | RTLD_GLOBAL);
+    if (handle == nullptr) {
+      const char* why = dlerror();
+      *error = "no NVIDIA driver: the library that HONE_CUDA_DRIVER names cannot be opened: ";
+      *error += why != nullptr ? why : chosen;
+      return nullptr;
+    }
+  }
   for (const char* place : {"libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/lib64-nvidia/libcuda.so.1"}) {
     if (handle == nullptr) handle = dlopen(place, RTLD_NOW | RTLD_GLOBAL);
   }

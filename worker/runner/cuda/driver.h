@@ -94,8 +94,8 @@ struct Driver {
 #undef HONE_FIELD
 };
 
-// $HONE_CUDA_DRIVER, libcuda.so.1 on the loader's path, /usr/local/nvidia/lib64. Null with `error` set, naming what is
-// missing, when there is no driver. Call it once.
+// $HONE_CUDA_DRIVER and no other where that is set, else libcuda.so.1 on the loader's path or in
+// /usr/local/nvidia/lib64. Null with `error` set, naming what is missing, when there is no driver. Call it once.
 const Driver* OpenDriver(std::string* error);
 
 // "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)".

@@ -2,16 +2,28 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 #include "common/support/strings.h"
 
 namespace hone::runner::cuda {
+namespace {
+
+void* OpenLibrary() {
+  if (const char* chosen = std::getenv("HONE_NVML"); chosen != nullptr && *chosen != 0) {
+    return dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
+  }
+  for (const char* place : {"libnvidia-ml.so.1", "/usr/local/nvidia/lib64/libnvidia-ml.so.1"}) {
+    if (void* handle = dlopen(place, RTLD_NOW | RTLD_LOCAL)) return handle;
+  }
+  return nullptr;
+}
+
+}  // namespace
 
 std::unique_ptr<Nvml> Nvml::Open(const std::string& uuid) {
   std::unique_ptr<Nvml> nvml(new Nvml());
-  void* handle = nullptr;
-  for (const char* place : {"libnvidia-ml.so.1", "/usr/local/nvidia/lib64/libnvidia-ml.so.1"}) {
-    if (handle == nullptr) handle = dlopen(place, RTLD_NOW | RTLD_LOCAL);
-  }
+  void* handle = OpenLibrary();
   if (handle == nullptr) return nvml;
   // "NVML API Reference Guide".
   auto* init = reinterpret_cast<int (*)()>(dlsym(handle, "nvmlInit_v2"));
@@ -19,7 +31,11 @@ std::unique_ptr<Nvml> Nvml::Open(const std::string& uuid) {
   auto* clock = reinterpret_cast<int (*)(void*, int, unsigned*)>(dlsym(handle, "nvmlDeviceGetClockInfo"));
   auto* reasons =
       reinterpret_cast<int (*)(void*, unsigned long long*)>(dlsym(handle, "nvmlDeviceGetCurrentClocksThrottleReasons"));
-  if (init == nullptr || find == nullptr || clock == nullptr || init() != 0) return nvml;
+  auto* release = reinterpret_cast<int (*)(char*, unsigned)>(dlsym(handle, "nvmlSystemGetDriverVersion"));
+  if (init == nullptr || init() != 0) return nvml;
+  char text[80] = {};  // NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE.
+  if (release != nullptr && release(text, sizeof(text) - 1) == 0) nvml->driver_release_ = text;
+  if (find == nullptr || clock == nullptr) return nvml;
   void* device = nullptr;
   if (find(StrCat("GPU-", uuid).c_str(), &device) != 0) return nvml;
   nvml->device_ = device;

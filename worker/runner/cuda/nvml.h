@@ -1,4 +1,4 @@
-// Clocks and throttling of a GPU, where NVIDIA's management library is there.
+// Clocks and throttling of a GPU and the driver's release, where NVIDIA's management library is there.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,16 @@ struct GpuState {
 
 class Nvml {
  public:
-  // For the device with this UUID ("2af…", as the driver gives it). Never null; without the library nothing is known.
+  // For the device with this UUID ("2af…", as the driver gives it). Never null; without the library ($HONE_NVML where
+  // that is set, else libnvidia-ml.so.1) nothing is known.
   static std::unique_ptr<Nvml> Open(const std::string& uuid);
   GpuState Read() const;
+  // Of the driver, "580.65.06"; empty when it is not known.
+  const std::string& driver_release() const { return driver_release_; }
 
  private:
   Nvml() = default;
+  std::string driver_release_;
   void* device_ = nullptr;
   int (*clock_)(void*, int, unsigned*) = nullptr;
   int (*reasons_)(void*, unsigned long long*) = nullptr;

@@ -1,4 +1,5 @@
-// A double of NVIDIA's driver for tests on machines without a GPU: the functions that driver.h names, over host memory.
+// A double of NVIDIA's driver for tests on machines without a GPU: the functions that driver.h names, over host memory,
+// and those of NVML that say which release the driver is.
 // It runs no code of its "cubins"; what a kernel does is in its name, and it does so for every thread of its launch:
 //   double        b[i] = 2 a[i], in float32          slow      the same, in 100 ms instead of 100 us
 //   wrong         b[i] = 3 a[i]                       outside   double, and a byte beyond the end of b
@@ -258,6 +259,9 @@ Result cuGetErrorName(Result result, const char** name) {
                                           : "CUDA_ERROR_NOT_FOUND";
   return 0;
 }
+int nvmlInit_v2() { return 0; }
+int nvmlSystemGetDriverVersion(char* text, unsigned bytes) { return std::snprintf(text, bytes, "580.65.06"), 0; }
+
 Result cuGetErrorString(Result, const char** text) { return *text = "as the double was told to say", 0; }
 
 }  // extern "C"
