@@ -359,10 +359,12 @@ bool CoveredUnder(const ScheduleState& state, SrefId consumer, absl::Span<const 
 }
 
 bool IsCovered(const ScheduleState& state, SrefId consumer, absl::Span<const SrefId> producers) {
+  SrefList ancestors;  // In common with each producer.
+  for (SrefId producer : producers) ancestors.push_back(LowestCommonAncestor(state, {consumer, producer}));
   for (SrefId lca = state.parent(consumer); lca != kNoSref; lca = state.parent(lca)) {
     SrefList here;
-    for (SrefId producer : producers) {
-      if (LowestCommonAncestor(state, {consumer, producer}) == lca) here.push_back(producer);
+    for (size_t i = 0; i < producers.size(); ++i) {
+      if (ancestors[i] == lca) here.push_back(producers[i]);
     }
     if (!here.empty() && !CoveredUnder(state, consumer, here, lca)) return false;
     if (state.block(lca) != nullptr) break;
