@@ -29,6 +29,12 @@ class FarmRecordsTest(harness.SystemTest):
         self.assertEqual({job["state"] for job in jobs}, {"done"}, jobs)
         measured = sum(job["trials"] for job in jobs)
         self.assertGreater(measured, 8, jobs)
+        first = self.hone_json("jobs", "list", "--all", "--limit", "1")["jobs"]
+        rest = self.hone_json("jobs", "list", "--all", "--after", first[0]["id"])["jobs"]
+        self.assertEqual([job["id"] for job in first + rest], [job["id"] for job in jobs])
+        tuned = jobs[-1]["id"]  # The oldest; its neighbours' jobs have faster records of the same program.
+        [top] = self.hone_json("records", "top", tuned)["records"]
+        self.assertEqual(top["slot"]["job"], tuned)
         records = self.hone_json("records", "list", "--limit", "1000")["records"]
         self.assertGreater(len([r for r in records if r["trust"] == "verified"]), 1)
 
