@@ -1,8 +1,10 @@
 #include "common/schedule/primitive/layout_rewrite.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "common/arith/access_region.h"
+#include "common/arith/deep_equal.h"
 #include "common/arith/index_map.h"
 #include "common/arith/iter_map.h"
 #include "common/ir/mutator.h"
@@ -95,7 +97,20 @@ class LayoutRewriter final : public ir::StmtExprMutator {
     return ir::MakeCall(node->dtype, ir::Builtin::if_then_else, {condition, then_value, else_value});
   }
 
+  // The load and the stores of a reduction have the same indices.
   ir::Array<Expr> MapIndices(ir::Array<Expr> indices) {
+    const bool plain = predicates_.empty() && !domains_.empty();
+    if (plain && last_.var == domains_.back().var.get() && last_.depth == domains_.size() &&
+        std::equal(indices.begin(), indices.end(), last_.indices.begin(), last_.indices.end(),
+                   [](Expr a, Expr b) { return arith::DeepEqual(a, b); })) {
+      return last_.mapped;
+    }
+    const ir::Array<Expr> mapped = MapAnew(indices);
+    if (plain) last_ = {domains_.back().var.get(), domains_.size(), indices, mapped};
+    return mapped;
+  }
+
+  ir::Array<Expr> MapAnew(ir::Array<Expr> indices) {
     arith::Analyzer plain;
     std::vector<Expr> mapped = arith::MapIndices(map_, absl::MakeConstSpan(indices.data(), indices.size()), plain);
     Expr predicate = ir::BoolImm(true);
@@ -116,6 +131,15 @@ class LayoutRewriter final : public ir::StmtExprMutator {
   arith::Analyzer analyzer_;
   LoopDomains domains_;
   std::vector<Expr> predicates_;
+  // The last access that was mapped under no condition: the innermost variable, how many there are, indices before and
+  // after.
+  struct Mapped {
+    const ir::VarNode* var = nullptr;
+    size_t depth = 0;
+    ir::Array<Expr> indices;
+    ir::Array<Expr> mapped;
+  };
+  Mapped last_;
 };
 
 }  // namespace
