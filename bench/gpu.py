@@ -372,7 +372,7 @@ def main():
     parser.add_argument("--target", default="nvidia/nvidia-h200")
     parser.add_argument("--seconds", type=float, default=420)
     parser.add_argument("--trials", type=int, default=512)
-    parser.add_argument("--round", type=int, default=64)
+    parser.add_argument("--round", type=int, default=32)
     parser.add_argument("--workloads", default="", help="folder of f32-*.py and f16-*.py")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
