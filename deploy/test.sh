@@ -33,7 +33,7 @@ sanitized=(
 install_packages
 cd "$hone_root" || exit 1
 events="$(mktemp "${TMPDIR:-/tmp}/hone-tests.XXXXXX")"
-trap 'rm -f "$events" "$events".*' EXIT
+trap 'rm -rf "$events" "$events".*' EXIT
 
 # Tests that read HONE_LONG_TESTS=1 take their long form; "manual"-free tags keep both forms in one target list.
 filters=(--test_tag_filters=-long)
@@ -41,6 +41,12 @@ filters=(--test_tag_filters=-long)
 # Recorded behaviour of the peer, where it lies beside the checkout, is checked besides the answers kept here.
 corpus="$(realpath -m "$hone_root/../shared/corpus")"
 [ ! -d "$corpus" ] || filters+=("--test_env=HONE_CORPUS=$corpus")
+
+# Before everything else, because it is built with another setting: a test reads the archive, and fails if there is none.
+if [ "$long" -eq 1 ]; then
+  deploy/package-worker.sh --without-llvm --output "$events.gpu/hone-worker-gpu.tar.xz"
+  filters+=("--test_env=HONE_GPU_BUNDLE=$events.gpu/hone-worker-gpu.tar.xz")
+fi
 
 bazel build --keep_going "${targets[@]}" </dev/null
 built=$?

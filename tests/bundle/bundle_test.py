@@ -9,6 +9,8 @@ import harness
 
 ENTER = os.path.abspath("tests/bundle/enter_root.sh")
 PACKAGE = os.path.abspath("deploy/package-worker.sh")
+# deploy/test.sh --long packs it: a bundle without LLVM is built anew, which no test can do under Bazel.
+GPU_BUNDLE = os.environ.get("HONE_GPU_BUNDLE")
 MIRROR = os.environ.get("HONE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 
 
@@ -62,6 +64,28 @@ class BundleTest(harness.SystemTest):
         own = set(os.listdir(os.path.join(bundle, "lib")))
         self.assertLessEqual(needed - own, {"libc.so.6", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"})
         self.assertLessEqual(max(versions), (2, 36))
+
+    def test_without_llvm_it_is_small_and_starts_and_builds_for_no_cpu(self):
+        if GPU_BUNDLE is None:
+            self.skipTest("HONE_GPU_BUNDLE names no archive of deploy/package-worker.sh --without-llvm (deploy/test.sh --long makes one)")
+        self.assertLess(os.path.getsize(GPU_BUNDLE), 15_000_000)
+        print(f"{GPU_BUNDLE}: {os.path.getsize(GPU_BUNDLE)} bytes")
+        subprocess.run(["tar", "-C", self.path("."), "--no-same-owner", "-xf", GPU_BUNDLE], check=True)
+        bundle = self.path("hone-worker-gpu")
+        self.assertFalse([name for name in os.listdir(os.path.join(bundle, "lib")) if "LLVM" in name])
+
+        def worker(*arguments):
+            return subprocess.run([os.path.join(bundle, "bin/hone-worker"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+        told = worker("--help")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("--roles", told.stdout)
+        address = f"127.0.0.1:{free_port()}"  # Nobody listens: it has to refuse before it looks for a server.
+        refused = worker("--server", address, "--roles", "build", "--target", "llvm")
+        self.assertNotEqual(refused.returncode, 0, refused.stderr)
+        self.assertIn("the build role has no compiler for llvm: this program was built without LLVM", refused.stderr)
+        version = subprocess.run([os.path.join(bundle, "bin/hone"), "--version"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(version.returncode, 0, version.stderr)
 
     def test_a_worker_from_the_bundle_completes_a_job_of_a_server_outside(self):
         root = self.bare_root()

@@ -51,9 +51,12 @@ absl::StatusOr<std::vector<std::string>> BuildKinds(const std::string& asked) {
   std::vector<std::string> kinds = builder::BuildableKinds();
   if (asked.empty() && !kinds.empty()) return kinds;
   if (std::find(kinds.begin(), kinds.end(), asked) != kinds.end()) return std::vector<std::string>{asked};
-  return absl::FailedPreconditionError(
-      StrCat("the build role has no compiler for ", asked.empty() ? "any target" : asked,
-             asked == "cuda" ? ": NVRTC was not found (HONE_NVRTC names its library)" : ""));
+  std::string message = StrCat("the build role has no compiler for ", asked.empty() ? "any target" : asked);
+  if (asked != "cuda" && !codegen::HasLlvm()) StrAppend(&message, ": this program was built without LLVM");
+  if (asked == "cuda" || kinds.empty()) {
+    StrAppend(&message, asked == "cuda" ? ": " : ", and ", "NVRTC was not found (HONE_NVRTC names its library)");
+  }
+  return absl::FailedPreconditionError(message);
 }
 
 class LocalRoles final : public RoleSet {
