@@ -1,14 +1,11 @@
 // Where builds for GPUs spend their time, candidate by candidate; needs NVRTC and no GPU.
-//   gpu_builds WORKLOAD.py [--target nvidia/nvidia-h200] [--space hone] [--count 64] [--seed 0] [--traces FILE]
-//              [--from 0] [--step 1] [--dump FOLDER] [--compile yes]
 // Candidates are those of the replay-trace strategy, or those of a file with a trace a line, the postprocs' part left
-// out. Prints a line each: CPU seconds of lowering, NVRTC and ptxas together, bytes of source, threads a block,
-// registers, bytes spilled, bytes of the artifact. FOLDER gets sources and traces; every STEPth candidate is taken.
+// out. Prints a line each: CPU seconds of emission, NVRTC and ptxas together, bytes of source, threads a block,
+// registers, bytes spilled, bytes of the artifact.
 #include <sys/resource.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -87,38 +84,46 @@ absl::StatusOr<std::vector<BuildRequest>> GivenCandidates(const std::string& pat
   return requests;
 }
 
-absl::Status Run(int argc, char** argv) {
-  std::string target_text = "nvidia/nvidia-h200", dump, traces, space = "hone";
+struct Arguments {
+  std::string workload, dump, traces;
+  std::string target = "nvidia/nvidia-h200", space = "hone";
   int count = 64, seed = 0, from = 0, step = 1;
-  bool compile = true;
-  for (int i = 2; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--target") == 0) target_text = argv[i + 1];
-    if (std::strcmp(argv[i], "--space") == 0) space = argv[i + 1];
-    if (std::strcmp(argv[i], "--count") == 0) count = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--seed") == 0) seed = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--dump") == 0) dump = argv[i + 1];
-    if (std::strcmp(argv[i], "--traces") == 0) traces = argv[i + 1];
-    if (std::strcmp(argv[i], "--compile") == 0) compile = std::strcmp(argv[i + 1], "no") != 0;
-    if (std::strcmp(argv[i], "--from") == 0) from = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--step") == 0) step = std::atoi(argv[i + 1]);
-  }
-  std::ifstream in(argv[1]);
+  bool no_compile = false;
+};
+
+absl::Status Run(const Arguments& arguments) {
+  std::ifstream in(arguments.workload);
   const std::string script{std::istreambuf_iterator<char>(in), {}};
-  HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(target_text));
+  HONE_ASSIGN_OR_RETURN(const Target target, Target::Parse(arguments.target));
   HONE_ASSIGN_OR_RETURN(const std::vector<BuildRequest> requests,
-                        traces.empty() ? RandomCandidates(script, target, count, seed, space)
-                                       : GivenCandidates(traces, script, target, space));
-  for (size_t i = from; i < requests.size(); i += step) {
-    const absl::Status status = BuildOne(requests[i], target, static_cast<int>(i), dump, compile);
+                        arguments.traces.empty()
+                            ? RandomCandidates(script, target, arguments.count, arguments.seed, arguments.space)
+                            : GivenCandidates(arguments.traces, script, target, arguments.space));
+  for (size_t i = arguments.from; i < requests.size(); i += arguments.step) {
+    const absl::Status status =
+        BuildOne(requests[i], target, static_cast<int>(i), arguments.dump, !arguments.no_compile);
     if (!status.ok()) std::printf("%4zu %s\n", i, std::string(status.message()).c_str());
   }
   return absl::OkStatus();
 }
 
 int Main(int argc, char** argv) {
-  if (argc < 2) return 2;
+  Arguments arguments;
+  CLI::App app("Where builds for GPUs spend their time, candidate by candidate; needs NVRTC and no GPU.", "gpu_builds");
+  app.add_option("WORKLOAD", arguments.workload, "A TVMScript program")->required()->check(CLI::ExistingFile);
+  app.add_option("--target", arguments.target, "What the candidates are built for")->capture_default_str();
+  app.add_option("--space", arguments.space, "The design space")->capture_default_str();
+  app.add_option("--count", arguments.count, "Random candidates")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--seed", arguments.seed, "Of the random candidates")->capture_default_str();
+  app.add_option("--traces", arguments.traces, "Candidates of this file instead, a trace a line")
+      ->check(CLI::ExistingFile);
+  app.add_option("--from", arguments.from, "The first one taken")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--step", arguments.step, "Take every Nth")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--dump", arguments.dump, "A folder for sources and traces")->check(CLI::ExistingDirectory);
+  app.add_flag("--no-compile", arguments.no_compile, "Only make the sources");
+  CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
-  const absl::Status status = Run(argc, argv);
+  const absl::Status status = Run(arguments);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
   return status.ok() ? 0 : 1;
 }

@@ -11,13 +11,10 @@
 //
 //   time split     where the time of candidates goes, with --split: microseconds a candidate tried of each stage, and
 //                  of each primitive and postproc. From a run of its own, whose clocks cost time.
-//
-// usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE] [--split]
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <optional>
@@ -313,23 +310,13 @@ int Run(int argc, char** argv) {
   std::string only;
   std::string json_path;
   bool split = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string arg = argv[i];
-    if (arg.starts_with("--seconds=")) {
-      seconds = std::atof(arg.c_str() + 10);
-    } else if (arg.starts_with("--threads=")) {
-      threads = std::atoi(arg.c_str() + 10);
-    } else if (arg.starts_with("--case=")) {
-      only = arg.substr(7);
-    } else if (arg.starts_with("--json=")) {
-      json_path = arg.substr(7);
-    } else if (arg == "--split") {
-      split = true;
-    } else {
-      std::fprintf(stderr, "usage: search [--seconds=3] [--threads=2] [--case=TEXT] [--json=FILE] [--split]\n");
-      return 2;
-    }
-  }
+  CLI::App app("How fast a search makes candidates, and how long one round of it takes.", "search");
+  app.add_option("--seconds", seconds, "CPU time a case")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--threads", threads, "Of the round")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--case", only, "Only cases with this text in their names; \"round\": only the round");
+  app.add_option("--json", json_path, "Also write the figures to this file");
+  app.add_flag("--split", split, "Also where the time of candidates goes");
+  CLI11_PARSE(app, argc, argv);
   nlohmann::json json;
   bool all_equal = true;
   std::printf("%-31s %12s %7s %6s %6s  %8s %9s %9s %8s %9s\n", "distinct candidates", "/s and core", "bar", "peer",
