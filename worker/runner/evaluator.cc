@@ -12,15 +12,18 @@ namespace {
 constexpr double kTolerableLoss = 0.02;
 // At most this many disturbed samples are taken again for every clean one that is wanted.
 constexpr int kRetriesPerSample = 2;
-// Before a contender's sample is taken again because clock or cache were not as usual.
-constexpr absl::Duration kPause = absl::Milliseconds(50);
-constexpr absl::Duration kLongestPause = absl::Milliseconds(400);
+// Before a contender's sample is taken again because core, clock or cache were not as usual: short, as neighbours come
+// and go within milliseconds, and one sample in a quiet moment is worth more than many others.
+constexpr absl::Duration kPause = absl::Milliseconds(10);
 // For a candidate that looks hopeless while they were not.
 constexpr int kSecondChances = 2;
 // A neighbour on the same core, or one that uses up the shared cache, slows a kernel down by no more than this; what
 // would still be a loser without it is not worth waiting for.
 constexpr double kWorstNeighbour = 1.4;
-// A contender is measured until its median is known this well.
+// A contender is measured until so many undisturbed samples lie so close together above the fastest one, and their
+// median is known this well.
+constexpr size_t kAgreeing = 5;
+constexpr double kAgreement = 0.015;
 constexpr double kWantedMedianError = 0.005;
 constexpr int64_t kMaxNumber = int64_t{1} << 30;
 
@@ -110,11 +113,10 @@ class Run {
   }
 
   void Wait() {
-    const absl::Duration pause = std::min(pause_, policy_.budget_contender - waited_);
+    const absl::Duration pause = std::min(kPause, policy_.budget_contender - waited_);
     if (pause <= absl::ZeroDuration()) return;
     sampler_.Wait(pause);
     waited_ += pause;
-    pause_ = std::min(2 * pause_, kLongestPause);
   }
 
   void Keep(const Sample& sample) {
@@ -126,7 +128,7 @@ class Run {
         1 - sample.running_fraction <= kTolerableLoss && !(sample.migrated && policy_.pin) && sample.usual;
     unusual_ = !sample.usual;
     fastest_ = std::min(fastest_, Undisturbed(sample));
-    if (sample.usual) pause_ = kPause;
+    unusual_samples_ += sample.usual ? 0 : 1;
     (clean ? clean_ : disturbed_).push_back(sample.seconds_per_call);
     (clean ? raw_clean_ : raw_disturbed_).push_back(sample.raw_seconds_per_call);
   }
@@ -136,8 +138,11 @@ class Run {
   int Kept() const {
     const int clean = static_cast<int>(clean_.size());
     const int disturbed = static_cast<int>(disturbed_.size());
+    if (waited_ >= policy_.budget_contender) return clean + disturbed;
     const int retries = IsLoser() ? 1 : kRetriesPerSample;
-    return clean + (waited_ >= policy_.budget_contender ? disturbed : std::max(0, disturbed - retries * wanted_));
+    // A contender has the patience of its budget for the unusual ones.
+    const int counted = IsContender() ? disturbed - unusual_samples_ : disturbed;
+    return clean + std::max(0, counted - retries * wanted_);
   }
 
   // What the call may have taken at best on a quiet machine.
@@ -145,10 +150,25 @@ class Run {
     return sample.seconds_per_call * sample.running_fraction / (sample.usual ? 1 : kWorstNeighbour);
   }
 
-  const std::vector<double>& Current() const { return clean_.empty() ? disturbed_ : clean_; }
+  // Too few undisturbed ones: all samples together. Disturbances only slow down, so that the lowest level stays.
+  bool TooFewClean() const {
+    const size_t wanted = static_cast<size_t>(out_.abandoned ? 1 : std::max(1, policy_.repeat));
+    return clean_.size() < std::min(wanted, clean_.size() + disturbed_.size());
+  }
+  double Estimate() const {
+    if (!TooFewClean()) return LowestLevel(clean_, kAgreeing, kAgreement);
+    std::vector<double> all = clean_;
+    all.insert(all.end(), disturbed_.begin(), disturbed_.end());
+    return LowestLevel(all, kAgreeing, kAgreement);
+  }
   bool HasBudget(absl::Duration budget) const { return spent_ < absl::ToDoubleSeconds(budget); }
-  bool IsSettled() const { return clean_.size() >= 5 && RelativeMedianError(clean_) < kWantedMedianError; }
-  bool IsContender() const { return !best_.has_value() || Median(Current()) <= *best_ * policy_.contender_ratio; }
+  bool IsSettled() const {
+    if (clean_.size() < kAgreeing) return false;
+    std::vector<double> level;
+    LowestLevel(clean_, kAgreeing, kAgreement, &level);
+    return !level.empty() && RelativeMedianError(level) < kWantedMedianError;
+  }
+  bool IsContender() const { return !best_.has_value() || Estimate() <= *best_ * policy_.contender_ratio; }
   // Whether no disturbance can be the reason why it is no contender.
   bool IsLoser() const { return best_.has_value() && fastest_ > *best_ * policy_.contender_ratio; }
   bool Hopeless(double seconds) const {
@@ -157,8 +177,8 @@ class Run {
 
   std::optional<Failure> Finish() {
     // Too few clean samples: all are kept, and the timing is marked.
-    const size_t wanted = static_cast<size_t>(out_.abandoned ? 1 : std::max(1, policy_.repeat));
-    out_.disturbed = clean_.size() < std::min(wanted, clean_.size() + disturbed_.size());
+    out_.disturbed = TooFewClean();
+    out_.seconds = Estimate();
     out_.samples = clean_;
     out_.raw_samples = raw_clean_;
     if (out_.disturbed) {
@@ -176,7 +196,7 @@ class Run {
   double estimate_ = 0;  // Seconds a call, by the last warm-up call.
   double spent_ = 0;
   double lost_ = 0;
-  absl::Duration pause_ = kPause;                 // Before the next unusual one is repeated.
+  int unusual_samples_ = 0;                       // Among the disturbed ones.
   bool unusual_ = false;                          // The last sample.
   double fastest_ = HUGE_VAL;                     // Of all samples, as they may have been undisturbed.
   absl::Duration waited_ = absl::ZeroDuration();  // For disturbances to pass.

@@ -35,6 +35,7 @@ class Sampler {
 };
 
 struct Evaluation {
+  double seconds = 0;               // A call at the reference clock: the lowest level that several samples share.
   std::vector<double> samples;      // Seconds per call at the reference clock, undisturbed ones when there are any.
   std::vector<double> raw_samples;  // The same, as measured.
   int64_t number = 1;               // Calls a sample.

@@ -16,7 +16,8 @@ class FakeSampler final : public Sampler {
     ++taken;
     total_calls += calls;
     if (fail_at == taken) return Failure{FailureKind::kCrash, "planted"};
-    const bool disturbed = disturb_every > 0 && taken % disturb_every == 0;
+    const bool disturbed =
+        disturb_every > 0 && taken % disturb_every == 0 && (undisturbed_every == 0 || taken % undisturbed_every != 0);
     sample->seconds_per_call = seconds_ * (disturbed ? 2 : 1) * (1 + 0.001 * (taken % 3));
     sample->raw_seconds_per_call = 2 * sample->seconds_per_call;  // The clock is twice as fast as the reference.
     sample->seconds = sample->seconds_per_call * static_cast<double>(calls);
@@ -33,6 +34,7 @@ class FakeSampler final : public Sampler {
   int taken = 0;
   int64_t total_calls = 0;
   int disturb_every = 0;
+  int undisturbed_every = 0;  // Of those that disturb_every names.
   int fail_at = 0;
   bool unusual = false;  // Disturbances show in the probes only.
   absl::Duration calm_after = absl::InfiniteDuration();
@@ -91,6 +93,16 @@ TEST(EvaluatorTest, SamplesOfAContenderAreSpreadOverHalfOfItsBudget) {
   FakeSampler loser(1.2e-3);
   Measured(loser, 1e-3);
   EXPECT_EQ(loser.waited, absl::ZeroDuration());
+}
+
+TEST(EvaluatorTest, TheLowestLevelCountsWhereMostSamplesAreDisturbed) {
+  FakeSampler sampler(1e-3);
+  sampler.disturb_every = 1;
+  sampler.undisturbed_every = 6;
+  sampler.unusual = true;
+  const Evaluation evaluation = Measured(sampler, std::nullopt);
+  EXPECT_LT(Median(evaluation.samples), 1.1e-3);
+  EXPECT_LT(evaluation.seconds, 1.003e-3);
 }
 
 TEST(EvaluatorTest, DisturbedSamplesAreRepeatedNotKept) {
@@ -165,6 +177,15 @@ TEST(EvaluatorTest, AFailureEndsIt) {
   sampler.fail_at = 3;
   Evaluation evaluation;
   EXPECT_TRUE(Evaluate({}, std::nullopt, sampler, &evaluation).has_value());
+}
+
+TEST(StatisticsTest, TheLowestLevelIsOneThatSeveralSamplesShare) {
+  std::vector<double> level;
+  EXPECT_DOUBLE_EQ(LowestLevel({9.0, 10.0, 10.05, 10.1, 12.0, 12.01, 12.02, 12.03}, 3, 0.015, &level), 10.05);
+  EXPECT_EQ(level.size(), 3u);
+  EXPECT_DOUBLE_EQ(LowestLevel({1.0, 2.0, 3.0}, 3, 0.015, &level), 1.5);
+  EXPECT_TRUE(level.empty());
+  EXPECT_DOUBLE_EQ(LowestLevel({5.0}, 3, 0.015), 5);
 }
 
 TEST(StatisticsTest, OrderStatistics) {

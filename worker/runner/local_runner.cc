@@ -152,7 +152,7 @@ class PlausibleSampler final : public Sampler {
   static constexpr double kLongCall = 50e-6;
   static constexpr double kSliceSeconds = 0.4e-3;
   // Whatever is not the kernel's own only adds to its time, so that the faster slices say most.
-  static constexpr double kSliceQuantile = 0.25;
+  static constexpr double kSliceQuantile = 0.1;
   // A sample counts when one in so many of its slices had the core to itself.
   static constexpr size_t kSlicesADisturbedOneHas = 4;
 
@@ -305,7 +305,7 @@ class LocalRunner::Session {
     disturbance.disturbed =
         evaluation_.disturbed || disturbance.steal_fraction > kTolerableSteal || change > kTolerableFrequencyChange;
     result_.samples = evaluation_.raw_samples;
-    result_.median = Median(evaluation_.samples);
+    result_.median = evaluation_.seconds;
     result_.spread = RelativeSpread(evaluation_.samples);
     result_.number = static_cast<int>(evaluation_.number);
     result_.abandoned = evaluation_.abandoned;

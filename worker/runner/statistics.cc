@@ -35,4 +35,19 @@ double RelativeMedianError(absl::Span<const double> samples) {
          median;
 }
 
+double LowestLevel(absl::Span<const double> samples, size_t agreeing, double tolerance, std::vector<double>* members) {
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i + agreeing <= sorted.size(); ++i) {
+    const double limit = sorted[i] * (1 + tolerance);
+    if (sorted[i + agreeing - 1] > limit) continue;
+    const auto end = std::upper_bound(sorted.begin() + static_cast<std::ptrdiff_t>(i), sorted.end(), limit);
+    const std::vector<double> level(sorted.begin() + static_cast<std::ptrdiff_t>(i), end);
+    if (members != nullptr) *members = level;
+    return Median(level);
+  }
+  if (members != nullptr) members->clear();
+  return Quantile(samples, 0.25);
+}
+
 }  // namespace hone::runner

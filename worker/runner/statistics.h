@@ -1,6 +1,9 @@
 // Order statistics of a few samples.
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include "absl/types/span.h"
 
 namespace hone::runner {
@@ -13,5 +16,12 @@ double RelativeSpread(absl::Span<const double> samples);
 // Half the width of a 95 % confidence interval of the median, relative to it, from the median absolute deviation
 // (normal approximation, Rousseeuw and Croux 1993); 1 for fewer than three samples.
 double RelativeMedianError(absl::Span<const double> samples);
+
+// What a time comes to where disturbances only add to it: the median of the samples within `tolerance` (relative) above
+// the lowest one that has at least `agreeing` samples there, itself included. A lone fast sample is no level. Where no
+// level has so many: the lower quartile. `members`, if not null, becomes the samples of the level, empty in the latter
+// case.
+double LowestLevel(absl::Span<const double> samples, size_t agreeing, double tolerance,
+                   std::vector<double>* members = nullptr);
 
 }  // namespace hone::runner
