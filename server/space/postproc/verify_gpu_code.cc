@@ -3,25 +3,11 @@
 #include <algorithm>
 
 #include "common/support/strings.h"
+#include "common/target/cuda_limits.h"
 #include "common/target/rule_kind.h"
 #include "server/cost_model/feature/direct/gpu_limits.h"
 
 namespace hone {
-namespace {
-
-// Shared memory that a block may ask for. CUDA Programming Guide, table "Technical specifications per compute
-// capability".
-int64_t SharedMemoryOnRequest(int sm) {
-  constexpr int64_t kKib = 1024;
-  if (sm == 75) return 64 * kKib;
-  if (sm == 80 || sm == 87) return 163 * kKib;
-  if (sm == 86 || sm == 89 || sm >= 120) return 99 * kKib;
-  if (sm >= 90) return 227 * kKib;
-  return sm == 70 || sm == 72 ? 96 * kKib : 48 * kKib;
-}
-
-}  // namespace
-
 absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
   const auto limit = [&](std::string_view name) { return context.target.GetInt(name); };
   const std::optional<int64_t> shared = limit("max_shared_memory_per_block");
@@ -33,7 +19,7 @@ absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
   }
   limits_.shared_memory_bytes = *shared;
   if (of_device_ && context.target.kind() == "cuda") {
-    limits_.shared_memory_bytes = std::max(*shared, SharedMemoryOnRequest(SmVersion(context.target)));
+    limits_.shared_memory_bytes = std::max(*shared, CudaSharedMemoryPerBlock(SmVersion(context.target)));
     // 255 registers, some of which hold addresses and operands. Programs beyond are slower by orders of magnitude.
     constexpr int64_t kRegisters = 208;
     limits_.register_bytes = kRegisters * 4;

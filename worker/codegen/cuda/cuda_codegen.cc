@@ -5,6 +5,7 @@
 #include "common/ir/visitor.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/target/cuda_limits.h"
 #include "common/target/rule_kind.h"
 #include "worker/codegen/cuda/kernel_emitter.h"
 #include "worker/codegen/cuda/nvrtc.h"
@@ -13,19 +14,11 @@
 namespace hone::codegen {
 namespace {
 
-// Shared memory that one block may ask for ("CUDA Programming Guide", technical specifications per compute capability).
-uint32_t SharedLimit(int sm) {
-  if (sm >= 90) return 227 * 1024;
-  if (sm == 80 || sm == 87) return 163 * 1024;
-  if (sm >= 86) return 99 * 1024;
-  return sm >= 75 ? 64 * 1024 : 48 * 1024;
-}
-
 // A launch that no device of the architecture can do fails here and not on the device.
 absl::Status CheckLaunch(const KernelLaunch& launch, int sm) {
-  if (launch.dynamic_shared_bytes > SharedLimit(sm)) {
-    return absl::FailedPreconditionError(StrCat("a block wants ", launch.dynamic_shared_bytes,
-                                                " bytes of shared memory, and sm_", sm, " has ", SharedLimit(sm)));
+  if (const int64_t limit = CudaSharedMemoryPerBlock(sm); launch.dynamic_shared_bytes > limit) {
+    return absl::FailedPreconditionError(
+        StrCat("a block wants ", launch.dynamic_shared_bytes, " bytes of shared memory, and sm_", sm, " has ", limit));
   }
   const uint64_t threads = uint64_t{launch.block[0]} * launch.block[1] * launch.block[2];
   if (threads > 1024 || launch.grid[1] > 65535 || launch.grid[2] > 65535) {

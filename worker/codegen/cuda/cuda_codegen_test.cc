@@ -370,6 +370,25 @@ def main(A: T.Buffer((128,), "float32")):
                 absl::StatusCode::kFailedPrecondition, "262144 bytes of shared memory");
 }
 
+TEST(CudaCodegenTest, SharedMemoryIsHeldAgainstWhatTheArchitectureHas) {
+  const std::string uses_96_kib = R"(
+from tvm.script import tir as T
+@T.prim_func
+def main(A: T.Buffer((128,), "float32")):
+    tx = T.launch_thread("threadIdx.x", 128)
+    s = T.allocate([24576], "float32", "shared")
+    s_1 = T.Buffer((24576,), data=s, scope="shared")
+    s_1[tx] = T.float32(0)
+    A[tx] = s_1[tx]
+)";
+  std::string uses_100_kib = uses_96_kib;
+  for (size_t at; (at = uses_100_kib.find("24576")) != std::string::npos;) uses_100_kib.replace(at, 5, "25600");
+  for (const char* arch : {"sm_70", "sm_86", "sm_90", "sm_120"}) EXPECT_OK(Emit(uses_96_kib, arch).status()) << arch;
+  EXPECT_STATUS(Emit(uses_96_kib, "sm_75"), absl::StatusCode::kFailedPrecondition, "sm_75 has 65536");
+  EXPECT_OK(Emit(uses_100_kib, "sm_90").status());
+  EXPECT_STATUS(Emit(uses_100_kib, "sm_120"), absl::StatusCode::kFailedPrecondition, "sm_120 has 101376");
+}
+
 TEST(CudaCodegenTest, AnArchitectureIsNeeded) {
   EXPECT_STATUS(CudaArchOf(Target::Parse("llvm").value()), absl::StatusCode::kInvalidArgument, "expected cuda");
   for (const char* json : {R"({"kind": "cuda", "arch": "gfx90a"})", R"({"kind": "cuda", "arch": "sm_20"})",
