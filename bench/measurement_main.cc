@@ -1,15 +1,17 @@
 // How far the figures of the runner can be believed.
 // Progress goes to stderr, results to stdout; the JSON file is written anew after every case. Cases:
 //   overhead       wall time of a whole run of an empty kernel (sandbox, load, check, time): milliseconds a candidate
-//   repeatability  one kernel measured 50 times over S seconds (default 30) on CPU 0, while another CPU does nothing,
+//   repeatability  one kernel measured 50 times over S seconds (default 120) on CPU 0, while another CPU does nothing,
 //                  multiply-adds, or a streaming copy: (p90 - p10) / median of the reported medians, for a
-//                  compute-bound, an L3-resident and a DRAM-bound kernel. A measurement may wait for neighbours to be
-//                  quiet for most of its share of S: the longer form is the more repeatable one
+//                  compute-bound, an L3-resident and a DRAM-bound kernel. All cases take turns in every fiftieth of S.
+//                  A measurement may wait for neighbours to be quiet for most of its share: the longer form is the more
+//                  repeatable one
 //   ranking        the same compute-bound kernel with 5 % more iterations: share of pairs that are ranked right
 //   aftermath      medians of a good kernel right before and right after planted bad ones, interleaved
 // Kernels are C, compiled here; needs gcc.
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,13 +90,16 @@ class Bench {
   }
 
   // Patience for neighbours on the machine: waiting has the budget of measuring, and ends when they are quiet.
-  void SetBudget(absl::Duration budget) { request_.policy.budget_contender = budget; }
+  void SetBudget(absl::Duration budget) {
+    request_.policy.budget_contender = budget;
+    request_.policy.timeout = absl::Seconds(10) + 2 * budget;
+  }
 
   RunRequest Request(const std::string& source, const std::string& workload) const {
     RunRequest request;
     request.artifact = CArtifact(source, kernel_.args, kFlags);
     request.workload_script = workload;
-    request.policy.timeout = absl::Seconds(2);
+    request.policy.timeout = absl::Seconds(10);
     return request;
   }
 
@@ -117,13 +122,17 @@ class Bench {
   RunRequest request_;
 };
 
-// Keeps the other CPU busy with one of the noises while it lives.
+// Keeps the other CPU busy with one of the noises between Start and Stop.
 class Noise {
  public:
   explicit Noise(const std::string& kind) {
     if (kind == "quiet" || sysconf(_SC_NPROCESSORS_ONLN) < 2) return;
     pid_ = fork();
-    if (pid_ != 0) return;
+    if (pid_ != 0) {
+      Stop();
+      return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(1, &set);
@@ -131,13 +140,22 @@ class Noise {
     if (kind == "fma") SpinFma();
     SpinCopy();
   }
+  Noise(const Noise&) = delete;
+  Noise& operator=(const Noise&) = delete;
   ~Noise() {
     if (pid_ <= 0) return;
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
 
+  void Start() { Signal(SIGCONT); }
+  void Stop() { Signal(SIGSTOP); }
+
  private:
+  void Signal(int signal) {
+    if (pid_ > 0) kill(pid_, signal);
+  }
+
   [[noreturn]] static void SpinFma() {
     std::vector<float> s(64, 1);
     for (;;) {
@@ -180,37 +198,78 @@ nlohmann::json Overhead() {
   return {{"median_ms", runner::Median(milliseconds)}, {"p90_ms", runner::Quantile(milliseconds, 0.9)}};
 }
 
-nlohmann::json Repeatability(const Kernel& kernel, const std::string& noise_kind, double seconds) {
-  constexpr int kMeasurements = 50;
-  Bench bench(kernel);
-  bench.Run();
-  const Noise noise(noise_kind);
+constexpr int kMeasurements = 50;
+
+// One kernel beside one noise, measured kMeasurements times.
+class Repeatability {
+ public:
+  Repeatability(const Kernel& kernel, const std::string& noise_kind)
+      : kernel_(kernel.name), noise_kind_(noise_kind), bench_(kernel), noise_(noise_kind) {}
+
+  std::string name() const { return StrCat("repeatability ", kernel_, " beside ", noise_kind_); }
+
   // A runner that has just been started does not know yet what is usual here.
-  for (const absl::Time end = absl::Now() + absl::Seconds(std::min(seconds, 3.0)); absl::Now() < end;) bench.Run();
-  const absl::Duration default_budget = MeasurementPolicy().budget_contender;
-  bench.SetBudget(std::max(default_budget, 0.8 * absl::Seconds(seconds / kMeasurements)));
-  std::vector<double> medians, seconds_each, ghz;
-  int disturbed = 0;
-  const absl::Time begin = absl::Now();
-  for (int i = 0; i < kMeasurements; ++i) {
-    const absl::Time start = absl::Now();
-    const RunResult result = bench.Run();
-    medians.push_back(result.median);
-    disturbed += result.disturbance.disturbed ? 1 : 0;
-    seconds_each.push_back(absl::ToDoubleSeconds(absl::Now() - start));
-    ghz.push_back((result.disturbance.probe_ghz_before + result.disturbance.probe_ghz_after) / 2);
-    if ((i + 1) % 10 == 0) {
-      std::fprintf(stderr, "  %s beside %s: %d of %d measurements, %.0f s\n", kernel.name.c_str(), noise_kind.c_str(),
-                   i + 1, kMeasurements, absl::ToDoubleSeconds(absl::Now() - begin));
-    }
-    absl::SleepFor(absl::Seconds(seconds / kMeasurements) - (absl::Now() - start));
+  void WarmUp(absl::Duration duration) {
+    noise_.Start();
+    for (const absl::Time end = absl::Now() + duration; absl::Now() < end;) bench_.Run();
+    noise_.Stop();
   }
-  const double spread = (runner::Quantile(medians, 0.9) - runner::Quantile(medians, 0.1)) / runner::Median(medians);
-  std::printf("repeatability  %-8s beside %-6s  median %9.2f us  (p90-p10)/median %5.2f %%  disturbed %d of %d\n",
-              kernel.name.c_str(), noise_kind.c_str(), runner::Median(medians) * 1e6, spread * 100, disturbed,
-              kMeasurements);
-  return {{"kernel", kernel.name}, {"noise", noise_kind},    {"median_s", runner::Median(medians)}, {"spread", spread},
-          {"medians_s", medians},  {"disturbed", disturbed}, {"seconds_each", seconds_each},        {"ghz", ghz}};
+
+  // Measuring and waiting for neighbours have `budget` each, and take less where they are quiet.
+  void MeasureOnce(absl::Duration budget) {
+    noise_.Start();
+    absl::SleepFor(absl::Milliseconds(20));
+    bench_.SetBudget(std::max(MeasurementPolicy().budget_contender, budget));
+    const absl::Time start = absl::Now();
+    const RunResult result = bench_.Run();
+    noise_.Stop();
+    medians_.push_back(result.median);
+    disturbed_ += result.disturbance.disturbed ? 1 : 0;
+    seconds_each_.push_back(absl::ToDoubleSeconds(absl::Now() - start));
+    ghz_.push_back((result.disturbance.probe_ghz_before + result.disturbance.probe_ghz_after) / 2);
+  }
+
+  nlohmann::json Report() const {
+    const double median = runner::Median(medians_);
+    const double spread = (runner::Quantile(medians_, 0.9) - runner::Quantile(medians_, 0.1)) / median;
+    std::printf("repeatability  %-8s beside %-6s  median %9.2f us  (p90-p10)/median %5.2f %%  disturbed %d of %d\n",
+                kernel_.c_str(), noise_kind_.c_str(), median * 1e6, spread * 100, disturbed_, kMeasurements);
+    return {{"kernel", kernel_},
+            {"noise", noise_kind_},
+            {"median_s", median},
+            {"spread", spread},
+            {"medians_s", medians_},
+            {"disturbed", disturbed_},
+            {"seconds_each", seconds_each_},
+            {"ghz", ghz_}};
+  }
+
+ private:
+  const std::string kernel_;
+  const std::string noise_kind_;
+  Bench bench_;
+  Noise noise_;
+  int disturbed_ = 0;
+  std::vector<double> medians_, seconds_each_, ghz_;
+};
+
+// Measures every case once in each of kMeasurements rounds, spread over `seconds`, so that all of them see the same ten
+// minutes of the machine.
+void MeasureInRounds(const std::vector<std::unique_ptr<Repeatability>>& cases, double seconds) {
+  for (const auto& each : cases) each->WarmUp(absl::Seconds(std::min(seconds / 10, 3.0)));
+  const absl::Time begin = absl::Now();
+  for (int round = 0; round < kMeasurements; ++round) {
+    const absl::Time end = begin + absl::Seconds(seconds) * (round + 1) / kMeasurements;
+    for (size_t i = 0; i < cases.size(); ++i) {
+      // Half of what is left of the round: a measurement may wait as long as it measures.
+      cases[i]->MeasureOnce(0.45 * (end - absl::Now()) / static_cast<int64_t>(cases.size() - i));
+    }
+    if ((round + 1) % 10 == 0) {
+      std::fprintf(stderr, "  %zu cases: %d of %d measurements, %.0f s\n", cases.size(), round + 1, kMeasurements,
+                   absl::ToDoubleSeconds(absl::Now() - begin));
+    }
+    absl::SleepFor(end - absl::Now());
+  }
 }
 
 nlohmann::json Ranking(const std::string& noise_kind) {
@@ -221,7 +280,8 @@ nlohmann::json Ranking(const std::string& noise_kind) {
   const RunRequest slow = bench.Request(longer, longer);
   bench.Run();
   bench.Run(slow);
-  const Noise noise(noise_kind);
+  Noise noise(noise_kind);
+  noise.Start();
   int right = 0;
   constexpr int kPairs = 40;
   nlohmann::json pairs;
@@ -282,16 +342,16 @@ nlohmann::json Aftermath() {
 }
 
 int Main(int argc, char** argv) {
-  double seconds = 30;
+  double seconds = 120;
   std::string json_path;
   std::string only;
   bool resume = false;
   bool full = false;
   CLI::App app("How far the figures of the runner can be believed.", "measurement");
-  app.add_option("--seconds", seconds, "A case of repeatability: 50 measurements in this time")
+  app.add_option("--seconds", seconds, "Repeatability: 50 rounds of all its cases in this time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_flag("--long", full, "The full form, --seconds 600: 70 minutes in all");
+  app.add_flag("--long", full, "The full form, --seconds 600: 15 minutes in all");
   app.add_option("--only", only, "Only cases with this text in their names, such as \"l3 beside copy\", \"aftermath\"");
   app.add_option("--json", json_path, "Write the figures to this file, anew after every case");
   app.add_flag("--resume", resume, "Do not run the cases again that the JSON file has");
@@ -308,12 +368,18 @@ int Main(int argc, char** argv) {
     if (!json_path.empty()) std::ofstream(json_path) << results.dump(1) << "\n";
   };
   run("overhead", Overhead);
-  for (const Kernel& kernel : {MakeCompute(), MakeSum("l3", 2 << 20), MakeSum("dram", 48 << 20)}) {
+  // Those that settle soonest first: what they leave of a round is for the others.
+  std::vector<std::unique_ptr<Repeatability>> cases;
+  for (const Kernel& kernel : {MakeCompute(), MakeSum("dram", 48 << 20), MakeSum("l3", 2 << 20)}) {
     for (const char* noise : {"quiet", "fma", "copy"}) {
-      run(StrCat("repeatability ", kernel.name, " beside ", noise),
-          [&] { return Repeatability(kernel, noise, kernel.name == "dram" ? seconds / 3 : seconds); });
+      const std::string name = StrCat("repeatability ", kernel.name, " beside ", noise);
+      if (name.find(only) == std::string::npos || results.contains(name)) continue;
+      cases.push_back(std::make_unique<Repeatability>(kernel, noise));
     }
   }
+  if (!cases.empty()) MeasureInRounds(cases, seconds);
+  for (const auto& each : cases) run(each->name(), [&] { return each->Report(); });
+  cases.clear();
   for (const char* noise : {"quiet", "copy"}) {
     run(StrCat("ranking beside ", noise), [&] { return Ranking(noise); });
   }
