@@ -4,7 +4,7 @@
 
 namespace hone::ir {
 
-thread_local Arena* Arena::current_ = nullptr;
+constinit thread_local Arena* Arena::current_ = nullptr;
 
 namespace {
 constexpr size_t kFirstBlockBytes = 16 << 10;

@@ -57,7 +57,9 @@ class Arena {
   friend class ArenaScope;
   void Grow(size_t bytes);
 
-  static thread_local Arena* current_;
+  // Constant-initialised, so that readers elsewhere need no wrapper; and at an offset that is fixed when the program
+  // starts, so that reading it is one instruction and no call.
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local Arena* current_;
   char* next_ = nullptr;
   char* end_ = nullptr;
   std::vector<std::pair<char*, size_t>> blocks_;

@@ -244,6 +244,8 @@ struct Range {
   Expr min;
   Expr extent;
   explicit operator bool() const { return static_cast<bool>(extent); }
+  // The very same expressions.
+  friend bool operator==(const Range& a, const Range& b) { return a.min == b.min && a.extent == b.extent; }
 };
 
 // Numeric values as in TVM.

@@ -63,6 +63,9 @@ Array<Expr> ExprMutator::MutateExprs(Array<Expr> exprs) {
 }
 
 Range ExprMutator::MutateRange(const Range& range) { return Range{MutateExpr(range.min), MutateExpr(range.extent)}; }
+Array<Range> ExprMutator::MutateRanges(Array<Range> ranges) {
+  return MapArray(ranges, [this](const Range& range) { return MutateRange(range); });
+}
 
 Expr ExprMutator::Mutate(const CastNode* node) {
   const Expr value = MutateExpr(node->value);
@@ -183,14 +186,9 @@ IterVar StmtExprMutator::MutateIterVar(IterVar iter) {
 
 BufferRegion StmtExprMutator::MutateRegion(BufferRegion region) {
   const Buffer buffer = MutateBuffer(region->buffer);
-  bool same = buffer == region->buffer;
-  std::vector<Range> ranges;
-  ranges.reserve(region->region.size());
-  for (const Range& range : region->region) {
-    ranges.push_back(MutateRange(range));
-    same = same && ranges.back().min == range.min && ranges.back().extent == range.extent;
-  }
-  return same ? region : MakeBufferRegion(buffer, MakeArray(ranges));
+  const Array<Range> ranges = MutateRanges(region->region);
+  if (buffer == region->buffer && ranges.same_as(region->region)) return region;
+  return MakeBufferRegion(buffer, ranges);
 }
 
 Array<BufferRegion> StmtExprMutator::MutateRegions(Array<BufferRegion> regions) {
@@ -232,13 +230,8 @@ Stmt StmtExprMutator::Mutate(const BufferStoreNode* node) {
 Stmt StmtExprMutator::Mutate(const BufferRealizeNode* node) {
   auto* copy = CopyNode(node);
   copy->buffer = MutateBuffer(node->buffer);
-  bool same = copy->buffer == node->buffer;
-  std::vector<Range> bounds;
-  for (const Range& range : node->bounds) {
-    bounds.push_back(MutateRange(range));
-    same = same && bounds.back().min == range.min && bounds.back().extent == range.extent;
-  }
-  copy->bounds = MakeArray(bounds);
+  copy->bounds = MutateRanges(node->bounds);
+  const bool same = copy->buffer == node->buffer && copy->bounds.same_as(node->bounds);
   copy->condition = MutateExpr(node->condition);
   copy->body = MutateStmt(node->body);
   return same && copy->condition == node->condition && copy->body == node->body ? Stmt(node) : Stmt(copy);

@@ -1,8 +1,10 @@
 // Rewriting expressions and statements. A rewrite that changes nothing returns the very node it was given.
 #pragma once
 
+#include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "common/ir/module.h"
@@ -41,6 +43,7 @@ class ExprMutator {
   virtual Buffer MutateBuffer(Buffer buffer) { return buffer; }
   Array<Expr> MutateExprs(Array<Expr> exprs);
   Range MutateRange(const Range& range);
+  Array<Range> MutateRanges(Array<Range> ranges);
 };
 
 class StmtExprMutator : public ExprMutator {
@@ -87,14 +90,16 @@ Stmt SubstituteBuffers(Stmt s, const BufferMap& map);
 // `array` with `f` applied; the same array when nothing changed. T has operator== (identity).
 template <typename T, typename F>
 Array<T> MapArray(Array<T> array, F&& f) {
-  for (size_t i = 0; i < array.size(); ++i) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  const size_t size = array.size();
+  for (size_t i = 0; i < size; ++i) {
     T first = f(array[i]);
     if (first == array[i]) continue;
-    std::vector<T> out(array.begin(), array.begin() + i);
-    out.reserve(array.size());
-    out.push_back(first);
-    for (size_t j = i + 1; j < array.size(); ++j) out.push_back(f(array[j]));
-    return MakeArray(out);
+    T* out = static_cast<T*>(Arena::Current().Allocate(sizeof(T) * size));
+    std::uninitialized_copy(array.begin(), array.begin() + i, out);
+    ::new (out + i) T(first);
+    for (size_t j = i + 1; j < size; ++j) ::new (out + j) T(f(array[j]));
+    return Array<T>(out, size);
   }
   return array;
 }

@@ -1,7 +1,6 @@
 #include "common/schedule/block_scope.h"
 
-#include <vector>
-
+#include "absl/container/inlined_vector.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/state.h"
 
@@ -13,8 +12,11 @@ struct Access {
   SrefId block;
 };
 
-void AddEdges(const std::vector<Access>& earlier, const ir::BufferNode* buffer, SrefId block, DependencyKind kind,
-              std::vector<Dependency>& out) {
+using Accesses = absl::InlinedVector<Access, 16>;
+using Dependencies = absl::InlinedVector<Dependency, 32>;
+
+void AddEdges(const Accesses& earlier, const ir::BufferNode* buffer, SrefId block, DependencyKind kind,
+              Dependencies& out) {
   for (const Access& access : earlier) {
     if (access.buffer == buffer && access.block != block) out.push_back({access.block, block, kind});
   }
@@ -22,9 +24,9 @@ void AddEdges(const std::vector<Access>& earlier, const ir::BufferNode* buffer, 
 
 const BlockScope* ComputeScope(const ScheduleState& state, SrefId id) {
   const SrefList children = ChildBlocks(state, id);
-  std::vector<Access> readers;
-  std::vector<Access> writers;
-  std::vector<Dependency> edges;
+  Accesses readers;
+  Accesses writers;
+  Dependencies edges;
   for (SrefId child : children) {
     const ir::BlockNode* block = state.block(child);
     for (ir::BufferRegion read : block->reads) readers.push_back({read->buffer.get(), child});
@@ -36,11 +38,10 @@ const BlockScope* ComputeScope(const ScheduleState& state, SrefId id) {
   }
   auto* scope = ir::New<BlockScope>();
   scope->children = ir::MakeArray(children.data(), children.size());
-  scope->dependencies = ir::MakeArray(edges);
-  std::vector<BufferWriter> list;
-  list.reserve(writers.size());
+  scope->dependencies = ir::MakeArray(edges.data(), edges.size());
+  absl::InlinedVector<BufferWriter, 16> list;
   for (const Access& w : writers) list.push_back({ir::Buffer(w.buffer), w.block});
-  scope->writers = ir::MakeArray(list);
+  scope->writers = ir::MakeArray(list.data(), list.size());
   return scope;
 }
 

@@ -117,6 +117,36 @@ bool IsCovered(const ScheduleState& state, SrefId consumer, absl::Span<const Sre
   return true;
 }
 
+// All that IsCovered reads of a block: its bindings and the regions that it reads or writes, and what is above it.
+void AddBlock(const ScheduleState& state, SrefId block, ir::Array<ir::BufferRegion> regions, VerdictKey& key) {
+  const ir::BlockRealizeNode* realize = state.at(block).realize;
+  key.Add(realize->iter_values.data());
+  key.Add(realize->block->iter_vars.data());
+  key.Add(realize->predicate.get());
+  key.Add(regions.data());
+  key.Add(regions.size());
+  for (SrefId id = state.parent(block); id != kNoSref; id = state.parent(id)) {
+    key.Add(static_cast<uint64_t>(id));
+    const ir::ForNode* loop = state.loop(id);
+    if (loop == nullptr) continue;
+    key.Add(loop->loop_var.get());
+    key.Add(loop->min.get());
+    key.Add(loop->extent.get());
+    key.Add(loop->thread_binding);
+  }
+}
+
+// IsCovered, looked up when neither block has changed.
+bool IsCoveredOrKnown(ScheduleState& state, SrefId consumer, absl::Span<const SrefId> producers) {
+  VerdictKey key(2);
+  AddBlock(state, consumer, state.block(consumer)->reads, key);
+  for (SrefId producer : producers) AddBlock(state, producer, state.block(producer)->writes, key);
+  if (const std::optional<bool> known = state.flag_memo().Find(key)) return *known;
+  const bool covered = IsCovered(state, consumer, producers);
+  state.flag_memo().Add(key, covered);
+  return covered;
+}
+
 }  // namespace
 
 void ComputeChildFlags(ScheduleState& state, SrefId scope) {
@@ -131,7 +161,7 @@ void ComputeChildFlags(ScheduleState& state, SrefId scope) {
       if (d.dst != child || d.kind != DependencyKind::kRaw) continue;
       if (std::find(producers.begin(), producers.end(), d.src) == producers.end()) producers.push_back(d.src);
     }
-    const bool covered = producers.empty() || IsCovered(state, child, producers);
+    const bool covered = producers.empty() || IsCoveredOrKnown(state, child, producers);
     state.SetRegionCover(child, covered);
     stage_pipeline = stage_pipeline && covered;
   }

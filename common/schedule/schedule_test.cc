@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/schedule/analysis.h"
 #include "common/schedule/trace_json.h"
 #include "common/script/parser.h"
 #include "common/script/printer.h"
@@ -241,6 +242,45 @@ TEST(TraceTest, ANumberThatDoesNotFitIsNotCut) {
       R"([[["GetBlock",[],["C","main"],["b0"]],["CacheRead",["b0",[]],[4294967296,"local"],["b1"]]],[]])");
   ASSERT_FALSE(trace.ok());
   EXPECT_NE(trace.status().message().find("more than 32 bits"), std::string::npos) << trace.status();
+}
+
+// Flags of the blocks of `state`, in program order: affine binding, region cover, stage pipeline.
+std::string FlagsOf(const ScheduleState& state) {
+  std::string out;
+  for (SrefId block : AllBlocksBelow(state, state.RootOf("main"))) {
+    StrAppend(&out, state.block(block)->name, ":", state.affine_binding(block) ? "a" : "-",
+              state.region_cover(block) ? "c" : "-", state.stage_pipeline(block) ? "p" : "-", " ");
+  }
+  return out;
+}
+
+TEST(ScheduleTest, FlagsThatAreRecomputedAreThoseOfTheProgramAlone) {
+  Schedule schedule = NewSchedule();
+  const auto check = [&](std::string_view after) {
+    ScheduleState again(schedule.state());
+    again.RecomputeFlags(again.RootOf("main"));  // Twice: the second time all verdicts are known.
+    again.RecomputeFlags(again.RootOf("main"));
+    ASSERT_OK_AND_ASSIGN(const ScheduleState alone, ScheduleState::Create(schedule.module()));
+    EXPECT_EQ(FlagsOf(again), FlagsOf(alone)) << after;
+  };
+  ASSERT_OK_AND_ASSIGN(const BlockRv block, schedule.GetBlock("C"));
+  ASSERT_OK_AND_ASSIGN(LoopRvs loops, schedule.GetLoops(block));
+  ASSERT_OK_AND_ASSIGN(const LoopRvs i, schedule.Split(loops[0], {Value::Int(8), Value::Int(16)}));
+  ASSERT_OK_AND_ASSIGN(const LoopRvs j, schedule.Split(loops[1], {Value::Int(8), Value::Int(16)}));
+  ASSERT_OK_AND_ASSIGN(const LoopRvs k, schedule.Split(loops[2], {Value::Int(8), Value::Int(16)}));
+  ASSERT_OK(schedule.Reorder({i[0], j[0], k[0], i[1], j[1], k[1]}));
+  check("tiling");
+  ASSERT_OK_AND_ASSIGN(const BlockRv a, schedule.CacheRead(block, 0, "shared"));
+  check("cache_read");
+  ASSERT_OK(schedule.ComputeAt(a, k[0]));
+  check("compute_at");
+  ASSERT_OK_AND_ASSIGN(const BlockRv inner, schedule.Blockize(i[1]));
+  check("blockize");
+  ASSERT_OK_AND_ASSIGN(const BlockRv b, schedule.CacheRead(inner, 1, "shared"));
+  ASSERT_OK(schedule.ComputeAt(b, j[0]));
+  check("compute_at of the other");
+  ASSERT_OK(schedule.DecomposeReduction(inner, k[0]).status());
+  check("decompose_reduction");
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ ScheduleState::ScheduleState(const ScheduleState& other)
       original_(other.original_),
       functions_(other.functions_),
       unsettled_(other.unsettled_),
+      flag_memo_(other.flag_memo_),
       enable_check_(other.enable_check_),
       module_(other.module_) {
   arena_->KeepAlive(other.arena_);

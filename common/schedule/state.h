@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "common/ir/module.h"
 #include "common/schedule/block_scope.h"
+#include "common/schedule/flag_memo.h"
 #include "common/schedule/sref.h"
 
 namespace hone::schedule {
@@ -106,6 +107,8 @@ class ScheduleState {
   }
   // The same for everything below `block`, and its stage_pipeline.
   void RecomputeScope(SrefId block);
+  // Of flags computed so far; their nodes live in the arenas that this state keeps alive.
+  FlagMemo& flag_memo() { return flag_memo_; }
 
   // ---- change
   // Puts `stmt` in the place of the loop `id` or of the realize of the block `id`. `stmt` is a For, a BlockRealize, or
@@ -170,6 +173,7 @@ class ScheduleState {
   mutable std::vector<Sref> nodes_;
   SrefId detached_ = kNoSref;
   SrefId unsettled_ = kNoSref;  // The block whose flags, and those below it, are to be computed.
+  FlagMemo flag_memo_;
   bool enable_check_ = true;
   mutable Refusal refusal_;
   mutable const ir::IRModuleNode* module_ = nullptr;  // Null when it must be rebuilt.

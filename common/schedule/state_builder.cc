@@ -21,7 +21,9 @@ void StateBuilder::CollectOld(SrefId id) {
 
 int32_t StateBuilder::Collect(SrefId id) {
   const auto position = static_cast<int32_t>(old_.size());
-  old_.push_back({id, 1});
+  const ir::StmtNode* stmt = nodes_[id].stmt;
+  const ForNode* loop = nodes_[id].loop();
+  old_.push_back({id, 1, stmt, loop != nullptr ? static_cast<const void*>(loop->loop_var.get()) : stmt});
   for (SrefId c = nodes_[id].first_child; c != kNoSref; c = nodes_[c].next_sibling) {
     const int32_t size = Collect(c);
     old_[position].size += size;
@@ -29,29 +31,42 @@ int32_t StateBuilder::Collect(SrefId id) {
   return old_[position].size;
 }
 
-void StateBuilder::Insert(const void* key, int32_t position) {
-  const size_t mask = table_.size() - 1;
-  size_t slot = (reinterpret_cast<uintptr_t>(key) >> 3) * 0x9E3779B97F4A7C15ull >> 40 & mask;
-  while (table_[slot].first != nullptr) slot = (slot + 1) & mask;
-  table_[slot] = {key, position};
+int32_t StateBuilder::Find(const void* key) {
+  if (static_cast<size_t>(next_) < old_.size() && old_[next_].key == key) return next_;
+  // Up to so many nodes, or searches, looking at all nodes is cheaper than a table of them.
+  constexpr size_t kFewNodes = 24;
+  constexpr int kFewSearches = 4;
+  if (old_.size() > kFewNodes && searches_ >= kFewSearches) return Lookup(key);
+  ++searches_;
+  for (size_t i = 0; i < old_.size(); ++i) {
+    if (old_[i].key == key) return static_cast<int32_t>(i);
+  }
+  return -1;
 }
+
+namespace {
+
+size_t FirstSlot(const void* key, size_t mask) {
+  return (reinterpret_cast<uintptr_t>(key) >> 3) * 0x9E3779B97F4A7C15ull >> 40 & mask;
+}
+
+}  // namespace
 
 void StateBuilder::BuildTable() {
   size_t size = 16;
-  while (size < old_.size() * 3) size *= 2;
+  while (size < old_.size() * 2) size *= 2;
   table_.assign(size, {nullptr, -1});
   for (size_t i = 0; i < old_.size(); ++i) {
-    const Sref& node = nodes_[old_[i].id];
-    Insert(node.stmt, static_cast<int32_t>(i));
-    if (const ForNode* loop = node.loop()) Insert(loop->loop_var.get(), static_cast<int32_t>(i));
+    size_t slot = FirstSlot(old_[i].key, size - 1);
+    while (table_[slot].first != nullptr) slot = (slot + 1) & (size - 1);
+    table_[slot] = {old_[i].key, static_cast<int32_t>(i)};
   }
 }
 
 int32_t StateBuilder::Lookup(const void* key) {
-  if (old_.empty()) return -1;
   if (table_.empty()) BuildTable();
   const size_t mask = table_.size() - 1;
-  size_t slot = (reinterpret_cast<uintptr_t>(key) >> 3) * 0x9E3779B97F4A7C15ull >> 40 & mask;
+  size_t slot = FirstSlot(key, mask);
   while (table_[slot].first != nullptr) {
     if (table_[slot].first == key) return table_[slot].second;
     slot = (slot + 1) & mask;
@@ -101,14 +116,15 @@ SrefId StateBuilder::TakeWhole(int32_t position, SrefId parent, int seq_index) {
   Old& old = old_[position];
   HONE_CHECK(!old.used) << "a statement stands twice in the new program";
   old.used = old.whole = true;
+  next_ = position + old.size;
   nodes_[old.id].parent = parent;
   nodes_[old.id].seq_index = seq_index;
   return old.id;
 }
 
 void StateBuilder::BuildLoop(const ForNode* loop, SrefId parent, int seq_index, SrefId& last, bool in_block) {
-  int32_t position = Lookup(loop);
-  if (position >= 0) {
+  const int32_t position = Find(loop->loop_var.get());
+  if (position >= 0 && old_[position].stmt == loop) {
     // Blocks in it keep their order among themselves; compare with those around.
     if (!in_block) {
       const int32_t end = position + old_[position].size;
@@ -121,10 +137,10 @@ void StateBuilder::BuildLoop(const ForNode* loop, SrefId parent, int seq_index, 
     Link(id, parent, last);
     return;
   }
-  position = Lookup(loop->loop_var.get());
   SrefId id;
   if (position >= 0 && !old_[position].used) {
     old_[position].used = true;
+    next_ = position + 1;
     id = old_[position].id;
   } else {
     id = NewNode();
@@ -141,11 +157,11 @@ void StateBuilder::BuildLoop(const ForNode* loop, SrefId parent, int seq_index, 
 void StateBuilder::BuildBlock(const BlockRealizeNode* realize, SrefId parent, int seq_index, SrefId& last,
                               bool in_block) {
   const BlockNode* block = realize->block;
-  int32_t position = Lookup(block);
+  int32_t position = Find(block);
   const bool whole = position >= 0;
   if (!whole) {
     for (const BlockReuse& reuse : reuse_) {
-      if (reuse.second == block) position = Lookup(reuse.first);
+      if (reuse.second == block) position = Find(reuse.first);
     }
   }
   if (position >= 0 && old_[position].used) position = -1;
@@ -167,6 +183,7 @@ void StateBuilder::BuildBlock(const BlockRealizeNode* realize, SrefId parent, in
   SrefId id;
   if (position >= 0) {
     old_[position].used = true;
+    next_ = position + 1;
     id = old_[position].id;
   } else {
     id = NewNode();

@@ -76,13 +76,15 @@ class StateBuilder {
  private:
   struct Old {
     SrefId id;
-    int32_t size;        // Of the subtree, in preorder.
+    int32_t size;  // Of the subtree, in preorder.
+    const ir::StmtNode* stmt;
+    const void* key;     // The variable of a loop, which no other loop has; the block itself.
     bool used = false;   // This node is taken over.
     bool whole = false;  // With everything below.
   };
 
-  void Insert(const void* key, int32_t position);
-  int32_t Lookup(const void* key);  // -1 when absent.
+  int32_t Find(const void* key);  // The position; -1 when absent.
+  int32_t Lookup(const void* key);
   int32_t Collect(SrefId id);
   void BuildTable();
   void Link(SrefId child, SrefId parent, SrefId& last);
@@ -95,7 +97,10 @@ class StateBuilder {
   std::vector<Sref>& nodes_;
   absl::Span<const BlockReuse> reuse_;
   absl::InlinedVector<Old, 64> old_;
-  absl::InlinedVector<std::pair<const void*, int32_t>, 256> table_;  // Open addressing; size a power of two.
+  // The position after the last node that was taken over: new programs mostly have what the old ones had, in its order.
+  int32_t next_ = 0;
+  int searches_ = 0;                                                 // For what was not there.
+  absl::InlinedVector<std::pair<const void*, int32_t>, 128> table_;  // Open addressing; size a power of two.
   SrefId first_ = kNoSref;
   SrefId last_ = kNoSref;
   int32_t last_block_position_ = -1;

@@ -83,7 +83,9 @@ struct Wish {
 class Forecast {
  public:
   Forecast(const Trace& trace, const Schedule& begun, const RvMap& map, const lower::GpuLimits& limits)
-      : trace_(trace), begun_(begun), map_(map), limits_(limits) {}
+      : trace_(trace), begun_(begun), map_(map), limits_(limits) {
+    facts_.reserve(4 * trace.size());
+  }
 
   bool Misfits() {
     if (!ReadWishes()) return false;

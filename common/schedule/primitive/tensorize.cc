@@ -58,6 +58,29 @@ absl::StatusOr<std::vector<ir::MatchBufferRegion>> Views(const ScheduleState& st
   return out;
 }
 
+// The views that the body of the intrinsic gets in `block`, when that is what the intrinsic describes. Refusals name
+// `named`.
+absl::StatusOr<std::vector<ir::MatchBufferRegion>> Match(const ScheduleState& state, SrefId block, SrefId named,
+                                                         const TensorIntrin& intrinsic) {
+  IntrinMatcher match;
+  if (!match.Match(state.block(block), RootBlock(intrinsic.description))) {
+    return state.Refuse("The stmt doesn't match the tensor intrin", {named}, std::string(match.mismatch()));
+  }
+  return Views(state, named, intrinsic, match);
+}
+
+// Blockizing is tried on a copy, so that a refusal leaves nothing behind.
+absl::Status CheckLoop(const ScheduleState& state, SrefId loop, const TensorIntrin& intrinsic,
+                       bool preserve_unit_iters) {
+  ScheduleState trial(state);
+  const ir::ArenaScope scope(trial.arena());
+  const absl::StatusOr<SrefId> block = BlockizeLoop(trial, loop, preserve_unit_iters);
+  if (!block.ok()) return state.Refuse("The loop cannot be blockized for the tensor intrinsic", {loop});
+  const auto views = Match(trial, *block, loop, intrinsic);
+  if (views.ok()) return absl::OkStatus();
+  return state.Refuse(trial.last_refusal().message, {loop}, trial.last_refusal().extra);
+}
+
 }  // namespace
 
 absl::Status Tensorize(ScheduleState& state, SrefId id, const TensorIntrin& intrinsic, bool preserve_unit_iters) {
@@ -67,27 +90,12 @@ absl::Status Tensorize(ScheduleState& state, SrefId id, const TensorIntrin& intr
       intrinsic.description->params.size() != intrinsic.implementation->params.size()) {
     return absl::InvalidArgumentError("tensorize: an intrinsic needs root blocks and the same parameters in both");
   }
-  // Blockizing is tried on a copy, so that a refusal leaves nothing behind.
   SrefId block = id;
-  ScheduleState trial(state);
-  const ir::ArenaScope scope(trial.arena());
   if (state.loop(id) != nullptr) {
-    const absl::StatusOr<SrefId> blockized = BlockizeLoop(trial, id, preserve_unit_iters);
-    if (!blockized.ok()) return state.Refuse("The loop cannot be blockized for the tensor intrinsic", {id});
-    block = *blockized;
-  }
-  IntrinMatcher match;
-  if (!match.Match(trial.block(block), description)) {
-    return state.Refuse("The stmt doesn't match the tensor intrin", {id}, std::string(match.mismatch()));
-  }
-  HONE_RETURN_IF_ERROR(Views(state, id, intrinsic, match).status());
-  const ir::ArenaScope own(state.arena());
-  if (state.loop(id) != nullptr) {
+    HONE_RETURN_IF_ERROR(CheckLoop(state, id, intrinsic, preserve_unit_iters));
     HONE_ASSIGN_OR_RETURN(block, BlockizeLoop(state, id, preserve_unit_iters));
   }
-  IntrinMatcher again;
-  again.Match(state.block(block), description);
-  HONE_ASSIGN_OR_RETURN(const std::vector<ir::MatchBufferRegion> views, Views(state, block, intrinsic, again));
+  HONE_ASSIGN_OR_RETURN(const std::vector<ir::MatchBufferRegion> views, Match(state, block, id, intrinsic));
   auto* shell = ir::CopyNode(implementation);
   shell->match_buffers = ir::MakeArray(views);
   shell->reads = {};
