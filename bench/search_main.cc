@@ -207,12 +207,12 @@ void PrintSplit(const Space& space) {
   constexpr int kCandidates = 1000;
   Stopwatch watch;
   for (int made = 0; made < kCandidates;) {
-    const schedule::Trace& parent = pool[random.Below(pool.size())]->trace;
+    const Individual& parent = *pool[random.Below(pool.size())];
     watch.Start();
-    const auto changed = space.generator.mutators()[mutators.Draw(random)].mutator->Apply(parent, random);
+    const auto changed = space.generator.mutators()[mutators.Draw(random)].mutator->Apply(parent.trace, random);
     watch.Take("mutate");
     if (!changed.has_value()) continue;
-    const bool fresh = seen.insert(ReplayKey(*changed)).second;
+    const bool fresh = seen.insert(parent.KeyOfMutant(*changed)).second;
     watch.Take("key");
     if (!fresh) continue;
     MakeByParts(space, *changed, watch);
@@ -228,6 +228,7 @@ Speed MeasureCandidates(const Space& space, double seconds) {
   absl::flat_hash_set<uint64_t> seen;
   absl::flat_hash_set<uint64_t> tried;
   std::vector<std::shared_ptr<const Individual>> pool = FreshPool(space, random, seen);
+  for (const auto& one : pool) tried.insert(one->key());
   std::vector<double> weights;
   for (const auto& m : space.generator.mutators()) weights.push_back(m.probability);
   const WeightedSampler mutators(weights);
@@ -239,9 +240,10 @@ Speed MeasureCandidates(const Space& space, double seconds) {
     const auto changed = mutator->Apply(pool[parent]->trace, random);
     Rejection why = Rejection::kNone;
     std::shared_ptr<const Individual> child;
-    const bool known = changed.has_value() && !tried.insert(ReplayKey(*changed)).second;
+    const bool known = changed.has_value() && !tried.insert(pool[parent]->KeyOfMutant(*changed)).second;
     if (changed.has_value() && !known) {
       child = space.factory->Make(*changed, static_cast<int64_t>(1 + random.Below(1 << 30)), /*resample=*/false, &why);
+      if (child != nullptr) tried.insert(child->key());
     }
     out.seconds += CpuSeconds() - start;
     if (!changed.has_value()) {

@@ -10,6 +10,8 @@
 #include "server/cost_model/feature/direct/reading.h"
 #include "server/cost_model/feature/extract.h"
 #include "server/search/thread_forecast.h"
+#include "server/space/postproc/disallow_dynamic_loop.h"
+#include "server/space/postproc/rewrite_cooperative_fetch.h"
 #include "server/space/postproc/verify_gpu_code.h"
 
 namespace hone {
@@ -40,43 +42,7 @@ Trace Compact(const Trace& trace, const Trace* kept, const Trace& replayed) {
   return Trace(std::move(instructions), std::move(arena));
 }
 
-void Mix(uint64_t& h, uint64_t x) {
-  h = (h ^ x) * 0x9E3779B97F4A7C15ull;
-  h ^= h >> 32;
-}
-
-void Mix(uint64_t& h, const Value& value) {
-  Mix(h, static_cast<uint64_t>(value.kind()));
-  switch (value.kind()) {
-    case Value::Kind::kInt:
-      return Mix(h, static_cast<uint64_t>(value.integer()));
-    case Value::Kind::kRv:
-      return Mix(h, static_cast<uint64_t>(value.rv().id));
-    case Value::Kind::kList:
-      for (const Value& item : value.list()) Mix(h, item);
-      return;
-    case Value::Kind::kNone:
-    case Value::Kind::kFloat:
-    case Value::Kind::kBool:
-    case Value::Kind::kString:
-    case Value::Kind::kMap:
-    case Value::Kind::kExpr:
-    case Value::Kind::kIndexMap:
-      return;  // The same in all traces of a space.
-  }
-}
-
 }  // namespace
-
-uint64_t ReplayKey(const Trace& trace) {
-  uint64_t h = 0x243F6A8885A308D3ull;
-  for (const schedule::Instruction& instruction : trace.instructions()) {
-    Mix(h, reinterpret_cast<uintptr_t>(instruction.row));
-    for (const Value& input : instruction.inputs) Mix(h, input);
-    Mix(h, instruction.decision);
-  }
-  return h;
-}
 
 CandidateFactory::CandidateFactory(Schedule start, const Target& target, const SpaceGenerator& space,
                                    bool with_features)
@@ -86,6 +52,10 @@ CandidateFactory::CandidateFactory(Schedule start, const Target& target, const S
     thread_limits_.emplace();
     thread_limits_->threads = target.GetInt("max_threads_per_block").value_or(thread_limits_->threads);
     thread_limits_->warp_size = target.GetInt("thread_warp_size").value_or(thread_limits_->warp_size);
+  }
+  for (const auto& postproc : space.postprocs()) {
+    fetches_first_ = dynamic_cast<const RewriteCooperativeFetch*>(postproc.get()) != nullptr;
+    if (dynamic_cast<const DisallowDynamicLoop*>(postproc.get()) == nullptr) break;
   }
 }
 
@@ -121,12 +91,13 @@ std::shared_ptr<const Individual> CandidateFactory::MakeBy(bool full_path, const
   const absl::Status applied = schedule::ReplayPart(trace, started->next, trace.SizeWithoutPostproc(), sch,
                                                     started->map, resample ? &fresh : nullptr);
   if (!applied.ok()) return nullptr;
+  auto out = std::make_shared<Individual>();
+  if (fetches_first_) out->lanes = FindLaneChoices(sch, trace.SizeWithoutPostproc());
   reason = Rejection::kPostproc;
   direct::ProgramReading reading;
   const PostprocOutcome outcome =
       full_path ? ApplyPostprocsByPasses(space_.postprocs(), sch) : ApplyPostprocs(space_.postprocs(), sch, reading);
   if (!outcome.passed()) return nullptr;
-  auto out = std::make_shared<Individual>();
   const ir::IRModule module = sch.module();
   out->hash = ir::StructuralHash(module);
   if (with_features_) {

@@ -15,6 +15,7 @@
 #include "common/support/random.h"
 #include "server/cost_model/features.h"
 #include "server/search/prefix_cache.h"
+#include "server/search/replay_key.h"
 #include "server/space/space_generator.h"
 
 namespace hone {
@@ -24,11 +25,13 @@ struct Individual {
   schedule::Trace trace;   // With decisions, without the postprocessing part.
   uint64_t hash = 0;       // Structural hash of the module after the postprocs.
   FeatureMatrix features;  // Empty when not asked for.
-};
+  LaneChoices lanes;       // That end in this program, too.
 
-// Equal for traces of one search that replay alike: the same instructions with the same arguments and decisions. Finds
-// duplicates before any work is spent on them. Means nothing outside of the process.
-uint64_t ReplayKey(const schedule::Trace& trace);
+  // Equal for individuals whose traces end alike.
+  uint64_t key() const { return ReplayKey(trace, lanes); }
+  // Of a trace that a mutator made from this one's: key() of what it would end in, as far as that is known.
+  uint64_t KeyOfMutant(const schedule::Trace& mutant) const { return ReplayKeyOfMutant(mutant, trace, lanes); }
+};
 
 // Why a trace gave no candidate; counted for the log.
 enum class Rejection { kNone, kSchedule, kPostproc, kFeatures };
@@ -64,6 +67,7 @@ class CandidateFactory {
   const SpaceGenerator& space_;
   bool with_features_;
   std::optional<lower::GpuLimits> thread_limits_;  // When VerifyGPUCode is among the postprocs.
+  bool fetches_first_ = false;  // RewriteCooperativeFetch is the first of the postprocs that change the program.
   mutable PrefixCache prefixes_;
 };
 

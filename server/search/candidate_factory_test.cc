@@ -106,5 +106,40 @@ TEST(ReplayKeyTest, TellsDecisionsApart) {
   EXPECT_NE(ReplayKey(trace), ReplayKey(*changed));
 }
 
+// Of two choices of lanes, those with the same key end in the same program, and no others do.
+TEST(ReplayKeyTest, LanesThatDoNotDivideTheirLoopAreNoNewCandidate) {
+  for (const auto& [name, index] : {std::pair{"GMM", 2}, {"C2D", 2}}) {
+    ASSERT_OK_AND_ASSIGN(const ir::IRModule module, workload::Standard(name, index));
+    ASSERT_OK_AND_ASSIGN(const Target target, Target::Parse(kCuda));
+    PostOrderApply generator;
+    ASSERT_OK(generator.Initialize(SpaceContext{target, FindTensorIntrin}, module));
+    ASSERT_OK_AND_ASSIGN(const std::vector<schedule::Schedule> spaces, generator.Generate(module, 1));
+    const schedule::Trace space = spaces[0].trace().Simplified(/*remove_postproc=*/true);
+    ASSERT_OK_AND_ASSIGN(schedule::Schedule start, schedule::Schedule::Create(module, {}));
+    const CandidateFactory factory(std::move(start), target, generator, /*with_features=*/false);
+    int same = 0;
+    int different = 0;
+    for (int seed = 1; seed < 300; ++seed) {
+      const auto parent = factory.Make(space, seed, /*resample=*/true);
+      if (parent == nullptr) continue;
+      ASSERT_EQ(parent->lanes.size(), 2u) << name << ": two operands are fetched";
+      for (const LaneChoice& choice : parent->lanes) {
+        for (size_t other = 0; other < choice.same_as.size(); ++other) {
+          const schedule::Trace mutant = parent->trace.WithDecision(
+              choice.instruction, schedule::Value::Int(static_cast<int64_t>(other)), /*remove_postproc=*/true);
+          const auto child = factory.Make(mutant, 1, /*resample=*/false);
+          if (child == nullptr) continue;  // Too wide a vector.
+          const bool known = parent->KeyOfMutant(mutant) == parent->key();
+          EXPECT_EQ(known, child->hash == parent->hash) << name << ", seed " << seed << ", choice " << other;
+          EXPECT_EQ(child->key(), parent->KeyOfMutant(mutant)) << name << ", seed " << seed << ", choice " << other;
+          ++(known ? same : different);
+        }
+      }
+    }
+    EXPECT_GT(same, 20) << name;
+    EXPECT_GT(different, 20) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hone

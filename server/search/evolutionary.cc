@@ -116,7 +116,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const Roun
       }
       const auto changed = (*input.mutators)[mutator - 1].mutator->Apply(population[proposal.parent]->trace, random);
       if (!changed.has_value()) return;
-      proposal.key = ReplayKey(*changed);
+      proposal.key = population[proposal.parent]->KeyOfMutant(*changed);
       const auto known = made.find(proposal.key);  // Only attempts before this one are in it: threads decide nothing.
       proposal.child =
           known != made.end() ? known->second : input.factory->Make(*changed, ScheduleSeed(random), /*resample=*/false);
@@ -126,6 +126,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::NextGeneration(const Roun
       Proposal& proposal = proposals[slot];
       if (proposal.key != 0) proposal.child = made.emplace(proposal.key, std::move(proposal.child)).first->second;
       if (proposal.child != nullptr) {
+        made.emplace(proposal.child->key(), proposal.child);
         next[slot] = std::move(proposal.child);
       } else if (proposal.keep && !kept[proposal.parent]) {
         kept[proposal.parent] = true;
@@ -149,7 +150,7 @@ EvolutionaryStrategy::Population EvolutionaryStrategy::Evolve(const RoundInput& 
   Population pool;  // What the indices of `best` mean.
   int rejected = 0;
   Made made;
-  for (const IndividualPtr& one : population) made.emplace(ReplayKey(one->trace), one);
+  for (const IndividualPtr& one : population) made.emplace(one->key(), one);
   for (int generation = 0;; ++generation) {
     const std::vector<double> scores = Score(input, population, generation);
     for (size_t i = 0; i < population.size(); ++i) {

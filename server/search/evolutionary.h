@@ -29,7 +29,7 @@ class EvolutionaryStrategy final : public Strategy {
   Population SampleFresh(const RoundInput& input, int count, std::string& log) const;
   Population Evolve(const RoundInput& input, Population population, std::vector<double>& scores,
                     std::string& log) const;
-  // What this round has made of traces, by ReplayKey; null where a trace was refused.
+  // What this round has made of traces, by key; null where a trace was refused.
   using Made = absl::flat_hash_map<uint64_t, std::shared_ptr<const Individual>>;
   Population NextGeneration(const RoundInput& input, const Population& population, const std::vector<double>& scores,
                             int generation, Made& made, int& rejected) const;
