@@ -40,17 +40,17 @@ absl::Status BuildOne(const BuildRequest& request, const Target& target, int ind
                       bool compile) {
   HONE_ASSIGN_OR_RETURN(const ir::IRModule scheduled, ScheduledModule(request));
   HONE_ASSIGN_OR_RETURN(const ir::IRModule lowered, lower::Lower(scheduled, target));
-  HONE_ASSIGN_OR_RETURN(const codegen::CudaSource source, codegen::EmitCuda(lowered, target));
   const double start = CpuSeconds();
+  HONE_ASSIGN_OR_RETURN(codegen::CudaSource source, codegen::EmitCuda(lowered, target));
   if (!dump.empty()) {
     std::ofstream(StrCat(dump, "/", index, ".cu")) << source.text;
     std::ofstream(StrCat(dump, "/", index, ".json")) << request.trace_json;
   }
   if (!compile) return absl::OkStatus();
-  HONE_ASSIGN_OR_RETURN(const codegen::CudaKernels kernels, codegen::CompileCuda(lowered, target));
+  HONE_ASSIGN_OR_RETURN(const codegen::CudaKernels kernels, codegen::CompileCuda(std::move(source)));
   const codegen::KernelLaunch& kernel = kernels.plan.kernels[0];
   std::printf("%4d %6.2f s  source %7zu  threads %4u  registers %3d  spilled %5d  cubin %zu\n", index,
-              CpuSeconds() - start, source.text.size(), kernel.block[0] * kernel.block[1] * kernel.block[2],
+              CpuSeconds() - start, kernels.source.size(), kernel.block[0] * kernel.block[1] * kernel.block[2],
               static_cast<int>(kernel.registers), static_cast<int>(kernel.spill_bytes), kernels.artifact.size());
   std::fflush(stdout);
   return absl::OkStatus();

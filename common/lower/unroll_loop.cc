@@ -1,15 +1,18 @@
 // UnrollLoop: loops of kind `unrolled`, and serial ones within the budget of pragma_auto_unroll_max_step, are replaced
 // by copies of their body. Rules and defaults are TVM's, but short loops that decide conditions are unrolled, too; a
-// loop that would give more than kMostStatements is left as a serial loop.
+// loop that would give more than kMostStatements is left as a serial loop. Copies have memory of their own, shared
+// memory too, unless a kernel would then ask for more of that than the device has.
 #include <algorithm>
 #include <limits>
 
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
+#include "common/lower/gpu/shared_layout.h"
 #include "common/lower/passes.h"
 #include "common/lower/renew.h"
 #include "common/support/strings.h"
+#include "common/target/cuda_limits.h"
 
 namespace hone::lower {
 namespace {
@@ -34,10 +37,38 @@ class MarksStripper final : public ir::StmtExprMutator {
   }
 };
 
+// Takes off the allocations of shared memory.
+class SharedLifter final : public ir::StmtExprMutator {
+ public:
+  // `body` with what was taken off around it, as it was: the first outermost.
+  ir::Stmt Allocate(ir::Stmt body) const {
+    for (size_t i = allocations_.size(); i-- > 0;) {
+      auto* copy = ir::CopyNode(allocations_[i]);
+      copy->body = body;
+      body = copy;
+    }
+    return body;
+  }
+
+ private:
+  using ir::StmtExprMutator::Mutate;
+  ir::Expr MutateExpr(ir::Expr e) override { return e; }
+  ir::Stmt Mutate(const ir::AllocateNode* node) override {
+    const bool constant = std::all_of(node->extents.begin(), node->extents.end(),
+                                      [](ir::Expr extent) { return ir::ConstInt(extent) != nullptr; });
+    if (!constant || !IsSharedScope(node->buffer_var->type->scope)) return ir::StmtExprMutator::Mutate(node);
+    allocations_.push_back(node);
+    return MutateStmt(node->body);
+  }
+
+  std::vector<const ir::AllocateNode*> allocations_;
+};
+
 class Unroller final : public ir::StmtExprMutator {
  public:
-  // Budgets of the program beyond `most_steps` count as `most_steps`.
-  explicit Unroller(int64_t most_steps) : most_steps_(most_steps) {}
+  // Budgets of the program beyond `most_steps` count as `most_steps`. `share`: the copies of a loop's body use the same
+  // shared memory, as its iterations do.
+  Unroller(int64_t most_steps, bool share) : most_steps_(most_steps), share_(share) {}
   absl::Status status;
   int64_t largest_budget = 0;  // That was met, and used.
 
@@ -112,8 +143,10 @@ class Unroller final : public ir::StmtExprMutator {
     return found;
   }
 
-  static ir::Stmt Repeated(const ir::ForNode* loop, int64_t extent) {
-    const ir::Stmt body = MarksStripper().MutateStmt(loop->body);
+  ir::Stmt Repeated(const ir::ForNode* loop, int64_t extent) const {
+    ir::Stmt body = MarksStripper().MutateStmt(loop->body);
+    SharedLifter lifter;
+    if (share_) body = lifter.MutateStmt(body);
     const bool renew = DefinesVars(body);
     std::vector<ir::Stmt> copies;
     for (int64_t i = 0; i < extent; ++i) {
@@ -121,7 +154,7 @@ class Unroller final : public ir::StmtExprMutator {
       ir::Stmt copy = ir::Substitute(body, {{loop->loop_var.get(), value}});
       copies.push_back(renew && i > 0 ? RenewDefinitions(copy) : copy);
     }
-    return ir::MakeSeq(copies);
+    return lifter.Allocate(ir::MakeSeq(copies));
   }
 
   ir::Stmt Mutate(const ir::BufferStoreNode* node) override {
@@ -138,6 +171,7 @@ class Unroller final : public ir::StmtExprMutator {
   }
 
   const int64_t most_steps_;
+  const bool share_;
   int64_t max_step_ = 0;
   bool explicit_ = true;
   int64_t steps_ = 0;
@@ -184,10 +218,17 @@ int64_t KernelStatements(ir::Stmt body) {
 
 absl::StatusOr<ir::PrimFunc> UnrollLoop(ir::PrimFunc func, const PassContext& context) {
   const bool gpu = context.machine.kind == "cuda";
+  bool share = false;
   for (int64_t budget = std::numeric_limits<int64_t>::max();;) {
-    Unroller unroller(budget);
+    Unroller unroller(budget, share);
     const ir::Stmt body = unroller.MutateStmt(func->body);
     if (!unroller.status.ok()) return unroller.status;
+    if (gpu && !share &&
+        LaunchSharedBytes(body) + MostReductionScratchBytes(func->body) >
+            CudaSharedMemoryPerBlock(context.machine.sm)) {
+      share = true;
+      continue;
+    }
     budget = unroller.largest_budget / 2;
     if (!gpu || budget == 0 || KernelStatements(body) <= kMostKernelStatements) return WithBody(func, body);
   }

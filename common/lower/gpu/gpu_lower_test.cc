@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/ir/visitor.h"
+#include "common/lower/gpu/shared_layout.h"
 #include "common/lower/pass_checker.h"
 #include "common/script/parser.h"
 #include "common/support/status_matchers.h"
@@ -223,6 +224,70 @@ TEST(GpuLowerTest, DynamicSharedMemoryOfDifferentTimesOverlaps) {
   });
   EXPECT_EQ(allocations, 1);
   EXPECT_EQ(bytes, 2 * 64 * 4);  // X is gone when Z comes.
+}
+
+const ir::PrimFuncNode* EntryOf(const ir::IRModule& module) {
+  return ir::As<ir::PrimFuncNode>(module.Entry()->function);
+}
+
+// Four tiles of 20 KiB, one after the other, in a loop that is unrolled.
+constexpr char kUnrolledTiles[] = R"(
+@T.prim_func
+def main(A: T.Buffer((4, 5120), "float32"), C: T.Buffer((5120,), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    A_shared = T.alloc_buffer((4, 5120), scope="shared")
+    for bx in T.thread_binding(1, thread="blockIdx.x"):
+        for tx in T.thread_binding(32, thread="threadIdx.x"):
+            for k in T.unroll(4):
+                for f in range(160):
+                    for t in T.thread_binding(32, thread="threadIdx.x"):
+                        with T.block("A_shared"):
+                            v0 = T.axis.spatial(4, k)
+                            v1 = T.axis.spatial(5120, f * 32 + t)
+                            A_shared[v0, v1] = A[v0, v1]
+                for f in range(160):
+                    with T.block("C"):
+                        v = T.axis.spatial(5120, f * 32 + (31 - tx))
+                        vk = T.axis.reduce(4, k)
+                        C[v] = C[v] + A_shared[vk, v]
+)";
+
+TEST(GpuLowerTest, CopiesOfALoopShareMemoryWhereTheDeviceHasNotEnoughForAll) {
+  const ir::IRModule module = Parsed(kUnrolledTiles);
+  // 163 KiB: a tile of its own for each copy, and no barrier before the next one is filled.
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule wide, LowerFor(module, Gpu(80), [](std::string_view, ir::PrimFunc) {}));
+  EXPECT_EQ(LaunchSharedBytes(EntryOf(wide)->body), 4 * 20480);
+  EXPECT_EQ(CountCalls(wide, ir::Builtin::tvm_storage_sync), 4);
+  // 64 KiB: one tile, which fits what a block has unasked.
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule narrow, LowerFor(module, Gpu(75), [](std::string_view, ir::PrimFunc) {}));
+  EXPECT_EQ(LaunchSharedBytes(EntryOf(narrow)->body), 0);
+  EXPECT_EQ(CountCalls(narrow, ir::Builtin::tvm_storage_sync), 7);
+  ExpectEveryPassKeeps(module, Gpu(75), 1);
+}
+
+TEST(GpuLowerTest, ReductionsOfAKernelUseTheSameScratch) {
+  const ir::IRModule module = Parsed(R"(
+@T.prim_func
+def main(A: T.Buffer((3, 64), "float32"), B: T.Buffer((3,), "float32")):
+    T.func_attr({"tir.noalias": T.bool(True)})
+    for bx in T.thread_binding(1, thread="blockIdx.x"):
+        for r in T.unroll(3):
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                with T.block("B"):
+                    vr, vk = T.axis.remap("SR", [r, tx])
+                    with T.init():
+                        B[vr] = T.float32(0)
+                    B[vr] = B[vr] + A[vr, vk]
+)");
+  ASSERT_OK_AND_ASSIGN(const ir::IRModule lowered, LowerFor(module, Gpu(), [](std::string_view, ir::PrimFunc) {}));
+  int shared = 0;
+  ir::PreOrderVisitStmts(EntryOf(lowered)->body, [&](ir::Stmt stmt) {
+    const auto* allocate = stmt.as<ir::AllocateNode>();
+    shared += allocate != nullptr && allocate->buffer_var->type->scope == "shared";
+    return true;
+  });
+  EXPECT_EQ(shared, 2);  // Of the warps, and of the group.
+  ExpectEveryPassKeeps(module, Gpu(), 1);
 }
 
 TEST(GpuLowerTest, WarpsExchangeByShuffles) {

@@ -1,6 +1,7 @@
 // LowerThreadAllreduce: tvm_thread_allreduce becomes code of each thread. Threads that reduce together and lie side by
 // side in warps exchange values by shuffles; whole warps then meet through a little shared memory. Other shapes reduce
-// in shared memory as a tree. Every thread of a group gets the result.
+// in shared memory as a tree. Every thread of a group gets the result. The reductions of a kernel use the same shared
+// memory one after the other, however many copies of them there are: each begins with a barrier.
 #include <algorithm>
 #include <vector>
 
@@ -42,10 +43,34 @@ ir::Stmt Barrier(std::string_view scope) {
   return ir::MakeEvaluate(ir::MakeCall(ir::kInt32, ir::Builtin::tvm_storage_sync, {ir::StringImm(scope)}));
 }
 
+// Shared memory for the reductions of one kernel.
+class SharedScratch {
+ public:
+  // The one that an earlier reduction used under this name, where it is of the same kind, or a new one.
+  ir::Buffer Get(std::string_view name, ir::DataType dtype, int64_t extent) {
+    for (ir::Buffer buffer : buffers_) {
+      if (buffer->name == name && buffer->dtype == dtype && *ir::ConstInt(buffer->shape[0]) == extent) return buffer;
+    }
+    buffers_.push_back(ir::MakeBuffer(ir::CopyString(name), ir::MakeArray({ir::Int32(extent)}), dtype, "shared"));
+    return buffers_.back();
+  }
+  // `body` with the allocations around it; forgets them.
+  ir::Stmt Allocate(ir::Stmt body) {
+    for (size_t i = buffers_.size(); i-- > 0;) {
+      body = ir::MakeAllocate(buffers_[i]->data, buffers_[i]->dtype, buffers_[i]->shape, ir::BoolImm(true), body);
+    }
+    buffers_.clear();
+    return body;
+  }
+
+ private:
+  std::vector<ir::Buffer> buffers_;
+};
+
 class Allreduce {
  public:
-  Allreduce(const ir::CallNode* call, const ir::CommReducerNode* reducer, const Groups& groups)
-      : reducer_(reducer), groups_(groups) {
+  Allreduce(const ir::CallNode* call, const ir::CommReducerNode* reducer, const Groups& groups, SharedScratch& shared)
+      : reducer_(reducer), groups_(groups), shared_(shared) {
     const size_t n = reducer->lhs.size();
     condition_ = call->args[n + 1];
     for (size_t i = 0; i < n; ++i) {
@@ -80,6 +105,7 @@ class Allreduce {
   }
 
   ir::Buffer Scratch(std::string_view name, ir::DataType dtype, int64_t extent, std::string_view scope) {
+    if (scope == "shared") return shared_.Get(name, dtype, extent);
     buffers_.push_back(ir::MakeBuffer(ir::CopyString(name), ir::MakeArray({ir::Int32(extent)}), dtype, scope));
     return buffers_.back();
   }
@@ -228,11 +254,12 @@ class Allreduce {
 
   const ir::CommReducerNode* reducer_;
   const Groups& groups_;
+  SharedScratch& shared_;
   ir::Expr condition_;
   std::vector<ir::Expr> values_;
   std::vector<const ir::BufferLoadNode*> results_;
   std::vector<ir::DataType> dtypes_;
-  std::vector<ir::Buffer> buffers_;  // To be allocated around, the first outermost.
+  std::vector<ir::Buffer> buffers_;  // A thread's own; to be allocated around, the first outermost.
   ir::Buffer mask_;
 };
 
@@ -245,13 +272,16 @@ class Lowerer final : public ir::StmtExprMutator {
   ir::Expr MutateExpr(ir::Expr e) override { return e; }
 
   ir::Stmt Mutate(const ir::AttrStmtNode* node) override {
-    if (const auto* iter = ir::As<ir::IterVarNode>(node->node);
-        iter != nullptr && node->attr_key == "thread_extent" && IsThreadAxis(iter->thread_tag)) {
+    if (const auto* iter = ir::As<ir::IterVarNode>(node->node); iter != nullptr && node->attr_key == "thread_extent") {
+      const bool threads = IsThreadAxis(iter->thread_tag);
       const int64_t* extent = ir::ConstInt(node->value);
-      axes_.push_back({iter->var, iter->thread_tag[10] - 'x', extent != nullptr ? *extent : -1});
-      const ir::Stmt out = ir::StmtExprMutator::Mutate(node);
-      axes_.pop_back();
-      return out;
+      if (threads) axes_.push_back({iter->var, iter->thread_tag[10] - 'x', extent != nullptr ? *extent : -1});
+      const auto* inner = node->body.as<ir::AttrStmtNode>();
+      ir::Stmt body = MutateStmt(node->body);
+      // Scratch is allocated inside of all launch axes that follow each other.
+      if (inner == nullptr || inner->attr_key != "thread_extent") body = scratch_.Allocate(body);
+      if (threads) axes_.pop_back();
+      return body == node->body ? ir::Stmt(node) : ir::MakeAttrStmt(node->node, node->attr_key, node->value, body);
     }
     const auto* reducer = ir::As<ir::CommReducerNode>(node->node);
     if (node->attr_key != "reduce_scope" || reducer == nullptr) return ir::StmtExprMutator::Mutate(node);
@@ -263,7 +293,7 @@ class Lowerer final : public ir::StmtExprMutator {
       status = absl::InvalidArgumentError("an all-reduce needs constant numbers of threads");
       return node;
     }
-    Allreduce allreduce(call, reducer, groups);
+    Allreduce allreduce(call, reducer, groups, scratch_);
     if (!allreduce.valid()) {
       status = absl::InvalidArgumentError("an all-reduce needs buffer elements for its results");
       return node;
@@ -304,6 +334,7 @@ class Lowerer final : public ir::StmtExprMutator {
   }
 
   std::vector<ThreadAxis> axes_;
+  SharedScratch scratch_;
 };
 
 }  // namespace

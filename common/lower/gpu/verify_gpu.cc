@@ -1,12 +1,15 @@
 #include "common/lower/gpu/verify_gpu.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/ir/visitor.h"
 #include "common/lower/gpu/gpu_passes.h"
+#include "common/lower/gpu/shared_layout.h"
 #include "common/lower/gpu/storage_plan.h"
 #include "common/lower/gpu/thread_loop.h"
 #include "common/lower/passes.h"
+#include "common/lower/pipeline.h"
 
 namespace hone::lower {
 namespace {
@@ -62,14 +65,21 @@ class Counter final : public ir::StmtExprVisitor {
   explicit Counter(const GpuLimits& limits) : limits_(limits) {}
   bool ok = true;
 
+  // Whether no launch can ask for more shared memory than there is: by its buffers side by side. (UnrollLoop keeps that
+  // bound; double buffers, which come later, do not.)
+  bool AreLaunchesSureToFit() const { return !doubles_ && most_launch_bytes_ <= limits_.launch_shared_bytes; }
+
  private:
   using ir::StmtExprVisitor::Visit;
 
   void Visit(const ir::AttrStmtNode* node) override {
+    doubles_ = doubles_ || node->attr_key == "double_buffer_scope";
     const auto* iter = ir::As<ir::IterVarNode>(node->node);
     const bool axis = iter != nullptr && (node->attr_key == "thread_extent" || node->attr_key == "virtual_thread");
     if (!axis) return ir::StmtExprVisitor::Visit(node);
+    const int64_t bytes_around = launch_bytes_;
     if (depth_ == 0) {
+      launch_bytes_ += MostReductionScratchBytes(node);
       threads_ = 1;
       seen_ = {};
       ok = ok && PlannedBytes(node, "shared") <= limits_.shared_memory_bytes;
@@ -92,6 +102,8 @@ class Counter final : public ir::StmtExprVisitor {
     ++depth_;
     ir::StmtExprVisitor::Visit(node);
     --depth_;
+    most_launch_bytes_ = std::max(most_launch_bytes_, launch_bytes_);
+    if (depth_ == 0) launch_bytes_ = bytes_around;
   }
 
   void Visit(const ir::ForNode* node) override {
@@ -113,6 +125,9 @@ class Counter final : public ir::StmtExprVisitor {
     CheckVector(node->dtype);
     const int64_t bytes = RegisterBytes(node);
     register_bytes_ += bytes;
+    if (IsSharedScope(node->buffer_var->type->scope)) {
+      launch_bytes_ += AlignShared(Elements(node) * node->dtype.bytes());
+    }
     ok = ok && register_bytes_ <= limits_.register_bytes;
     ir::StmtExprVisitor::Visit(node);
     register_bytes_ -= bytes;
@@ -122,13 +137,16 @@ class Counter final : public ir::StmtExprVisitor {
     const std::string_view scope = node->buffer_var->type->scope;
     const bool accumulator = scope == "wmma.accumulator";
     if (scope != "local" && !accumulator) return 0;
+    const int64_t bytes = Elements(node) * node->dtype.bytes();
+    return accumulator ? bytes / limits_.warp_size : bytes;
+  }
+  static int64_t Elements(const ir::AllocateNode* node) {
     int64_t elements = 1;
     for (ir::Expr extent : node->extents) {
       const int64_t* value = ir::ConstInt(extent);
       elements *= value != nullptr ? *value : 1;
     }
-    const int64_t bytes = elements * node->dtype.bytes();
-    return accumulator ? bytes / limits_.warp_size : bytes;
+    return elements;
   }
   void Visit(const ir::CastNode* node) override {
     CheckVector(node->dtype);
@@ -150,7 +168,23 @@ class Counter final : public ir::StmtExprVisitor {
   int64_t register_bytes_ = 0;
   int64_t threads_ = 1;
   std::array<int64_t, 3> seen_ = {};
+  int64_t launch_bytes_ = 0;  // Shared memory that the kernel around may ask for.
+  int64_t most_launch_bytes_ = 0;
+  bool doubles_ = false;
 };
+
+// Whether the kernels that are built of `func` may be launched.
+bool LaunchesFit(ir::PrimFunc func, const GpuLimits& limits) {
+  PassContext context;
+  context.machine.kind = "cuda";
+  context.machine.sm = limits.sm;
+  for (const Pass& pass : PipelineOf(context.machine.kind)) {
+    const absl::StatusOr<ir::PrimFunc> next = pass.run(func, context);
+    if (!next.ok()) return false;
+    func = *next;
+  }
+  return LaunchSharedBytes(func->body) <= limits.launch_shared_bytes;
+}
 
 constexpr PassFunction kPasses[] = {
     LowerCrossThreadReduction, LowerInitBlock,     PlanAndUpdateBufferAllocationLocation,
@@ -171,6 +205,7 @@ bool ThreadsFit(ir::PrimFunc func, const GpuLimits& limits) {
 
 bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
   if (!ThreadsFit(func, limits)) return false;
+  const ir::PrimFunc scheduled = func;
   PassContext context;
   context.machine.kind = "cuda";
   context.check_views = false;
@@ -181,7 +216,7 @@ bool FitsGpu(ir::PrimFunc func, const GpuLimits& limits) {
   }
   Counter counter(limits);
   counter.VisitStmt(func->body);
-  return counter.ok;
+  return counter.ok && (counter.AreLaunchesSureToFit() || LaunchesFit(scheduled, limits));
 }
 
 }  // namespace hone::lower

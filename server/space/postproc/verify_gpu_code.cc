@@ -18,6 +18,10 @@ absl::Status VerifyGpuCode::Initialize(const SpaceContext& context) {
         shared.has_value() ? "max_threads_per_block" : "max_shared_memory_per_block", ", which VerifyGPUCode needs"));
   }
   limits_.shared_memory_bytes = *shared;
+  if (context.target.kind() == "cuda" && SmVersion(context.target) > 0) {
+    limits_.sm = SmVersion(context.target);
+    limits_.launch_shared_bytes = CudaSharedMemoryPerBlock(limits_.sm);
+  }
   if (of_device_ && context.target.kind() == "cuda") {
     limits_.shared_memory_bytes = std::max(*shared, CudaSharedMemoryPerBlock(SmVersion(context.target)));
     // 255 registers, some of which hold addresses and operands. Programs beyond are slower by orders of magnitude.

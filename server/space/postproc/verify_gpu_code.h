@@ -1,5 +1,6 @@
 // Rejects candidates that do not fit the device: threads and shared memory of a block, bytes of a vector access,
-// threads that blocks ask for.
+// threads that blocks ask for, as the peer counts them; and those whose kernels, as we build them, the device could not
+// launch for want of shared memory.
 #pragma once
 
 #include "absl/functional/function_ref.h"

@@ -1,6 +1,7 @@
 #include "worker/codegen/cuda/cuda_codegen.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/ir/visitor.h"
 #include "common/support/status_macros.h"
@@ -155,6 +156,10 @@ absl::StatusOr<CudaSource> EmitCuda(const ir::IRModule& lowered, const Target& t
 
 absl::StatusOr<CudaKernels> CompileCuda(const ir::IRModule& lowered, const Target& target) {
   HONE_ASSIGN_OR_RETURN(CudaSource source, EmitCuda(lowered, target));
+  return CompileCuda(std::move(source));
+}
+
+absl::StatusOr<CudaKernels> CompileCuda(CudaSource source) {
   HONE_ASSIGN_OR_RETURN(NvrtcResult compiled, NvrtcCompile(source.text, source.plan.arch));
   CudaKernels kernels;
   kernels.source = std::move(source.text);

@@ -29,6 +29,8 @@ struct CudaKernels {
 
 // EmitCuda and NVRTC. Unavailable without NVRTC. Thread-safe.
 absl::StatusOr<CudaKernels> CompileCuda(const ir::IRModule& lowered, const Target& target);
+// The second half of it.
+absl::StatusOr<CudaKernels> CompileCuda(CudaSource source);
 
 // The architecture to compile for: the target's `arch`, "sm_75" ... "sm_90a". InvalidArgument when it has none.
 absl::StatusOr<std::string> CudaArchOf(const Target& target);

@@ -15,10 +15,6 @@ using ir::StmtKind;
 
 namespace {
 
-// Static shared memory that a block may have; what goes beyond is asked for at the launch.
-constexpr int64_t kStaticSharedBytes = 48 * 1024;
-// Buffers in dynamic shared memory start at multiples of this.
-constexpr int64_t kSharedAlignment = 128;
 // Loops over registers are unrolled up to this many copies of their body, nested ones together, ...
 constexpr int64_t kMaxRegisterUnroll = 1024;
 // ... and up to this many statements: 256 sums over a tile of 16 steps. More takes the compiler longer than a build
@@ -36,11 +32,6 @@ int64_t ElementsOf(const ir::AllocateNode* allocate) {
     elements *= *value;
   }
   return elements;
-}
-
-int64_t BytesOf(const ir::AllocateNode* allocate) {
-  const int64_t elements = ElementsOf(allocate);
-  return elements < 0 ? -1 : elements * allocate->dtype.element().bytes();
 }
 
 std::string_view ScopeOfVar(ir::Var var) {
@@ -193,14 +184,8 @@ absl::Status KernelEmitter::Emit(Stmt body, const std::vector<const ir::Allocate
 
 void KernelEmitter::Survey(Stmt body, const std::vector<const ir::AllocateNode*>& outer) {
   std::vector<const ir::AllocateNode*> shared;
-  bool dynamic = false;
-  int64_t total = 0;
   const auto note = [&](const ir::AllocateNode* allocate) {
-    const std::string_view scope = ScopeOfVar(allocate->buffer_var);
-    if (!IsSharedScope(scope)) return;
-    shared.push_back(allocate);
-    dynamic |= scope == "shared.dyn";
-    total += (BytesOf(allocate) + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+    if (lower::IsSharedScope(ScopeOfVar(allocate->buffer_var))) shared.push_back(allocate);
   };
   for (const ir::AllocateNode* allocate : outer) note(allocate);
   ir::PreOrderVisitStmts(body, [&](Stmt stmt) {
@@ -208,17 +193,10 @@ void KernelEmitter::Survey(Stmt body, const std::vector<const ir::AllocateNode*>
     if (const auto* store = stmt.as<ir::BufferStoreNode>()) written_[store->buffer->data.get()] = true;
     return true;
   });
-  if (dynamic || total > kStaticSharedBytes) {
-    int64_t offset = 0;
-    for (const ir::AllocateNode* allocate : shared) {
-      // Memory of both kinds at once: only what is asked for as dynamic, unless there is too much.
-      if (total <= kStaticSharedBytes && ScopeOfVar(allocate->buffer_var) != "shared.dyn") continue;
-      dynamic_offset_[allocate->buffer_var.get()] = offset;
-      offset += (BytesOf(allocate) + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
-    }
-    launch_.dynamic_shared_bytes = static_cast<uint32_t>(offset);
-    if (offset > 0) Line("extern __shared__ __align__(128) unsigned char dynamic_shared[];");
-  }
+  const lower::SharedPlaces dynamic = lower::DynamicShared(shared);
+  for (const auto& [allocate, offset] : dynamic.offsets) dynamic_offset_[allocate->buffer_var.get()] = offset;
+  launch_.dynamic_shared_bytes = static_cast<uint32_t>(dynamic.bytes);
+  if (dynamic.bytes > 0) Line("extern __shared__ __align__(128) unsigned char dynamic_shared[];");
   absl::flat_hash_map<const ir::VarNode*, bool> used;
   ir::PostOrderVisitExprs(body, [&](Expr e) {
     if (const auto* load = e.as<ir::BufferLoadNode>()) used[load->buffer->data.get()] = true;

@@ -14,6 +14,7 @@
 #include "common/arith/analyzer.h"
 #include "common/ir/module.h"
 #include "common/ir/stmt.h"
+#include "common/lower/gpu/shared_layout.h"
 #include "worker/codegen/cuda/cuda_types.h"
 #include "worker/codegen/cuda/launch_plan.h"
 
@@ -146,8 +147,5 @@ class KernelEmitter {
   absl::flat_hash_map<const ir::ExprNode*, std::string> prepared_;  // By Prepare, within one statement.
   int async_ = 0;                                                   // Depth of async scopes.
 };
-
-// True when an allocation of this scope lies in shared memory.
-inline bool IsSharedScope(std::string_view scope) { return scope == "shared" || scope == "shared.dyn"; }
 
 }  // namespace hone::codegen

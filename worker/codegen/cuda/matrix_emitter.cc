@@ -109,7 +109,7 @@ void KernelEmitter::SurveyFragment(const ir::CallNode* call) {
     Fragment* fragment = note(data, scope == "wmma.matrix_a" ? "a" : scope == "wmma.matrix_b" ? "b" : "c", /*shape=*/1);
     if (fragment == nullptr) return;
     fragment->layout = TextArg(call, 7) == "col_major" ? "col" : "row";
-    if (fragment->role != "c" && !IsSharedScope(ScopeOf(call->args[5]))) needs_wmma_ = true;
+    if (fragment->role != "c" && !lower::IsSharedScope(ScopeOf(call->args[5]))) needs_wmma_ = true;
   } else if (call->Is(Builtin::tvm_fill_fragment) || call->Is(Builtin::tvm_store_matrix_sync)) {
     note(var(0), "c", 1);
   } else if (call->Is(Builtin::tvm_mma_sync)) {
@@ -157,7 +157,7 @@ void KernelEmitter::LoadMatrix(const ir::CallNode* call) {
   std::string name;
   const Fragment* f = FragmentOf(call->args[0], &name);
   if (f == nullptr) return;
-  const bool shared = IsSharedScope(ScopeOf(call->args[5]));
+  const bool shared = lower::IsSharedScope(ScopeOf(call->args[5]));
   const std::string type = PtxType(f->dtype);
   const std::string layout = TextArg(call, 7) == "col_major" ? "col" : "row";
   if (f->mma) {
@@ -187,7 +187,7 @@ void KernelEmitter::StoreMatrix(const ir::CallNode* call) {
   std::string name;
   const Fragment* f = FragmentOf(call->args[0], &name);
   if (f == nullptr) return;
-  const bool shared = IsSharedScope(ScopeOf(call->args[5]));
+  const bool shared = lower::IsSharedScope(ScopeOf(call->args[5]));
   const std::string type = PtxType(f->dtype);
   const std::string layout = TextArg(call, 7) == "col_major" ? "col" : "row";
   if (f->mma) {

@@ -345,7 +345,7 @@ void KernelEmitter::StoreVector(const ir::BufferStoreNode* store) {
 // A copy from global to shared memory inside of an asynchronous scope. False when it is none that the copy engine of
 // the multiprocessor can do; then it is an ordinary copy, which is right as well.
 bool KernelEmitter::EmitAsyncCopy(const ir::BufferStoreNode* store) {
-  if (async_ == 0 || sm_ < 80 || !IsSharedScope(store->buffer->scope()) || store->predicate) return false;
+  if (async_ == 0 || sm_ < 80 || !lower::IsSharedScope(store->buffer->scope()) || store->predicate) return false;
   Expr value = store->value;
   Expr condition;
   if (const auto* call = value.as<ir::CallNode>(); call != nullptr && call->Is(Builtin::if_then_else)) {

@@ -5,6 +5,7 @@
 
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
+#include "common/lower/gpu/shared_layout.h"
 #include "common/lower/gpu/storage_plan.h"
 
 namespace hone::direct {
@@ -66,7 +67,9 @@ class Checker {
     for (size_t id = 0; id < program_.buffers.size(); ++id) {
       const BufferFacts& facts = program_.buffers[id];
       if (!facts.placed || !facts.buffer->scope().starts_with("shared")) continue;
-      if (program_.scopes[facts.scope].kernel != kernel) continue;
+      const int home = program_.scopes[facts.scope].kernel;
+      if (home < 0) return Verdict::kUnknown;
+      if (home != kernel) continue;
       const ir::DataType dtype = facts.buffer->dtype;
       if (dtype.is_bool() || (dtype.is_any_float() && !dtype.is_float()) || UnderVector(facts.scope)) {
         return Verdict::kUnknown;
@@ -78,14 +81,17 @@ class Checker {
       all.push_back(one);
     }
     uint64_t least = 0, most = 0;
+    int64_t launch = 0;    // Side by side, as they are built.
     bool together = true;  // Alive at the same time.
     for (const Shared& a : all) {
       least += (a.least_bits + 7) / 8;
       most += (a.most_bits + 7) / 8;
+      launch += lower::AlignShared(static_cast<int64_t>((a.most_bits + 7) / 8));
       for (const Shared& b : all) together = together && a.first <= b.last && b.first <= a.last;
     }
     const auto limit = static_cast<uint64_t>(limits_.shared_memory_bytes);
-    if (most <= limit) return Verdict::kFits;
+    const Verdict fits = launch <= limits_.launch_shared_bytes ? Verdict::kFits : Verdict::kUnknown;
+    if (most <= limit) return fits;
     if (together && least > limit) return Verdict::kDoesNotFit;
     if (!IsPlanKnown(all)) return Verdict::kUnknown;
     absl::InlinedVector<lower::PlannedAllocation, 4> plan;
@@ -93,7 +99,7 @@ class Checker {
       const ir::Buffer buffer = program_.buffers[one.buffer].buffer;
       plan.push_back({buffer->scope(), buffer->dtype, one.most_bits, one.first, one.last});
     }
-    return lower::PlannedBytes(plan) <= limits_.shared_memory_bytes ? Verdict::kFits : Verdict::kDoesNotFit;
+    return lower::PlannedBytes(plan) <= limits_.shared_memory_bytes ? fits : Verdict::kDoesNotFit;
   }
 
   // Whether sizes are known, and the order of births and deaths as far as it matters to the plan: the order of
