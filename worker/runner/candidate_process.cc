@@ -186,6 +186,13 @@ std::optional<Failure> CandidateProcess::Poison() {
   return Execute(Op::kPoison, 0, {}, &reply, nullptr);
 }
 
+std::optional<Failure> CandidateProcess::CpuTime(absl::Duration* cpu) {
+  const absl::StatusOr<absl::Duration> got = zygote_.CpuTime(number_);
+  if (!got.ok()) return Died();
+  *cpu = *got;
+  return std::nullopt;
+}
+
 std::optional<Failure> CandidateProcess::Collect() {
   Reply reply;
   return Execute(Op::kCollect, 0, {}, &reply, nullptr);

@@ -30,18 +30,9 @@ struct CandidateOptions {
   absl::Time deadline;  // Of everything that this process does.
 };
 
-// Not thread-safe. The process ends with this object. Every method that returns a failure has ended the process.
-class CandidateProcess {
+// What taking samples of a kernel needs of its process.
+class TimedProcess {
  public:
-  // Forks and loads. On success `candidate` is set.
-  static std::optional<Failure> Open(Zygote& zygote, CandidateOptions options,
-                                     std::unique_ptr<CandidateProcess>* candidate);
-  ~CandidateProcess();
-  CandidateProcess(const CandidateProcess&) = delete;
-  CandidateProcess& operator=(const CandidateProcess&) = delete;
-
-  // Runs the kernel once on input set `set` with poisoned outputs; the contents of all buffers are then in Contents().
-  std::optional<Failure> Check(int set);
   // What to time besides the number of calls.
   struct Timing {
     bool flush = false;       // Evict the buffers before every call.
@@ -49,16 +40,38 @@ class CandidateProcess {
     uint32_t slices = 1;      // Groups of calls, timed one by one with probes of the core between.
     uint32_t warm_calls = 0;  // Untimed, right before the timed ones of every slice.
   };
+
+  virtual ~TimedProcess() = default;
   // Calls the kernel `calls` times. `reply` has the times as the candidate saw them, `wall` the time this took as seen
   // from here, which no kernel can change.
-  std::optional<Failure> Run(uint64_t calls, const Timing& timing, Reply* reply, absl::Duration* wall);
-  std::optional<Failure> Poison();
+  virtual std::optional<Failure> Run(uint64_t calls, const Timing& timing, Reply* reply, absl::Duration* wall) = 0;
+  virtual std::optional<Failure> Poison() = 0;
+  // CPU time of all threads since the process began, as the system counts it: no kernel can change it either.
+  virtual std::optional<Failure> CpuTime(absl::Duration* cpu) = 0;
+  // Moves the deadline, e.g. after the runner itself was busy with something else.
+  virtual void PostponeDeadline(absl::Duration duration) = 0;
+};
+
+// Not thread-safe. The process ends with this object. Every method that returns a failure has ended the process.
+class CandidateProcess final : public TimedProcess {
+ public:
+  // Forks and loads. On success `candidate` is set.
+  static std::optional<Failure> Open(Zygote& zygote, CandidateOptions options,
+                                     std::unique_ptr<CandidateProcess>* candidate);
+  ~CandidateProcess() override;
+  CandidateProcess(const CandidateProcess&) = delete;
+  CandidateProcess& operator=(const CandidateProcess&) = delete;
+
+  // Runs the kernel once on input set `set` with poisoned outputs; the contents of all buffers are then in Contents().
+  std::optional<Failure> Check(int set);
+  std::optional<Failure> Run(uint64_t calls, const Timing& timing, Reply* reply, absl::Duration* wall) override;
+  std::optional<Failure> Poison() override;
+  std::optional<Failure> CpuTime(absl::Duration* cpu) override;
   std::optional<Failure> Collect();
   std::optional<Failure> ProbeGhz(double* ghz);
 
-  // Moves the deadline, e.g. after the runner itself was busy with something else.
   void SetDeadline(absl::Time deadline) { deadline_ = deadline; }
-  void PostponeDeadline(absl::Duration duration) { deadline_ += duration; }
+  void PostponeDeadline(absl::Duration duration) override { deadline_ += duration; }
 
   // Of parameter `i`, after Check or Collect.
   const uint8_t* Contents(size_t i) const;

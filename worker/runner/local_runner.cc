@@ -14,6 +14,7 @@
 #include "common/target/host.h"
 #include "worker/runner/comparison.h"
 #include "worker/runner/evaluator.h"
+#include "worker/runner/plausible_sampler.h"
 #include "worker/runner/statistics.h"
 #include "worker/runner/steal.h"
 
@@ -37,131 +38,6 @@ bool OwnsAllCpus(const std::vector<int>& cpus) {
   }
   return CPU_COUNT(&set) == 0;
 }
-
-// Whether more threads want to run than there are CPUs, the candidate not counted: it waits for us.
-bool IsOverloaded() {
-  std::ifstream in("/proc/loadavg");
-  double ignored = 0;
-  int running = 0;
-  in >> ignored >> ignored >> ignored >> running;
-  return in.good() && running - 1 >= sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-// Takes samples of a candidate and holds its clock against ours: a kernel shares its process with the code that reads
-// the clock there, and could change what that says. It cannot change how long we wait.
-class PlausibleSampler final : public Sampler {
- public:
-  PlausibleSampler(CandidateProcess& candidate, const MeasurementPolicy& policy, UsualConditions& usual)
-      : candidate_(candidate), policy_(policy), usual_(usual) {}
-
-  void Wait(absl::Duration duration) override {
-    candidate_.PostponeDeadline(duration);
-    absl::SleepFor(duration);
-  }
-
-  std::optional<Failure> Take(int64_t calls, Sample* sample) override {
-    // Either somebody kept this process from running for a while, or the kernel lies. With more calls the one becomes
-    // small beside the sample; the other does not. On an overloaded machine processes wait longer.
-    constexpr absl::Duration kLongEnough = absl::Milliseconds(250);
-    constexpr absl::Duration kLongEnoughOverloaded = absl::Seconds(2);
-    // Processes may also be stopped for a while; not four times in a row.
-    constexpr int kSuspicionsToCondemn = 4;
-    int suspicions = 0;
-    const int64_t calls_wanted = calls;
-    while (true) {
-      Reply reply;
-      absl::Duration wall;
-      if (!policy_.flush_cache) {
-        if (auto failure = candidate_.Poison()) return failure;
-      }
-      // Once in doubt without probes and warm calls: beside other processes these take long too, and are not reported.
-      const bool in_doubt = calls != calls_wanted || suspicions > 0;
-      const CandidateProcess::Timing timing =
-          in_doubt ? CandidateProcess::Timing{policy_.flush_cache} : TimingOf(calls);
-      if (auto failure = candidate_.Run(static_cast<uint64_t>(calls), timing, &reply, &wall)) return failure;
-      const double reported = Fill(reply, calls, timing, sample);
-      if (in_doubt) sample->usual = false;
-      if (IsPlausible(absl::Seconds(reported), wall)) return std::nullopt;
-      if (wall < (IsOverloaded() ? kLongEnoughOverloaded : kLongEnough)) {
-        calls *= 4;
-      } else if (++suspicions == kSuspicionsToCondemn) {
-        return Failure{FailureKind::kCrash, StrCat("the kernel's timing is forged: it reports ", reported, " s for ",
-                                                   calls, " calls, which took ", absl::ToDoubleSeconds(wall), " s")};
-      }
-    }
-  }
-
- private:
-  CandidateProcess::Timing TimingOf(int64_t calls) const {
-    CandidateProcess::Timing timing;
-    timing.flush = policy_.flush_cache;
-    // Not around warm-ups.
-    timing.probe = !policy_.flush_cache && samples_taken_ >= policy_.warm_up;
-    if (!timing.probe) return timing;
-    // The probes take the place of the kernel's data in the core's own caches; a long call does not notice.
-    if (seconds_per_call_ < kLongCall) timing.warm_calls = 1;
-    const double slices = std::min(static_cast<double>(calls) * seconds_per_call_ / kSliceSeconds,
-                                   static_cast<double>(std::min<int64_t>(calls, kMaxSlices)));
-    timing.slices = std::max(1u, static_cast<uint32_t>(slices));
-    return timing;
-  }
-
-  bool IsPlausible(absl::Duration reported, absl::Duration wall) const {
-    if (reported > wall + absl::Milliseconds(1)) return false;
-    if (policy_.flush_cache) return true;  // Flushing takes unreported time.
-    return wall - reported < absl::Milliseconds(4) || reported * 2 > wall;
-  }
-
-  // Returns the seconds that the candidate reports for all calls.
-  double Fill(const Reply& reply, int64_t calls, const CandidateProcess::Timing& timing, Sample* sample) {
-    const uint64_t core_limit = static_cast<uint64_t>(std::min(usual_.CoreLimitSeconds(), 1.0) * 1e9);
-    uint64_t nanoseconds = 0, fastest_core = UINT64_MAX;
-    std::vector<double> all, alone;  // Seconds a call, by slice: of all, and of those with the core to themselves.
-    for (uint32_t i = 0; i < timing.slices; ++i) {
-      nanoseconds += reply.slice_ns[i];
-      all.push_back(static_cast<double>(reply.slice_ns[i]) * 1e-9 /
-                    static_cast<double>(CallsOfSlice(static_cast<uint64_t>(calls), timing.slices, i)));
-      const uint64_t core = std::max(reply.core_ns[i], reply.core_ns[i + 1]);
-      fastest_core = std::min(fastest_core, core);
-      if (core <= core_limit) alone.push_back(all.back());
-    }
-    sample->seconds = static_cast<double>(nanoseconds) * 1e-9;
-    sample->seconds_per_call = sample->seconds / static_cast<double>(calls);
-    const double elapsed = static_cast<double>(reply.elapsed_ns);
-    sample->running_fraction = elapsed > 0 ? std::min(1.0, static_cast<double>(reply.thread_cpu_ns) / elapsed) : 1;
-    sample->involuntary_switches = reply.involuntary_switches;
-    sample->migrated = reply.cpu_before != reply.cpu_after;
-    Conditions conditions;
-    conditions.ghz = reply.ghz;
-    conditions.cache_seconds = static_cast<double>(reply.cache_ns) * 1e-9;
-    conditions.core_seconds = timing.probe ? static_cast<double>(fastest_core) * 1e-9 : 0;
-    ++samples_taken_;
-    seconds_per_call_ = sample->seconds_per_call;
-    // What else ran in our place says nothing about the cache.
-    if (sample->running_fraction > 0.98) usual_.Note(conditions, absl::Now());
-    const bool shared = timing.probe && alone.size() * kSlicesADisturbedOneHas < all.size();
-    sample->usual = !shared && usual_.Fit(conditions);
-    // The choice of slices must not make a kernel look much faster than all of its calls together say.
-    const double chosen = Quantile(alone.empty() ? all : alone, kSliceQuantile);
-    if (chosen * 2 > sample->seconds_per_call) sample->seconds_per_call = chosen;
-    sample->raw_seconds_per_call = sample->seconds_per_call;
-    if (timing.probe) sample->seconds_per_call *= usual_.ClockFactor(reply.ghz);
-    return sample->seconds;
-  }
-
-  static constexpr double kLongCall = 50e-6;
-  static constexpr double kSliceSeconds = 0.4e-3;
-  // Whatever is not the kernel's own only adds to its time, so that the faster slices say most.
-  static constexpr double kSliceQuantile = 0.1;
-  // A sample counts when one in so many of its slices had the core to itself.
-  static constexpr size_t kSlicesADisturbedOneHas = 4;
-
-  CandidateProcess& candidate_;
-  const MeasurementPolicy& policy_;
-  UsualConditions& usual_;
-  int samples_taken_ = 0;
-  double seconds_per_call_ = 0;  // Of the last sample.
-};
 
 }  // namespace
 
@@ -287,7 +163,8 @@ class LocalRunner::Session {
 
   std::optional<Failure> TakeSamples() ABSL_EXCLUSIVE_LOCKS_REQUIRED(runner_.mutex_) {
     const TimingLock::Section section(runner_.timing_lock_);
-    PlausibleSampler sampler(*candidate_, policy_, runner_.usual_);
+    PlausibleSampler sampler(*candidate_, policy_, static_cast<int>(runner_.options_.measure_cpus.size()),
+                             runner_.usual_);
     return Evaluate(policy_, request_.best_so_far, sampler, &evaluation_);
   }
 

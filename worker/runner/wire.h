@@ -2,7 +2,8 @@
 // that they share. Both sides are built from the same sources into one binary, so there is no versioning. The parent is
 // trusted; whatever comes from a candidate is checked.
 //
-//   runner --control socket--> zygote     kSpawn (with descriptors), kKill; answers kSpawned, kExited
+//   runner --control socket--> zygote     kSpawn (with descriptors), kKill, kAskCpuTime; answers kSpawned, kExited,
+//                                         kCpuTime
 //   runner --candidate socket--> candidate (a forked child of the zygote)   Command; answers Reply
 #pragma once
 
@@ -14,13 +15,14 @@ inline constexpr int kZygoteControlFd = 3;  // The zygote's end of the control s
 inline constexpr int kMaxCpus = 256;
 inline constexpr uint64_t kPageBytes = 4096;
 
-enum class ControlType : uint32_t { kHello = 1, kSpawn, kSpawned, kKill, kExited };
+enum class ControlType : uint32_t { kHello = 1, kSpawn, kSpawned, kKill, kExited, kAskCpuTime, kCpuTime };
 
 struct ControlMessage {
   ControlType type;
   int32_t status;       // kExited: as waitpid gives it.
   uint64_t candidate;   // A number that the runner chose.
   int64_t max_rss_kib;  // kExited.
+  int64_t cpu_ns;       // kCpuTime: of all threads since the candidate began; -1 when it is not known.
   char layers[128];     // kHello: comma-separated sandbox layers that held.
 };
 

@@ -93,10 +93,28 @@ absl::StatusOr<uint64_t> Zygote::Spawn(const int (&fds)[kSpawnFds]) {
 }
 
 absl::StatusOr<ProcessEnd> Zygote::Reap(uint64_t candidate, absl::Time deadline) {
+  if (early_exit_.has_value() && early_exit_->candidate == candidate) {
+    return ProcessEnd{early_exit_->status, early_exit_->max_rss_kib};
+  }
   while (true) {
     HONE_ASSIGN_OR_RETURN(const ControlMessage message, Receive(deadline));
     if (message.type != ControlType::kExited || message.candidate != candidate) continue;
     return ProcessEnd{message.status, message.max_rss_kib};
+  }
+}
+
+absl::StatusOr<absl::Duration> Zygote::CpuTime(uint64_t candidate) {
+  ControlMessage message = {};
+  message.type = ControlType::kAskCpuTime;
+  message.candidate = candidate;
+  if (send(control_, &message, sizeof(message), MSG_NOSIGNAL) < 0) return Errno("CPU time");
+  while (true) {
+    HONE_ASSIGN_OR_RETURN(const ControlMessage answer, Receive(absl::Now() + absl::Seconds(10)));
+    if (answer.candidate != candidate) continue;
+    if (answer.type == ControlType::kExited) early_exit_ = answer;
+    if (answer.type != ControlType::kCpuTime) continue;
+    if (answer.cpu_ns >= 0) return absl::Nanoseconds(answer.cpu_ns);
+    return absl::UnavailableError("the candidate has no CPU time: it has ended");
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -37,6 +38,8 @@ class Zygote {
   absl::StatusOr<ProcessEnd> KillAndReap(uint64_t candidate);
   // Waits for the candidate to end by itself; DeadlineExceeded when it does not.
   absl::StatusOr<ProcessEnd> Reap(uint64_t candidate, absl::Time deadline);
+  // CPU time of all threads of the candidate since it began, as the system counts it; Unavailable when it is gone.
+  absl::StatusOr<absl::Duration> CpuTime(uint64_t candidate);
 
  private:
   Zygote(int control, pid_t pid) : control_(control), pid_(pid) {}
@@ -46,6 +49,7 @@ class Zygote {
   const pid_t pid_;
   std::string layers_;
   uint64_t last_candidate_ = 0;
+  std::optional<ControlMessage> early_exit_;  // Of the candidate, told before anybody waited for it.
 };
 
 }  // namespace hone::runner

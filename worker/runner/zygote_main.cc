@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <climits>
@@ -81,6 +82,8 @@ class Zygote {
       for (const Child& child : children_) {
         if (child.number == message.candidate) kill(child.pid, SIGKILL);
       }
+    } else if (message.type == ControlType::kAskCpuTime) {
+      SendCpuTime(message.candidate);
     }
     return true;
   }
@@ -101,6 +104,23 @@ class Zygote {
     message.candidate = number;
     message.status = pid < 0 ? errno : 0;
     if (pid > 0) children_.push_back({pid, number});
+    Send(message);
+  }
+
+  // Kept by the kernel of the system, where the candidate cannot change it.
+  void SendCpuTime(uint64_t number) {
+    ControlMessage message = {};
+    message.type = ControlType::kCpuTime;
+    message.candidate = number;
+    message.cpu_ns = -1;
+    for (const Child& child : children_) {
+      clockid_t clock;
+      struct timespec t;
+      if (child.number != number || clock_getcpuclockid(child.pid, &clock) != 0 || clock_gettime(clock, &t) != 0) {
+        continue;
+      }
+      message.cpu_ns = int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+    }
     Send(message);
   }
 
