@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<int64_t>> CutPoints(const ScheduleState& state, SrefI
     } else if (factors[i] <= 0) {
       return state.Refuse("All the constant factors are required to be positive", {loop});
     } else {
-      sum += factors[i];
+      sum = factors[i] >= extent - sum ? extent : sum + factors[i];
     }
   }
   if (sum >= extent) return state.Refuse("The sum of factors is larger than or equal to the extent of loop", {loop});

@@ -30,6 +30,7 @@ std::string_view SuffixedName(std::string_view name, size_t index) {
 absl::StatusOr<Factors> ResolveFactors(const ScheduleState& state, SrefId loop, absl::Span<const int64_t> factors) {
   const ir::ForNode* node = state.loop(loop);
   const ir::DataType dtype = node->loop_var.dtype();
+  const int64_t most = (int64_t{1} << (std::min<int>(dtype.bits, 63) - 1)) - 1;
   int64_t product = 1;
   int inferred = -1;
   Factors out;
@@ -41,7 +42,7 @@ absl::StatusOr<Factors> ResolveFactors(const ScheduleState& state, SrefId loop, 
       continue;
     }
     if (factors[i] <= 0) return state.Refuse("All the constant factors are required to be positive", {loop});
-    if (__builtin_mul_overflow(product, factors[i], &product)) {
+    if (__builtin_mul_overflow(product, factors[i], &product) || product > most) {
       return absl::InvalidArgumentError("the product of the factors is too large");
     }
     out.push_back(ir::IntImm(dtype, factors[i]));
