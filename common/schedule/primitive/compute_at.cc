@@ -268,10 +268,6 @@ absl::Status CheckComputeAt(const ScheduleState& state, SrefId block, SrefId loo
   return Plan(state, block, loop, preserve_unit_loops, kLastPossible, Direction::kForward).status();
 }
 
-absl::Status CheckReverseComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
-  return Plan(state, block, loop, preserve_unit_loops, kLastPossible, Direction::kReverse).status();
-}
-
 bool CanComputeAt(ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops) {
   return CheckComputeAt(state, block, loop, preserve_unit_loops).ok();
 }

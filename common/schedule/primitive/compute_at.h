@@ -25,7 +25,6 @@ absl::Status ReverseComputeAt(ScheduleState& state, SrefId block, SrefId loop, b
 
 // What ComputeAt would answer; changes nothing.
 absl::Status CheckComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops);
-absl::Status CheckReverseComputeAt(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops);
 
 extern const InstructionRow kComputeAtRow;
 extern const InstructionRow kReverseComputeAtRow;

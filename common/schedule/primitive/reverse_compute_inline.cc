@@ -292,13 +292,6 @@ SrefId TopBlock(const ScheduleState& state, const Merge& merge) {
 
 }  // namespace
 
-absl::Status CheckReverseComputeInline(const ScheduleState& state, SrefId block) {
-  HONE_ASSIGN_OR_RETURN(const Merge merge, MakePlan(state, block));
-  ConsumerInliner inliner(merge, state.block(block), state.block(merge.producer));
-  inliner.MutateStmt(state.at(TopBlock(state, merge)).realize);
-  return inliner.found_opaque_use() ? Refused(state, block) : absl::OkStatus();
-}
-
 absl::Status ReverseComputeInline(ScheduleState& state, SrefId block) {
   HONE_ASSIGN_OR_RETURN(const Merge merge, MakePlan(state, block));
   ConsumerInliner inliner(merge, state.block(block), state.block(merge.producer));

@@ -14,8 +14,6 @@ namespace hone::schedule {
 // buffer, which is gone afterwards. Where the block's domain is smaller than the producer's, the producer gets a
 // predicate.
 absl::Status ReverseComputeInline(ScheduleState& state, SrefId block);
-// What ReverseComputeInline would answer; changes nothing.
-absl::Status CheckReverseComputeInline(const ScheduleState& state, SrefId block);
 
 extern const InstructionRow kReverseComputeInlineRow;
 
