@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/arith/analyzer.h"
+#include "common/arith/iter_map.h"
 #include "common/ir/expr.h"
 
 namespace hone::arith {
@@ -38,5 +39,14 @@ absl::StatusOr<NonSurjectiveInverseMap> NonSurjectiveInverse(const ir::IndexMapN
 
 // A copy with other names of the variables; the same map otherwise.
 const ir::IndexMapNode* RenameVariables(const ir::IndexMapNode* map, absl::Span<const std::string_view> names);
+
+// ---- maps that keep points apart
+
+// Whether, all other iterators being fixed, different values of `inner` (variables of `iters`) at which `predicate`
+// holds give different `indices`. False says that they may not: h * 2 + r with r in [0, 3) has the same value twice,
+// and so has what leaves out an iterator that takes several values. Complete for sums of iterators times numbers; else
+// as far as an iteration map tells.
+bool TellsApart(absl::Span<const ir::Expr> indices, IterDomains iters, absl::Span<const ir::Var> inner,
+                ir::Expr predicate, Analyzer& analyzer);
 
 }  // namespace hone::arith

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/arith/eval_for_test.h"
+#include "common/arith/index_map.h"
 #include "common/ir/mutator.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
@@ -170,6 +171,28 @@ TEST_F(IterMapTest, AnOffsetBeforeADivisionPadsBothSides) {
   EXPECT_FALSE(Detect(indices, IterMapLevel::kBijective).ok);
 }
 
+TEST_F(IterMapTest, OverlappingSumsDoNotTellTheirTermsApart) {
+  const Var h = Iter("h", 3);
+  const Var r = Iter("r", 3);
+  const Expr any = ir::BoolImm(true);
+  const Expr window = h * 2 + r;
+  EXPECT_FALSE(TellsApart({window}, iters_, {h, r}, any, analyzer_));
+  EXPECT_TRUE(TellsApart({window}, iters_, {r}, any, analyzer_));  // With h fixed.
+  EXPECT_TRUE(TellsApart({window, r}, iters_, {h}, any, analyzer_));
+  EXPECT_TRUE(TellsApart({h * 3 + r}, iters_, {h, r}, any, analyzer_));
+  EXPECT_TRUE(TellsApart({h * 5 - r + 7}, iters_, {h, r}, any, analyzer_));  // With gaps.
+  EXPECT_FALSE(TellsApart({h}, iters_, {h, r}, any, analyzer_));
+}
+
+TEST_F(IterMapTest, FusedIteratorsAreToldApartByAllOfTheirDigits) {
+  const Var f = Iter("f", 30);
+  const Expr any = ir::BoolImm(true);
+  EXPECT_TRUE(TellsApart({FloorDiv(f, 6), FloorMod(f, 6)}, iters_, {f}, any, analyzer_));
+  EXPECT_FALSE(TellsApart({FloorDiv(f, 6)}, iters_, {f}, any, analyzer_));
+  // As a window again, after its loops were fused.
+  EXPECT_FALSE(TellsApart({FloorDiv(f, 6) * 4 + FloorMod(f, 6)}, iters_, {f}, any, analyzer_));
+}
+
 TEST_F(IterMapTest, SubspaceDivisionSplitsATiledIndex) {
   const Var i0 = Iter("i0", 4);
   const Var i1 = Iter("i1", 8);
@@ -326,6 +349,37 @@ TEST_P(RandomIterMapTest, WhateverIsDetectedHoldsAtEveryPoint) {
     }
   }
   EXPECT_GT(detected, 20);
+}
+
+TEST_P(RandomIterMapTest, WhatIsToldApartIsDifferentEverywhere) {
+  int told = 0;
+  int missed = 0;
+  for (int round = 0; round < 100; ++round) {
+    iters_.clear();
+    RandomIters(5);
+    std::vector<Expr> indices;
+    for (uint64_t i = random_.Between(1, 3); i > 0; --i) indices.push_back(RandomExpr(2));
+    Expr predicate = ir::BoolImm(true);
+    int64_t extent = 0;
+    if (random_.Below(3) == 0) predicate = ir::LT(Fused(&extent), Int32(random_.Between(1, extent + 1)));
+    std::vector<Var> inner;
+    for (const IterDomain& iter : iters_) {
+      if (random_.Below(2) == 0) inner.push_back(iter.var);
+    }
+    const bool tells = TellsApart(indices, iters_, inner, predicate, analyzer_);
+    // The same indices twice while the outer iterators stand still?
+    std::vector<Expr> keys = indices;
+    for (const IterDomain& iter : iters_) {
+      if (std::find(inner.begin(), inner.end(), iter.var) == inner.end()) keys.push_back(iter.var);
+    }
+    bool apart = true;
+    for (const auto& [tuple, hits] : Image(keys, predicate)) apart = apart && hits == 1;
+    EXPECT_TRUE(apart || !tells) << "seed " << GetParam() << " round " << round << Describe(indices, predicate);
+    told += tells && !inner.empty();
+    missed += apart && !tells && ir::IsTrue(predicate);
+  }
+  EXPECT_GT(told, 5);
+  EXPECT_LT(missed, 20);
 }
 
 TEST_P(RandomIterMapTest, SubspaceDivisionKeepsValues) {

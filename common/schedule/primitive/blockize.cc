@@ -11,6 +11,7 @@
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
 #include "common/schedule/primitive/conjuncts.h"
+#include "common/schedule/primitive/relaxed_loops.h"
 #include "common/schedule/rebind.h"
 #include "common/schedule/schedule.h"
 #include "common/schedule/simplify_substitute.h"
@@ -357,6 +358,10 @@ absl::StatusOr<SrefId> BlockizeLoop(ScheduleState& state, SrefId loop, bool pres
   if (children.size() != 1) {
     return state.Refuse("The loop must have exactly one child block", {loop});
   }
+  // The init goes to the outer block and comes once before all that the inner one does.
+  if (state.block(children[0])->init && Revisits(state, children[0], loop)) {
+    return state.Refuse("The block reduces over the same elements more than once under the loop", {children[0], loop});
+  }
   BlockReuses reuses;
   NewIters iters;
   arith::Analyzer analyzer;
@@ -401,7 +406,8 @@ absl::StatusOr<SrefId> BlockizeBlocks(ScheduleState& state, absl::Span<const Sre
     SrefId top = block;
     while (state.parent(top) != lca) top = state.parent(top);
     const int at = state.at(top).seq_index;
-    if (top == block || at < 0 || (last >= 0 && at != last + 1)) {
+    // A nest moves as a whole, so it must not hold another block.
+    if (top == block || at < 0 || (last >= 0 && at != last + 1) || ChildBlocks(state, top).size() != 1) {
       return state.Refuse("The blocks must stand next to each other, each in a nest of its own", {block, lca});
     }
     if (first < 0) first = at;

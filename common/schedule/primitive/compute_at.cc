@@ -203,6 +203,60 @@ bool RepeatsReduction(const ScheduleState& state, SrefId loop, const Move& move)
   return true;
 }
 
+// A part of loop_partition: it says nothing of what the blocks inside of it read and write.
+bool HidesAccesses(const ScheduleState& state, SrefId id) {
+  const ir::BlockNode* block = state.block(id);
+  return block->iter_vars.empty() && block->reads.empty() && block->writes.empty() &&
+         state.at(id).first_child != kNoSref;
+}
+
+// Whether the block `id`, or one inside of it, accesses a buffer that `other`, or one inside of that, writes.
+bool Meets(const ScheduleState& state, SrefId id, SrefId other) {
+  const auto with_inner = [&](SrefId block) {
+    SrefList out = AllBlocksBelow(state, block);
+    out.push_back(block);
+    return out;
+  };
+  const auto touches = [&](SrefId block, ir::Buffer buffer) {
+    for (const auto& regions : {state.block(block)->reads, state.block(block)->writes}) {
+      for (ir::BufferRegion region : regions) {
+        if (region->buffer == buffer) return true;
+      }
+    }
+    return false;
+  };
+  for (SrefId writer : with_inner(other)) {
+    for (ir::BufferRegion write : state.block(writer)->writes) {
+      for (SrefId inner : with_inner(id)) {
+        if (touches(inner, write->buffer)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Dependences that no signature tells must not be turned around: in the order of the program, what came before the
+// block still does, and what came after it is under the loop behind the new place and gets all that it got before.
+absl::Status CheckHiddenOrder(const ScheduleState& state, SrefId block, SrefId loop, SrefId scope_root, int position,
+                              bool whole_domain) {
+  const SrefList children = ChildBlocks(state, scope_root);
+  const auto place = [&](SrefId id) { return std::find(children.begin(), children.end(), id) - children.begin(); };
+  const bool hides = HidesAccesses(state, block);
+  for (SrefId other : children) {
+    if (other == block || (!hides && !HidesAccesses(state, other))) continue;
+    if (!Meets(state, block, other) && !Meets(state, other, block)) continue;
+    const int under = PositionUnder(state, other, loop);
+    if (place(other) < place(block)) {
+      if (under < 0 && place(other) < place(ChildBlocks(state, loop).front())) continue;
+    } else if (under >= position && whole_domain) {
+      continue;
+    }
+    return state.Refuse("A block inside of another uses the same buffers, which the signatures do not say",
+                        {block, other});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop, bool preserve_unit_loops, int index,
                           Direction direction) {
   HONE_ASSIGN_OR_RETURN(const SrefId scope_root, RequireScopeRoot(state, block, /*require_stage_pipeline=*/true));
@@ -214,13 +268,14 @@ absl::StatusOr<Move> Plan(const ScheduleState& state, SrefId block, SrefId loop,
   const SrefList producers = Producers(state, block);
   const SrefList consumers = Consumers(state, block);
   HONE_ASSIGN_OR_RETURN(move.position, FindPosition(state, loop, producers, consumers, direction, index));
+  const SrefList& required_by = direction == Direction::kForward ? consumers : producers;
+  HONE_RETURN_IF_ERROR(CheckHiddenOrder(state, block, loop, scope_root, move.position, required_by.empty()));
 
   arith::Analyzer analyzer;
   for (SrefId id = loop; id != kNoSref && state.loop(id) != nullptr; id = state.parent(id)) {
     analyzer.Bind(state.loop(id)->loop_var, ir::Range{state.loop(id)->min, state.loop(id)->extent});
   }
-  const RegionPairs regions =
-      CollectRegions(state, block, loop, direction == Direction::kForward ? consumers : producers, direction, analyzer);
+  const RegionPairs regions = CollectRegions(state, block, loop, required_by, direction, analyzer);
   if (direction == Direction::kReverse && !ReadsInside(state, block, regions, analyzer)) {
     return state.Refuse("The block reads beyond its producers' buffers, guarded by a condition", {block, loop});
   }

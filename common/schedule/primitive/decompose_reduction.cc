@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <string>
 
-#include "common/arith/analyzer.h"
-#include "common/arith/iter_map.h"
 #include "common/ir/ops.h"
 #include "common/ir/visitor.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
 #include "common/schedule/primitive/conjuncts.h"
 #include "common/schedule/primitive/iter_bindings.h"
-#include "common/schedule/rebind.h"
+#include "common/schedule/primitive/relaxed_loops.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -24,38 +22,6 @@ using ir::BlockRealizeNode;
 using ir::Expr;
 using ir::ForNode;
 using ir::IterType;
-
-bool HasDivision(Expr e) {
-  bool found = false;
-  ir::PostOrderVisitExprs(e, [&](Expr sub) {
-    found = found || sub.kind() == ir::ExprKind::kFloorDiv || sub.kind() == ir::ExprKind::kFloorMod;
-  });
-  return found;
-}
-
-// Whether the block visits a point of its iters several times below `loop`, so that one init would serve several sums.
-// Each thread of a thread-bound loop may have a buffer of its own.
-bool RepeatsBelow(const ScheduleState& state, const BlockRealizeNode* realize, SrefId loop, const SrefList& loops) {
-  LoopDomains domains;
-  for (auto it = std::find(loops.begin(), loops.end(), loop); it != loops.end(); ++it) {
-    const ForNode* node = state.loop(*it);
-    if (ir::IsOne(node->extent) || node->thread_binding != nullptr) continue;
-    const bool used = std::any_of(realize->iter_values.begin(), realize->iter_values.end(),
-                                  [&](Expr e) { return ir::UsesVar(e, node->loop_var); });
-    if (!used) return true;
-    domains.push_back({node->loop_var, {node->min, node->extent}});
-  }
-  // Without division, an affine binding that uses all loops tells all points apart.
-  if (std::none_of(realize->iter_values.begin(), realize->iter_values.end(), HasDivision)) return false;
-  arith::Analyzer analyzer;
-  const auto values = absl::MakeConstSpan(realize->iter_values.data(), realize->iter_values.size());
-  for (Expr predicate : {realize->predicate, ir::BoolImm(true)}) {
-    if (arith::DetectIterMap(values, domains, predicate, arith::IterMapLevel::kBijective, analyzer, false).ok) {
-      return false;
-    }
-  }
-  return true;
-}
 
 // Whether the value changes with a loop or an iter around the scope: the init would then begin the sum anew each time.
 bool ChangesAround(const ScheduleState& state, SrefId scope_root, Expr value) {
@@ -93,7 +59,7 @@ absl::Status Check(const ScheduleState& state, SrefId block, SrefId loop, SrefId
       return state.Refuse("The reduce iters are expected to depend on loops of the scope only", {block, loop});
     }
   }
-  if (RepeatsBelow(state, realize, loop, loops)) {
+  if (RevisitsInOneStorage(state, block, loop)) {
     return state.Refuse("The block reduces over the same elements more than once under the loop", {block, loop});
   }
   return absl::OkStatus();

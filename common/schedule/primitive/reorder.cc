@@ -6,6 +6,7 @@
 #include "common/schedule/affine.h"
 #include "common/schedule/analysis.h"
 #include "common/schedule/primitive/apply.h"
+#include "common/schedule/primitive/relaxed_loops.h"
 #include "common/schedule/schedule.h"
 #include "common/support/status_macros.h"
 
@@ -58,6 +59,40 @@ absl::Status CheckRanges(const ScheduleState& state, const SrefList& order) {
         return state.Refuse("The range of the outer loop would depend on the inner loop", {order[i], order[inner]});
       }
     }
+  }
+  return absl::OkStatus();
+}
+
+// Whether a loop of a reduce iter changes places with one that no reduce iter uses.
+bool TurnsReduction(const ScheduleState& state, const ir::BlockRealizeNode* realize, const SrefList& before,
+                    const SrefList& after) {
+  const auto reduces = [&](SrefId loop) {
+    for (size_t i = 0; i < realize->iter_values.size(); ++i) {
+      if (realize->block->iter_vars[i]->iter_type != ir::IterType::kReduce) continue;
+      if (ir::UsesVar(realize->iter_values[i], state.loop(loop)->loop_var)) return true;
+    }
+    return false;
+  };
+  const auto place = [&](SrefId loop) { return std::find(after.begin(), after.end(), loop) - after.begin(); };
+  for (size_t i = 0; i < before.size(); ++i) {
+    for (size_t j = i + 1; j < before.size(); ++j) {
+      if (place(before[i]) < place(before[j])) continue;
+      if (ir::IsOne(state.loop(before[i])->extent) || ir::IsOne(state.loop(before[j])->extent)) continue;
+      if (reduces(before[i]) != reduces(before[j])) return true;
+    }
+  }
+  return false;
+}
+
+// A reduction that visits an element several times begins anew with each visit, as long as the loops of its reduce
+// iters stay inside of those that come back.
+absl::Status CheckRevisits(const ScheduleState& state, const SrefList& before, const SrefList& after) {
+  for (SrefId block : ChildBlocks(state, after.back())) {
+    const ir::BlockRealizeNode* realize = state.at(block).realize;
+    if (!realize->block->init || !TurnsReduction(state, realize, before, after)) continue;
+    if (!Revisits(state, block, before.front())) continue;
+    return state.Refuse("The reduction visits elements more than once and would no longer begin anew each time",
+                        {block, before.front()});
   }
   return absl::OkStatus();
 }
@@ -124,6 +159,7 @@ absl::Status Reorder(ScheduleState& state, absl::Span<const SrefId> loops) {
     if (std::find(loops.begin(), loops.end(), id) != loops.end()) id = loops[next++];
   }
   HONE_RETURN_IF_ERROR(CheckRanges(state, order));
+  HONE_RETURN_IF_ERROR(CheckRevisits(state, chain, order));
   HONE_RETURN_IF_ERROR(CheckReductionsBegin(state, chain, order));
   ir::Stmt nest = state.loop(chain.back())->body;
   for (size_t i = order.size(); i-- > 0;) {

@@ -83,6 +83,17 @@ bool InitsParts(const Schedule& schedule) {
   return finder.found;
 }
 
+// Whether blockize may have met bindings to loops around a part of loop_partition, which it takes for 0, as the peer
+// does (tests/conformance/differences.md).
+bool BlockizesParts(const Schedule& schedule) {
+  bool partitioned = false;
+  for (const Instruction& i : schedule.trace().instructions()) {
+    partitioned |= i.row->name == "LoopPartition";
+    if (partitioned && i.row->name == "Blockize") return true;
+  }
+  return false;
+}
+
 absl::Status OneCall(Schedule& schedule, testing::AnyCaller& caller, uint8_t what, uint16_t seed) {
   CounterRandom random({0xf022, seed});
   const auto rare = testing::RarePrimitives();
@@ -128,7 +139,7 @@ void Run(const uint8_t* data, size_t size) {
     if (testing::MayChangeResults(instruction.row->name)) return;
   }
   if (testing::RoughSteps(schedule->module()) > kMaxSteps) return;
-  if (LacksPredicates(before, *schedule) || InitsParts(*schedule)) return;
+  if (LacksPredicates(before, *schedule) || InitsParts(*schedule) || BlockizesParts(*schedule)) return;
   const absl::Status same = CheckResults(before, *schedule, data[3]);
   if (!same.ok()) Fail(before, *schedule, std::string(ToStd(same.message())));
 }
