@@ -4,10 +4,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "common/support/check.h"
 #include "common/support/status_macros.h"
@@ -24,6 +26,22 @@ std::string ProgramsFolder() {
     if (access((folder + "/initdb").c_str(), X_OK) == 0 && folder > newest) newest = folder;
   }
   return newest;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  std::ifstream file(StrCat("/proc/", pid, "/task/", pid, "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child; file >> child;) children.push_back(child);
+  return children;
+}
+
+// Also when nobody has taken its exit status yet.
+bool HasEnded(pid_t pid) {
+  std::ifstream file(StrCat("/proc/", pid, "/stat"));
+  std::string text;
+  std::getline(file, text);
+  const size_t name_end = text.rfind(')');
+  return name_end == std::string::npos || text.compare(name_end, 3, ") Z") == 0;
 }
 
 }  // namespace
@@ -75,9 +93,11 @@ void PrivateCluster::Kill() {
   std::ifstream pid_file(folder_ + "/data/postmaster.pid");
   pid_t pid = 0;
   pid_file >> pid;
-  if (pid > 0) kill(pid, SIGKILL);
-  for (int i = 0; i < 500 && kill(pid, 0) == 0; ++i) usleep(10'000);
-  usleep(200'000);  // Its children notice and end.
+  if (pid <= 0) return;
+  std::vector<pid_t> processes = ChildrenOf(pid);  // They notice and end, too.
+  processes.push_back(pid);
+  kill(pid, SIGKILL);
+  for (int i = 0; i < 500 && !std::all_of(processes.begin(), processes.end(), HasEnded); ++i) usleep(10'000);
 }
 
 std::string PrivateCluster::NewDatabase() {
