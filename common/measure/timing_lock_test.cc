@@ -9,7 +9,6 @@
 #include <string>
 
 #include "absl/time/clock.h"
-#include "common/measure/failure_status.h"
 #include "common/support/status_matchers.h"
 
 namespace hone {
@@ -81,29 +80,25 @@ TEST_F(TimingLockTest, WhoeverWasStoppedByADeadSectionIsContinued) {
 }
 
 TEST_F(TimingLockTest, WaitingForAChildContinuesItWhenItsStopperIsGone) {
+  int go_on[2];
+  ASSERT_EQ(pipe(go_on), 0);
   const pid_t measurer = fork();
   const pid_t worker = measurer == 0 ? 0 : fork();
   if (worker == 0 && measurer != 0) {
-    absl::SleepFor(absl::Milliseconds(100));
-    _exit(7);
+    char byte;
+    _exit(read(go_on[0], &byte, 1) == 1 ? 7 : 8);
   }
   if (measurer == 0) {
     for (;;) pause();
   }
   kill(worker, SIGSTOP);
+  ASSERT_TRUE(Reaches(worker, /*stopped=*/true));
+  ASSERT_EQ(write(go_on[1], "x", 1), 1);
   kill(measurer, SIGKILL);
   waitpid(measurer, nullptr, 0);
   const int status = TimingLock::WaitForEnd(lock_.get(), worker);
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 7);
-}
-
-TEST(FailureStatusTest, TheFirstMarkStays) {
-  const absl::Status status = WithFailureKind(absl::InvalidArgumentError("loop k"), FailureKind::kSchedule);
-  const Failure failure = FailureOfStatus(WithFailureKind(status, FailureKind::kBuild), FailureKind::kRun);
-  EXPECT_EQ(failure.kind, FailureKind::kSchedule);
-  EXPECT_EQ(failure.message, "loop k");
-  EXPECT_EQ(FailureOfStatus(absl::InternalError("x"), FailureKind::kBuild).kind, FailureKind::kBuild);
 }
 
 }  // namespace

@@ -7,14 +7,24 @@
 namespace hone {
 namespace {
 
+// Lets the clock go on by `duration` at least; the seconds that it did.
+double Pass(std::chrono::duration<double> duration) {
+  using std::chrono::steady_clock;
+  const auto start = steady_clock::now();
+  while (steady_clock::now() - start < duration) {
+  }
+  return std::chrono::duration<double>(steady_clock::now() - start).count();
+}
+
 TEST(ProfilerTest, ScopesAddUpUnderTheirNames) {
   Profiler profiler;
+  double inside = 0;
   for (int i = 0; i < 2; ++i) {
     const auto scope = Profiler::Timeit("SendToBuilder");
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    inside += Pass(std::chrono::microseconds(500));
   }
   profiler.Stop();
-  EXPECT_GE(profiler.Get().at("SendToBuilder"), 0.004);
+  EXPECT_GE(profiler.Get().at("SendToBuilder"), inside);
   EXPECT_GE(profiler.Get().at("Total"), profiler.Get().at("SendToBuilder"));
 }
 
@@ -42,9 +52,10 @@ TEST(ProfilerTest, OtherThreadsAndNoProfilerCollectNothing) {
 TEST(ProfilerTest, TableHasTotalFirstAndThenTheLargest) {
   Profiler profiler;
   { const Profiler::Scope scope("short"); }
+  const double short_secs = profiler.Get().at("short");
   {
     const Profiler::Scope scope("long");
-    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    Pass(std::chrono::duration<double>(2 * short_secs));
   }
   profiler.Stop();
   const std::string table = profiler.Table();

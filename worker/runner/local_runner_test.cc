@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "absl/time/clock.h"
@@ -150,13 +151,20 @@ TEST_F(LocalRunnerTest, EverythingEndsWhenTheRunnerIsKilled) {
     _exit(0);
   }
   close(alive[1]);
-  absl::SleepFor(absl::Milliseconds(500));  // The kernel is most likely running; the test holds in any case.
-  const std::vector<pid_t> zygotes = [&] {
-    std::ifstream file(StrCat("/proc/", process, "/task/", process, "/children"));
+  const auto children = [](pid_t parent) {
+    std::ifstream file(StrCat("/proc/", parent, "/task/", parent, "/children"));
     std::vector<pid_t> pids;
     for (pid_t pid; file >> pid;) pids.push_back(pid);
     return pids;
-  }();
+  };
+  // Until a zygote has a candidate: the kernel is loaded or runs. Where the kernel lists no children, the test holds,
+  // too.
+  std::vector<pid_t> zygotes;
+  const auto has_candidate = [&](pid_t zygote) { return !children(zygote).empty(); };
+  for (int i = 0; i < 5000 && std::none_of(zygotes.begin(), zygotes.end(), has_candidate); ++i) {
+    absl::SleepFor(absl::Milliseconds(1));
+    zygotes = children(process);
+  }
   kill(process, SIGKILL);
   waitpid(process, nullptr, 0);
   for (pid_t pid : zygotes) {
