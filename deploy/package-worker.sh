@@ -84,6 +84,30 @@ while read -r library; do
   [ -e "$work/$name/lib/$(basename "$library")" ] ||
     install -m 644 "$(realpath "$library")" "$work/$name/lib/$(basename "$library")"
 done < "$work/libraries"
+
+# Licences of what is packed: LICENSE and THIRD_PARTY.md are ours, the rest is what Debian keeps of each package.
+package_of() { # package_of FILE: the package that owns it, under the name of either side of /usr
+  { dpkg-query -S "$1" || dpkg-query -S "${1#/usr}" || dpkg-query -S "/usr$1"; } 2>/dev/null | head -n 1 | sed 's/[:,].*//' || true
+}
+doc="$work/$name/share/doc"
+install -D -m 644 -t "$doc/hone" "$hone_root/LICENSE" "$hone_root/THIRD_PARTY.md"
+{
+  while read -r library; do
+    owner="$(package_of "$(realpath "$library")")"
+    [ -n "$owner" ] || [[ "$library" == "$work"/* ]] || die "$library: no package owns it, so its licence is not known" 1
+    printf '%s\n' "$owner"
+  done < "$work/libraries"
+  # Compiled in: headers, and the archives of LLVM and what it calls.
+  printf '%s\n' libcli11-dev libeigen3-dev nlohmann-json3-dev
+  [ "$llvm" -eq 0 ] || printf '%s\n' llvm-22-dev zlib1g-dev libzstd-dev
+} | sort -u | while read -r package; do
+  [ -z "$package" ] || install -D -m 644 "/usr/share/doc/$package/copyright" "$doc/$package/copyright"
+done
+# Debian's texts leave long licences to files that other hosts lack.
+grep -rhoE '/usr/share/common-licenses/[A-Za-z0-9.-]+[A-Za-z0-9]' "$doc" | sort -u | while read -r licence; do
+  [ ! -f "$licence" ] || install -D -m 644 -t "$doc/common-licenses" "$licence"
+done
+
 strip --strip-unneeded "$work/$name"/bin/* "$work/$name"/lib/*
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -c "$name" | "${compress[@]}" > "$output"
 

@@ -64,6 +64,23 @@ class BundleTest(harness.SystemTest):
         own = set(os.listdir(os.path.join(bundle, "lib")))
         self.assertLessEqual(needed - own, {"libc.so.6", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"})
         self.assertLessEqual(max(versions), (2, 36))
+        self.check_licences(bundle)
+
+    def check_licences(self, bundle):
+        """Whoever gets the bundle gets the licence of all that is in it."""
+        doc = os.path.join(bundle, "share/doc")
+        self.assertLessEqual({"LICENSE", "THIRD_PARTY.md"}, set(os.listdir(os.path.join(doc, "hone"))))
+        packages = set(os.listdir(doc)) - {"hone", "common-licenses"}
+        self.assertLessEqual({"llvm-22-dev", "libgrpc++1.51", "libxgboost0", "libstdc++6", "nlohmann-json3-dev"}, packages)
+        for package in packages:
+            self.assertGreater(os.path.getsize(os.path.join(doc, package, "copyright")), 100, package)
+        self.assertLessEqual({"GPL-3", "LGPL-2.1", "Apache-2.0"}, set(os.listdir(os.path.join(doc, "common-licenses"))))
+        # Each library's package is one of them.
+        for library in os.listdir(os.path.join(bundle, "lib")):
+            if "LLVM" in library:
+                continue
+            found = subprocess.run(["dpkg-query", "-S", f"*/{library}*"], capture_output=True, text=True, check=True).stdout
+            self.assertTrue(any(line.split(":")[0].split(",")[0] in packages for line in found.splitlines()), library)
 
     def test_without_llvm_it_is_small_and_starts_and_builds_for_no_cpu(self):
         if GPU_BUNDLE is None:
