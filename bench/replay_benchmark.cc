@@ -2,8 +2,7 @@
 // samples.jsonl, in turn.
 //
 //   replay/W       a full replay from the workload: a fresh schedule of the prepared workload, every instruction
-//   applied
-//                  with its decision and recorded anew, the resulting module built. The workload's schedule (with the
+//                  applied with its decision and recorded anew, the resulting module built. The workload's schedule (with the
 //                  flags of its blocks) and the traces are prepared once, as a search prepares them.
 //   replay_cold/W  the same with nothing prepared: from the parsed module and the trace's JSON text.
 //

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lays out what users of Hone need under PREFIX: bin/ (hone, hone-server, hone-worker), include/hone/ (the headers that
 # plug-ins are written against, and what these include), lib/pkgconfig/hone-plugin.pc, lib/hone-python (the Python client,
-# for PYTHONPATH), share/hone/ (the example plug-in).
+# for PYTHONPATH), share/hone/ (the example plug-in), share/doc/hone/ (licences).
 # usage: deploy/install.sh PREFIX [--no-build]
 #   --no-build   take the programs of the last build (or of HONE_BIN_DIR)
 # Exit status: 0 when everything is in place, 1 when the build or a copy failed, 2 for usage.
@@ -57,9 +57,10 @@ prefix=\${pcfiledir}/../..
 
 Name: hone-plugin
 Description: Headers for plug-ins of Hone; the program that loads a plug-in has the functions
-Version: 0.1
+Version: $(sed -n 's/^constexpr char kRelease.* = "\(.*\)";$/\1/p' common/wire/protocol.h)
 Cflags: -std=c++20 -O2 -fPIC -I\${prefix}/include/hone
 EOF
+install -D -m 644 -t "$prefix/share/doc/hone" LICENSE THIRD_PARTY.md
 install -D -m 644 examples/plugin/plugin.cc "$prefix/share/hone/plugin/plugin.cc"
 install -D -m 644 examples/plugin/README.md "$prefix/share/hone/plugin/README.md"
 say "installed under $prefix"

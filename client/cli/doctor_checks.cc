@@ -12,22 +12,17 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <thread>
 
+#include "common/support/file.h"
 #include "common/support/strings.h"
 #include "common/target/host.h"
+#include "worker/codegen/cuda/nvrtc.h"
+#include "worker/runner/cuda/driver.h"
 
 namespace hone::cli {
 namespace {
-
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 Finding CheckCpu() {
   const Target host = DetectHost();
@@ -48,7 +43,7 @@ Finding CheckMemory() {
 }
 
 Finding CheckClock() {
-  const std::string governor = FirstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  const std::string governor = FirstLineOf("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   if (governor.empty())
     return {"clock", Health::kNote, "frequency is not visible (virtual machine?): timings are probed"};
   if (governor != "performance") {
@@ -81,15 +76,30 @@ Finding CheckNamespaces() {
   return {"sandbox: network namespace", Health::kGood, "available"};
 }
 
-Finding CheckLibrary(const char* subject, std::initializer_list<const char*> names, Health when_missing,
-                     const char* missing_text) {
-  for (const char* name : names) {
-    if (void* handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL); handle != nullptr) {
-      dlclose(handle);
-      return {subject, Health::kGood, name};
-    }
-  }
-  return {subject, when_missing, missing_text};
+Finding CheckThreads() {
+  constexpr char kLibrary[] = "libgomp.so.1";
+  void* handle = dlopen(kLibrary, RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) return {"kernels' threads", Health::kBad, "libgomp.so.1 is missing: install libgomp1"};
+  dlclose(handle);
+  return {"kernels' threads", Health::kGood, kLibrary};
+}
+
+// As the runner opens it.
+Finding CheckCudaDriver() {
+  std::string error;
+  const runner::cuda::Driver* driver = runner::cuda::OpenDriver(&error);
+  if (driver == nullptr) return {"cuda driver", Health::kNote, error + "; this machine cannot run CUDA kernels"};
+  int version = 0;
+  driver->cuDriverGetVersion(&version);
+  return {"cuda driver", Health::kGood, StrCat("for CUDA ", version / 1000, ".", version % 1000 / 10)};
+}
+
+// As the builder opens it.
+Finding CheckCudaCompiler() {
+  absl::StatusOr<std::string> version = codegen::NvrtcVersion();
+  if (version.ok()) return {"cuda compiler", Health::kGood, StrCat("NVRTC ", *version)};
+  return {"cuda compiler", Health::kNote,
+          StrCat(version.status().message(), "; this machine cannot build CUDA kernels")};
 }
 
 Finding CheckDisk() {
@@ -106,16 +116,8 @@ Finding CheckDisk() {
 
 std::vector<Finding> CheckMachine() {
   return {
-      CheckCpu(),
-      CheckMemory(),
-      CheckClock(),
-      CheckDisk(),
-      CheckSeccomp(),
-      CheckNamespaces(),
-      CheckLibrary("kernels' threads", {"libgomp.so.1"}, Health::kBad, "libgomp.so.1 is missing: install libgomp1"),
-      CheckLibrary("cuda driver", {"libcuda.so.1"}, Health::kNote, "no driver: this machine cannot run CUDA kernels"),
-      CheckLibrary("cuda compiler", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}, Health::kNote,
-                   "no NVRTC: this machine cannot build CUDA kernels"),
+      CheckCpu(),        CheckMemory(),  CheckClock(),      CheckDisk(),         CheckSeccomp(),
+      CheckNamespaces(), CheckThreads(), CheckCudaDriver(), CheckCudaCompiler(),
   };
 }
 

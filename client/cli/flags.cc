@@ -3,6 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
+
+#include "common/support/exit_code.h"
+#include "common/wire/protocol.h"
 
 namespace hone::cli {
 namespace {
@@ -13,10 +17,18 @@ std::string EnvironmentName(std::string_view flag) {
   return name;
 }
 
+// "HONE_TUNE_NAME" for --name of `hone tune`, which names something else in every command.
+std::string EnvironmentNameIn(const CLI::App* app, std::string_view flag) {
+  if (flag != "name") return EnvironmentName(flag);
+  std::string words(flag);
+  for (; app->get_parent() != nullptr; app = app->get_parent()) words = app->get_name() + "-" + words;
+  return EnvironmentName(words);
+}
+
 template <typename T>
 CLI::Option* AddOption(CLI::App* app, std::string_view name, T* value, std::string_view help) {
   return app->add_option("--" + std::string(name), *value, std::string(help))
-      ->envname(EnvironmentName(name))
+      ->envname(EnvironmentNameIn(app, name))
       ->capture_default_str();
 }
 
@@ -78,6 +90,11 @@ void Flags::AddPositionals(std::string_view name, std::vector<std::string>* valu
   app_->add_option(std::string(name), *values, std::string(help))->required();
 }
 
+bool IsFromEnvironment(std::string_view flag, const std::string& value) {
+  const char* variable = std::getenv(EnvironmentName(flag).c_str());
+  return variable != nullptr && value == variable;
+}
+
 void Flags::Run(std::function<int()> action) {
   app_->callback([chosen = chosen_, action = std::move(action)] { *chosen = action; });
 }
@@ -85,7 +102,7 @@ void Flags::Run(std::function<int()> action) {
 int ParseAndRun(int argc, const char* const* argv, std::string_view program, std::string_view help,
                 const std::function<void(Flags&)>& declare) {
   CLI::App app{std::string(help), std::string(program)};
-  app.set_version_flag("--version", "hone 0.1");
+  app.set_version_flag("--version", std::string("hone ") + kRelease);
   std::function<int()> chosen = [] { return 0; };
   Flags flags(&app, &chosen);
   declare(flags);
@@ -96,7 +113,7 @@ int ParseAndRun(int argc, const char* const* argv, std::string_view program, std
   } catch (const CLI::ParseError& error) {
     std::string path = CommandPath(Innermost(&app));
     std::fprintf(stderr, "%s: %s (see %s --help)\n", path.c_str(), OneLine(error.what()).c_str(), path.c_str());
-    return 2;
+    return kExitUsage;
   }
   return chosen();
 }

@@ -15,7 +15,8 @@ class Option;
 namespace hone::cli {
 
 // The arguments of one command. Pointers given here must stay valid until the command has run; what they point to is
-// the default. Every flag "--some-name" may also come from the environment as HONE_SOME_NAME; the flag wins.
+// the default. Every flag "--some-name" may also come from the environment as HONE_SOME_NAME; the flag wins. "--name"
+// names something else in every command, and so its variable has the command in it: HONE_TUNE_NAME.
 class Flags {
  public:
   Flags(CLI::App* app, std::function<int()>* chosen) : app_(app), chosen_(chosen) {}
@@ -50,5 +51,9 @@ class Flags {
 // stderr when the arguments are wrong, 0 for --help and --version.
 int ParseAndRun(int argc, const char* const* argv, std::string_view program, std::string_view help,
                 const std::function<void(Flags&)>& declare);
+
+// Whether HONE_SOME_NAME, of the flag "some-name", holds this very value: then a flag of another name that was given is
+// what the user meant.
+bool IsFromEnvironment(std::string_view flag, const std::string& value);
 
 }  // namespace hone::cli

@@ -49,6 +49,26 @@ TEST(FlagsTest, EnvironmentGivesTheDefaultAndTheFlagWins) {
   unsetenv("HONE_MAX_TRIALS");
 }
 
+TEST(FlagsTest, NameOfACommandIsNotWhatTheEnvironmentCallsAWorker) {
+  const auto name_in = [](std::vector<const char*> words) {
+    std::string name = "none";
+    words.insert(words.begin(), "hone");
+    ParseAndRun(static_cast<int>(words.size()), words.data(), "hone", "Tunes.", [&name](Flags& flags) {
+      Flags kernels = flags.Command("kernels", "Kernels.");
+      Flags export_kernel = kernels.Command("export", "Export.");
+      export_kernel.Add("name", &name, "Name.");
+      export_kernel.Run([] { return 0; });
+    });
+    return name;
+  };
+  setenv("HONE_NAME", "worker-1", 1);
+  EXPECT_EQ(name_in({"kernels", "export"}), "none");
+  setenv("HONE_KERNELS_EXPORT_NAME", "f", 1);
+  EXPECT_EQ(name_in({"kernels", "export"}), "f");
+  unsetenv("HONE_NAME");
+  unsetenv("HONE_KERNELS_EXPORT_NAME");
+}
+
 TEST(FlagsTest, ListsSplitAtCommas) {
   Arguments arguments;
   ParseTune({"--weights", "1,2", "--weights", "3", "x.py"}, &arguments);

@@ -55,7 +55,8 @@ void RecordSourceFlags::Declare(Flags& flags) {
 }
 
 absl::StatusOr<std::unique_ptr<RecordSource>> RecordSourceFlags::Open() const {
-  if (work_dir.empty() && !server.server.empty()) {
+  HONE_ASSIGN_OR_RETURN(const bool for_server, IsForServer(server, work_dir));
+  if (for_server) {
     HONE_ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection, server.Open());
     return RemoteRecords(std::move(connection));
   }

@@ -25,14 +25,14 @@ class RecordSource {
   virtual absl::StatusOr<v1::Workload> GetWorkload(const std::string& id) = 0;
 };
 
-// --server and its company, and --work-dir. A work folder that is given wins over a server from the environment; with
-// neither, ./hone-work is read.
+// --server and its company, and --work-dir; IsForServer says which of the two counts. With neither, ./hone-work is
+// read.
 struct RecordSourceFlags {
   ServerFlags server;
   std::string work_dir;
 
   void Declare(Flags& flags);
-  // NotFound when there is neither a server nor a folder.
+  // NotFound when there is neither a server nor a folder; InvalidArgument when both are given as flags.
   absl::StatusOr<std::unique_ptr<RecordSource>> Open() const;
 };
 

@@ -23,4 +23,9 @@ struct ServerFlags {
   absl::StatusOr<std::shared_ptr<Connection>> Open() const;
 };
 
+// Whether a command that works on a server or in a folder of --work-dir (empty = not given) is for the server. What is
+// given as a flag wins over what the environment gives, and of two from the environment the folder.
+// InvalidArgument when both are flags.
+absl::StatusOr<bool> IsForServer(const ServerFlags& server, const std::string& work_dir);
+
 }  // namespace hone::cli

@@ -8,7 +8,7 @@
 namespace hone::cli {
 
 struct EmbeddedOptions {
-  std::string work_dir = "hone-work";
+  std::string work_dir;
   bool json = false;
   bool post_optimization = false;
 };

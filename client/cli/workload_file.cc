@@ -22,7 +22,7 @@ absl::StatusOr<Workload> WorkloadFromText(const std::string& path, std::string_v
 }
 
 absl::StatusOr<Workload> LoadWorkload(const std::string& path) {
-  HONE_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+  HONE_ASSIGN_OR_RETURN(std::string text, ReadInput(path));
   return WorkloadFromText(path, text);
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cpp/builder.h"
+#include "common/support/file.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -21,12 +22,6 @@ absl::Status WriteFile(const fs::path& path, std::string_view content) {
   file.write(content.data(), static_cast<std::streamsize>(content.size()));
   if (!file.flush()) return absl::UnavailableError(StrCat("cannot write ", path.string()));
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(StrCat("cannot read ", path.string()));
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
 }
 
 Json ArgsToJson(const std::vector<TensorInfo>& args) {

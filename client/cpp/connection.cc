@@ -2,39 +2,14 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "worker/agent/credentials.h"
 
 namespace hone {
 namespace {
 
 constexpr int kMaxMessageBytes = 64 << 20;
-
-absl::StatusOr<std::string> ReadPem(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(StrCat("cannot read ", path, ": ", std::strerror(errno)));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ConnectionOptions& options) {
-  if (options.ca_file.empty() && options.cert_file.empty()) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions ssl;
-  if (!options.ca_file.empty()) {
-    HONE_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem(options.ca_file));
-  }
-  if (!options.cert_file.empty()) {
-    HONE_ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadPem(options.cert_file));
-    HONE_ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem(options.key_file));
-  }
-  return grpc::SslCredentials(ssl);
-}
 
 }  // namespace
 
@@ -42,7 +17,8 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const ConnectionOpt
   if (options.server.empty()) {
     return absl::InvalidArgumentError("no server: give --server HOST:PORT or set HONE_SERVER");
   }
-  HONE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ChannelCredentials> credentials, Credentials(options));
+  HONE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ChannelCredentials> credentials,
+                        CredentialsOf({options.ca_file, options.cert_file, options.key_file}));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);

@@ -20,7 +20,7 @@ namespace hone {
 struct ConnectionOptions {
   std::string server;     // "host:port" or "unix:/path".
   std::string token;      // Bearer token; empty = none.
-  std::string ca_file;    // PEM; not empty = TLS with this authority.
+  std::string ca_file;    // PEM; with this or cert_file the connection is TLS. Empty = the system's authorities.
   std::string cert_file;  // PEM of the client's certificate, for mutual TLS; with key_file.
   std::string key_file;
   absl::Duration timeout = absl::Seconds(20);  // Of one call that is not a stream.
@@ -29,7 +29,7 @@ struct ConnectionOptions {
 // Thread-safe. Connects when first used and again after a loss.
 class Connection {
  public:
-  // InvalidArgument: no address; NotFound: a certificate file is missing.
+  // InvalidArgument: no address, or a certificate without its key or the other way round; NotFound: a file is missing.
   static absl::StatusOr<std::shared_ptr<Connection>> Open(const ConnectionOptions& options);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }

@@ -1,9 +1,6 @@
-#include "client/cli/exit_code.h"
+#include "common/support/exit_code.h"
 
-#include <cstdio>
-#include <string>
-
-namespace hone::cli {
+namespace hone {
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -26,10 +23,4 @@ int ExitCodeOf(const absl::Status& status) {
   }
 }
 
-int Report(const absl::Status& status) {
-  if (status.ok()) return kExitOk;
-  std::fprintf(stderr, "hone: %s\n", std::string(status.message()).c_str());
-  return ExitCodeOf(status);
-}
-
-}  // namespace hone::cli
+}  // namespace hone

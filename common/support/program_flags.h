@@ -10,17 +10,16 @@ class App;
 
 namespace hone {
 
-// Gives each option of `app` its environment variable.
+// Gives each option of `app` its environment variable, and each option of a command below it one with the command's
+// name: HONE_TOKEN_NEW_DAYS for `token new --days`. Call it when all is declared.
 void AddEnvironment(CLI::App& app);
 
-// Parses; true when the program should go on. Otherwise `exit_code` is set: 0 for --help and --version, 2 with one
-// line on stderr for wrong arguments.
-bool ParseProgramFlags(CLI::App& app, int argc, const char* const* argv, std::string_view program, int& exit_code);
+// Parses; true when the program should go on. Otherwise `exit_code` is set: 0 for --help and --version ("PROGRAM
+// RELEASE"), 2 with one line on stderr for wrong arguments.
+bool ParseProgramFlags(CLI::App& app, int argc, const char* const* argv, std::string_view program,
+                       std::string_view release, int& exit_code);
 
 // What --log-format ("text" or "json") and --log-level ("debug", "info", "warning", "error") ask for.
 void ConfigureLog(std::string_view format, std::string_view level);
-
-// Exit codes of design.md section 7 for an error of a daemon: 2 usage, 3 not found, 4 not allowed, 5 unavailable, 1.
-int ExitCodeFor(int absl_status_code);
 
 }  // namespace hone

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_join.h"
 #include "common/support/check.h"
+#include "common/support/file.h"
 #include "common/support/strings.h"
 #include "common/target/cpu_table.h"
 #include "common/target/cpuid.h"
@@ -22,13 +22,6 @@ namespace hone {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
 
 std::vector<int> AffinityCpus() {
   cpu_set_t set;
@@ -57,12 +50,12 @@ Json Caches() {
   Json caches = Json::array();
   for (int index = 0; index < 8; ++index) {
     const std::string folder = StrCat(CpuFolder(0), "/cache/index", index);
-    const std::string level = FirstLine(folder + "/level");
+    const std::string level = FirstLineOf(folder + "/level");
     if (level.empty()) break;
     caches.push_back({{"level", level},
-                      {"type", FirstLine(folder + "/type")},
-                      {"size", FirstLine(folder + "/size")},
-                      {"shared_by", FirstLine(folder + "/shared_cpu_list")}});
+                      {"type", FirstLineOf(folder + "/type")},
+                      {"size", FirstLineOf(folder + "/size")},
+                      {"shared_by", FirstLineOf(folder + "/shared_cpu_list")}});
   }
   return caches;
 }
@@ -72,8 +65,8 @@ Json Caches() {
 int UsablePhysicalCores() {
   std::set<std::pair<std::string, std::string>> cores;
   for (int cpu : AffinityCpus()) {
-    const std::string package = FirstLine(CpuFolder(cpu) + "/topology/physical_package_id");
-    const std::string core = FirstLine(CpuFolder(cpu) + "/topology/core_id");
+    const std::string package = FirstLineOf(CpuFolder(cpu) + "/topology/physical_package_id");
+    const std::string core = FirstLineOf(CpuFolder(cpu) + "/topology/core_id");
     cores.emplace(package, core.empty() ? StrCat("cpu", cpu) : core);
   }
   return std::max<int>(1, static_cast<int>(cores.size()));

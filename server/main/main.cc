@@ -13,6 +13,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
+#include "common/support/exit_code.h"
 #include "common/support/log.h"
 #include "common/support/program_flags.h"
 #include "common/support/status_macros.h"
@@ -84,7 +85,7 @@ void Declare(CLI::App& app, Flags& flags) {
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "hone-server: %s\n", std::string(status.message()).c_str());
-  return ExitCodeFor(static_cast<int>(status.code()));
+  return ExitCodeOf(status);
 }
 
 // A folder that only this user can enter, for the socket of the server's own worker.
@@ -112,7 +113,7 @@ ServerOptions OptionsOf(const Flags& flags, const PrivateFolder& folder) {
   options.tls_cert = flags.tls_cert;
   options.tls_key = flags.tls_key;
   options.tls_client_ca = flags.tls_client_ca;
-  options.driver.revisions = Revisions{kProtocol, 1, "", "0.1"};
+  options.driver.revisions = Revisions{kProtocol, 1, "", kRelease};
   options.driver.allow_synthetic = flags.allow_synthetic;
   options.retention.per_workload = flags.keep_failures;
   options.retention.max_age = flags.keep_failures_days * absl::Hours(24);
@@ -228,7 +229,6 @@ int Main(int argc, char** argv) {
   TokenFlags token;
   CLI::App app("The coordinator of Hone: jobs, records and workers.", "hone-server");
   Declare(app, flags);
-  AddEnvironment(app);
   CLI::App* tokens = app.add_subcommand("token", "Tokens for clients and workers");
   tokens->require_subcommand(1);
   CLI::App* make = tokens->add_subcommand("new", "Make a token; prints it once, keeps only its hash");
@@ -241,8 +241,9 @@ int Main(int argc, char** argv) {
   CLI::App* steps = app.add_subcommand("migrate", "Bring a PostgreSQL database to this program's schema, and end");
   steps->add_option("--database", migrate.database, "postgresql://..., as the role that owns the tables")->required();
   steps->add_option("--grant-to", migrate.grant_to, "Give this role what hone-server needs, and no more");
+  AddEnvironment(app);
   int exit_code = 0;
-  if (!ParseProgramFlags(app, argc, argv, "hone-server", exit_code)) return exit_code;
+  if (!ParseProgramFlags(app, argc, argv, "hone-server", kRelease, exit_code)) return exit_code;
   if (steps->parsed()) return Migrate(migrate);
   return make->parsed() ? NewTokenCommand(token) : Serve(flags);
 }

@@ -24,13 +24,19 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+// The variables of this server's own flags are not for its worker. Where it locks while kernels are timed is: a runner
+// of this host must find the same lock.
+bool IsForWorker(std::string_view variable) {
+  return variable.substr(0, 5) != "HONE_" || variable.substr(0, 17) == "HONE_RUNTIME_DIR=";
+}
+
 // Everything is prepared before the fork: between fork and exec only calls that are safe there.
 pid_t Start(const std::string& binary, const std::vector<std::string>& args, const std::vector<std::string>& added) {
   std::vector<std::string> all_args = {binary};
   all_args.insert(all_args.end(), args.begin(), args.end());
   std::vector<std::string> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (std::string_view(*variable).substr(0, 5) != "HONE_") environment.emplace_back(*variable);
+    if (IsForWorker(*variable)) environment.emplace_back(*variable);
   }
   environment.insert(environment.end(), added.begin(), added.end());
   std::vector<char*> argv = Pointers(all_args), envp = Pointers(environment);

@@ -5,12 +5,11 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "common/support/clock.h"
+#include "common/support/file.h"
 #include "common/support/log.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
@@ -28,14 +27,6 @@ namespace {
 
 constexpr int kMaxMessageBytes = 32 << 20;
 constexpr int kMaxStreamsPerConnection = 256;
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError(StrCat("cannot read ", path));
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 absl::Status CheckPort(const std::string& address) {
   if (address.compare(0, 5, "unix:") == 0) return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "server/service/gate.h"
 #include "server/service/server.h"
 #include "server/store/memory_store.h"
+#include "worker/agent/credentials.h"
 
 namespace hone {
 namespace {
@@ -100,6 +101,35 @@ TEST_F(TlsTest, MutualTlsNeedsTheClientsCertificate) {
   auto server = Start(/*client_certificates=*/true);
   EXPECT_EQ(Call(*server, Tls(true), reader), grpc::StatusCode::OK);
   EXPECT_EQ(Call(*server, Tls(false), reader), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, AWorkerWithACertificateSendsItsTokenOverTlsOnly) {
+  std::string reader = Token("reader");
+  auto server = Start(/*client_certificates=*/true);
+  auto credentials_of = [](const TlsFiles& files) {
+    absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials = CredentialsOf(files);
+    EXPECT_OK(credentials.status());
+    return *credentials;
+  };
+  const std::string ca = Path("ca.pem"), cert = Path("client.pem"), key = Path("client.key");
+  EXPECT_EQ(Call(*server, credentials_of({ca, cert, key}), reader), grpc::StatusCode::OK);
+  EXPECT_EQ(Call(*server, credentials_of({ca, "", ""}), reader), grpc::StatusCode::UNAVAILABLE);
+  // Without an authority the server's certificate counts for nothing here, and a server of plain text for less.
+  EXPECT_EQ(Call(*server, credentials_of({"", cert, key}), reader), grpc::StatusCode::UNAVAILABLE);
+  ServerOptions options;
+  options.listen = "127.0.0.1:0";
+  auto plain = Server::Start(std::make_unique<MemoryStore>("memory", std::make_unique<MemoryDatabase>()), options,
+                             [](absl::Status) {});
+  ASSERT_OK(plain.status());
+  EXPECT_EQ(Call(**plain, credentials_of({"", "", ""}), reader), grpc::StatusCode::OK);
+  EXPECT_EQ(Call(**plain, credentials_of({"", cert, key}), reader), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, ACertificateAndItsKeyBelongTogether) {
+  EXPECT_STATUS(CredentialsOf({Path("ca.pem"), Path("client.pem"), ""}), absl::StatusCode::kInvalidArgument,
+                "without --tls-key");
+  EXPECT_STATUS(CredentialsOf({"", "", Path("client.key")}), absl::StatusCode::kInvalidArgument, "without --tls-cert");
+  EXPECT_STATUS(CredentialsOf({Path("none.pem"), "", ""}), absl::StatusCode::kNotFound, "none.pem");
 }
 
 TEST_F(TlsTest, ATenantSeesItsOwnJobsOnly) {

@@ -1,4 +1,6 @@
 """What people get wrong gives one clear line and the exit code that the design promises."""
+import os
+
 import harness
 
 
@@ -64,6 +66,30 @@ class ErrorsTest(harness.SystemTest):
 
     def test_no_server_given(self):
         self.check(self.hone("jobs", "list"), 2, "--server")
+
+    def test_priority_and_detach_without_a_server(self):
+        for flags in (["--priority", "3"], ["--detach"]):
+            self.check(self.hone("tune", self.matmul(), "--target", "llvm", *flags), 2, flags[0], "needs a server")
+
+    def test_a_server_and_a_folder_at_once(self):
+        both = ["--server", "127.0.0.1:1", "--work-dir", self.path("work")]
+        for command in (["tune", self.matmul(), "--target", "llvm"], ["records", "list"]):
+            self.check(self.hone(*command, *both), 2, "--work-dir", "exclude each other")
+
+    def test_a_folder_that_is_given_wins_over_a_server_from_the_environment(self):
+        os.mkdir(self.path("work"))
+        command = ["tune", self.matmul(8), "--target", "llvm -num-cores=1", "--max-trials", "1", "--strategy", "replay-trace", "--cost-model", "none"]
+        result = self.hone(*command, "--work-dir", self.path("work"), HONE_SERVER="127.0.0.1:1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_half_a_certificate(self):
+        for flag in ("--tls-cert", "--tls-key"):
+            self.check(self.hone("jobs", "list", "--server", "x:1", flag, "x.pem"), 2, flag, "give both or neither")
+
+    def test_version_tells_the_release(self):
+        result = self.hone("--version")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(result.stdout, r"^hone \d+\.\d+\n$")
 
     def test_unknown_command(self):
         self.check(self.hone("tone"), 2)

@@ -1,15 +1,13 @@
 // hone-worker: searches, builds or runs for a hone-server.
-#include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "common/support/exit_code.h"
 #include "common/support/log.h"
 #include "common/support/program_flags.h"
 #include "common/support/status_macros.h"
@@ -17,6 +15,7 @@
 #include "common/support/strings.h"
 #include "common/wire/protocol.h"
 #include "worker/agent/agent.h"
+#include "worker/agent/credentials.h"
 #include "worker/main/roles.h"
 
 namespace hone {
@@ -48,7 +47,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--build-threads", flags.build_threads, "Compilers at a time; 0 = one a physical core");
   app.add_option("--plugin", flags.plugins, "Plug-in (FILE.so) that jobs may use in their search; repeatable");
   app.add_option("--token", flags.token, "Token with the role worker");
-  app.add_option("--tls-ca", flags.tls_ca, "Certificate authority of the server (PEM); turns TLS on");
+  app.add_option("--tls-ca", flags.tls_ca,
+                 "Certificate authority of the server (PEM); turns TLS on, as --tls-cert does");
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this worker (PEM)");
   app.add_option("--tls-key", flags.tls_key, "Key of --tls-cert (PEM)");
   app.add_option("--log-format", flags.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
@@ -62,37 +62,7 @@ void Declare(CLI::App& app, Flags& flags) {
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "hone-worker: %s\n", std::string(status.message()).c_str());
-  return ExitCodeFor(static_cast<int>(status.code()));
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError(StrCat("cannot read ", path));
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelOf(const Flags& flags) {
-  grpc::ChannelArguments args;
-  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // The time for an attempt: a server to which a whole farm comes back may take seconds for a handshake.
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20'000);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-  args.SetMaxReceiveMessageSize(-1);
-  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (!flags.tls_ca.empty()) {
-    grpc::SslCredentialsOptions ssl;
-    HONE_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadFile(flags.tls_ca));
-    if (!flags.tls_cert.empty()) {
-      HONE_ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadFile(flags.tls_cert));
-      HONE_ASSIGN_OR_RETURN(ssl.pem_private_key, ReadFile(flags.tls_key));
-    }
-    credentials = grpc::SslCredentials(ssl);
-  }
-  return grpc::CreateCustomChannel(flags.server, credentials, args);
+  return ExitCodeOf(status);
 }
 
 std::string DefaultName(const Flags& flags) {
@@ -142,7 +112,8 @@ int Serve(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<RoleSet>> roles = MakeRoles(*role_flags);  // Forks: before any thread.
   if (!roles.ok()) return Fail(roles.status());
   BlockStopSignals();
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = ChannelOf(flags);
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+      WorkerChannel(flags.server, {flags.tls_ca, flags.tls_cert, flags.tls_key});
   if (!channel.ok()) return Fail(channel.status());
   AgentOptions options;
   options.name = flags.name.empty() ? DefaultName(flags) : flags.name;
@@ -150,7 +121,7 @@ int Serve(const Flags& flags) {
   options.target_json = (*roles)->target_json();
   options.build_kinds = (*roles)->build_kinds();
   options.device = (*roles)->device();
-  options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), "0.1"};
+  options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), kRelease};
   options.build_threads = (*roles)->build_threads();
   options.run_threads = (*roles)->run_threads();
   options.synthetic = role_flags->synthetic_run.has_value();
@@ -172,6 +143,6 @@ int main(int argc, char** argv) {
   hone::Declare(app, flags);
   hone::AddEnvironment(app);
   int exit_code = 0;
-  if (!hone::ParseProgramFlags(app, argc, argv, "hone-worker", exit_code)) return exit_code;
+  if (!hone::ParseProgramFlags(app, argc, argv, "hone-worker", hone::kRelease, exit_code)) return exit_code;
   return hone::Serve(flags);
 }

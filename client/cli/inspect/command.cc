@@ -52,7 +52,7 @@ std::string DeadLine(std::string_view line, std::string_view reason) {
 }
 
 absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
-  HONE_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+  HONE_ASSIGN_OR_RETURN(std::string text, ReadInput(path));
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
     size_t end = std::min(text.find('\n', begin), text.size());
@@ -75,9 +75,9 @@ int AnswerFile(const Arguments& arguments) {
 absl::StatusOr<InspectCase> CaseFromFiles(const Arguments& arguments) {
   InspectCase question;
   question.id_json = JsonString(arguments.file);
-  HONE_ASSIGN_OR_RETURN(question.module, ReadFile(arguments.file));
+  HONE_ASSIGN_OR_RETURN(question.module, ReadInput(arguments.file));
   if (!arguments.trace.empty()) {
-    HONE_ASSIGN_OR_RETURN(question.trace_json, ReadFile(arguments.trace));
+    HONE_ASSIGN_OR_RETURN(question.trace_json, ReadInput(arguments.trace));
   }
   question.target = arguments.target;
   question.kind = arguments.kind;
