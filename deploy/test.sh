@@ -4,6 +4,7 @@
 #   --long        the long forms of the tests too (more seeds, larger programs; at most 60 minutes)
 #   --sanitizers  also what parses texts and changes programs under ASan and UBSan, with the seeds of every fuzz
 #                 target; with --long ten minutes of each, and common/ under ThreadSanitizer
+# HONE_CORPUS=FOLDER: a corpus of TVM's recorded behaviour to check besides the answers kept in tests/conformance.
 # Exit status: 0 when everything was built and no test failed, 1 otherwise, 2 for usage or missing packages.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,7 +16,7 @@ for argument in "$@"; do
   case "$argument" in
     --long) long=1 ;;
     --sanitizers) sanitizers=1 ;;
-    -h | --help) sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,8s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "deploy/test.sh: unknown option $argument (known: --long, --sanitizers)" 2 ;;
     *) targets+=("$argument") ;;
   esac
@@ -38,9 +39,8 @@ trap 'rm -rf "$events" "$events".*' EXIT
 # Tests that read HONE_LONG_TESTS=1 take their long form; "manual"-free tags keep both forms in one target list.
 filters=(--test_tag_filters=-long)
 [ "$long" -eq 0 ] || filters=(--test_env=HONE_LONG_TESTS=1 --test_timeout=300,900,1800,3600)
-# Recorded behaviour of the peer, where it lies beside the checkout, is checked besides the answers kept here.
-corpus="$(realpath -m "$hone_root/../shared/corpus")"
-[ ! -d "$corpus" ] || filters+=("--test_env=HONE_CORPUS=$corpus")
+# A corpus of TVM's recorded behaviour, where one is given, is checked besides the answers kept here.
+[ ! -d "${HONE_CORPUS:-}" ] || filters+=("--test_env=HONE_CORPUS=$(realpath "$HONE_CORPUS")")
 
 # Before everything else, because it is built with another setting: a test reads the archive, and fails if there is none.
 if [ "$long" -eq 1 ]; then
