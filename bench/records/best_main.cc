@@ -3,13 +3,12 @@
 //   usage: best [--records 100000] [--folder DIR] [--clients 16] [--seconds 10] [--top-k 1,10] [--rate 1000]
 //               [--shared-buffers 2GB] [--load-only] [--direct]
 // Prints the time to load (the server's own path: batches by COPY, each committed), that of the VACUUM that PostgreSQL
-// does sooner or later after a load (and would do while look-ups are timed), bytes on disk, and the look-ups' p50, p99
-// and rate: cold (PostgreSQL started again, its files dropped from the page cache), warm with clients that ask
-// as fast as they can, and warm with clients that together ask --rate times a second. With --folder the records stay
-// there for the next run.
+// does sooner or later after a load (and would do while look-ups are timed), bytes on disk, and the look-ups' p50, p99,
+// rate and cost in CPU: cold (PostgreSQL started again, its files dropped from the page cache), warm with clients that
+// ask as fast as they can, and warm with clients that together ask --rate times a second. With --folder the records
+// stay there for the next run.
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,9 +18,12 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -242,29 +244,59 @@ Times Ask(const std::string& address, const Shape& shape, const Asked& asked, co
   }
 }
 
-// Of this process: the clients.
-double CpuSecs() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+// Seconds of CPU of a process, and its parent; zero when it is gone.
+struct ProcessCpu {
+  int parent = 0;
+  double secs = 0;
+};
+ProcessCpu CpuOf(const std::string& pid) {
+  std::ifstream stat("/proc/" + pid + "/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), std::istreambuf_iterator<char>());
+  const size_t name = text.rfind(')');
+  if (name == std::string::npos) return {};
+  std::istringstream fields(text.substr(name + 1));
+  std::string state, skipped;
+  ProcessCpu cpu;
+  double user = 0, system = 0;
+  fields >> state >> cpu.parent;
+  for (int i = 0; i < 9; ++i) fields >> skipped;
+  fields >> user >> system;
+  cpu.secs = (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return cpu;
 }
 
-void Report(const char* what, const std::string& address, const Shape& shape, const Asked& asked, const Pace& pace,
-            int top_k, uint64_t seed, double secs, int64_t calls) {
+// Of the clients (this process), the server (its parent) and PostgreSQL with its children.
+struct Cpu {
+  double clients = 0, server = 0, postgres = 0;
+};
+Cpu CpuNow(const std::string& postgres_pid) {
+  Cpu cpu{CpuOf(StrCat(getpid())).secs, CpuOf(StrCat(getppid())).secs, CpuOf(postgres_pid).secs};
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename().string();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    const ProcessCpu one = CpuOf(pid);
+    if (StrCat(one.parent) == postgres_pid) cpu.postgres += one.secs;
+  }
+  return cpu;
+}
+
+void Report(const char* what, const std::string& address, const std::string& postgres_pid, const Shape& shape,
+            const Asked& asked, const Pace& pace, int top_k, uint64_t seed, double secs, int64_t calls) {
   const auto start = SteadyClock::now();
-  const double cpu_before = CpuSecs();
+  const Cpu before = CpuNow(postgres_pid);
   Times times = Ask(address, shape, asked, pace, top_k, seed, start + Of(secs), calls);
-  const double wall = SecsSince(start), cpu = CpuSecs() - cpu_before;
+  const double wall = SecsSince(start);
+  const Cpu after = CpuNow(postgres_pid);
   std::vector<double>& all = times.secs;
   std::sort(all.begin(), all.end());
   const auto count = static_cast<double>(all.size());
   auto at = [&](double quantile) { return all[static_cast<size_t>(quantile * (count - 1))] * 1e3; };
   std::printf(
-      "%s: best %d, %d clients: p50 %.2f ms, p99 %.2f ms, max %.1f ms, %.0f a second, %zu calls, %ld empty, "
-      "%.0f us of the clients' CPU a call\n",
+      "%s: best %d, %d clients: p50 %.2f ms, p99 %.2f ms, max %.1f ms, %.0f a second, %zu calls, %ld empty; "
+      "us of CPU a call: clients %.0f, server %.0f, PostgreSQL %.0f\n",
       what, top_k, pace.clients, at(0.5), at(0.99), at(1), count / wall, all.size(), static_cast<long>(times.empty),
-      cpu / count * 1e6);
+      (after.clients - before.clients) / count * 1e6, (after.server - before.server) / count * 1e6,
+      (after.postgres - before.postgres) / count * 1e6);
   std::fflush(stdout);
 }
 
@@ -321,15 +353,17 @@ struct Arguments {
   double seconds = 10, rate = 1000;
   std::vector<int> top_ks = {1, 10};
   std::string shared_buffers = "2GB";
-  int record_threads = ServerOptions().record_threads;
+  int lookup_threads = ServerOptions().lookup_threads;
   bool load_only = false, direct = false;
 };
 
 void AskAll(const Arguments& arguments, const std::string& address, const std::string& files) {
   const Asked asked(arguments.shape);
   Pace pace = arguments.pace;
+  std::string postgres_pid;
+  std::ifstream(files + "/../postmaster.pid") >> postgres_pid;
   auto report = [&](const char* what, int k, uint64_t seed, double secs, int64_t calls) {
-    Report(what, address, arguments.shape, asked, pace, k, seed, secs, calls);
+    Report(what, address, postgres_pid, arguments.shape, asked, pace, k, seed, secs, calls);
   };
   report("cold", arguments.top_ks.front(), 1, 60, 40);
   ReadIntoPageCache(files);
@@ -350,7 +384,7 @@ int Main(int argc, char** argv) {
   app.add_option("--seconds", arguments.seconds);
   app.add_option("--top-k", arguments.top_ks)->delimiter(',');
   app.add_option("--shared-buffers", arguments.shared_buffers, "of PostgreSQL");
-  app.add_option("--record-threads", arguments.record_threads, "of the server")->check(CLI::PositiveNumber);
+  app.add_option("--lookup-threads", arguments.lookup_threads, "of the server")->check(CLI::PositiveNumber);
   app.add_flag("--direct", arguments.direct, "also without gRPC, one after another");
   app.add_flag("--load-only", arguments.load_only);
   CLI11_PARSE(app, argc, argv);
@@ -382,7 +416,7 @@ int Main(int argc, char** argv) {
     auto store = PostgresStore::Open(url);
     HONE_CHECK_OK(store.status());
     ServerOptions options;
-    options.record_threads = arguments.record_threads;
+    options.lookup_threads = arguments.lookup_threads;
     auto server = Server::Start(*std::move(store), options, [](absl::Status status) { HONE_CHECK_OK(status); });
     HONE_CHECK_OK(server.status());
     clients.Run((*server)->address());

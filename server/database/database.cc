@@ -4,6 +4,7 @@
 
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/wire/records_wire.h"
 
 namespace hone {
 
@@ -12,6 +13,23 @@ absl::StatusOr<std::optional<TuningRecord>> Database::QueryRecord(const Workload
   HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> top, GetTopK(workload, 1));
   if (top.empty()) return std::nullopt;
   return std::move(top[0]);
+}
+
+std::vector<absl::StatusOr<std::vector<EncodedRecord>>> Database::BestEncoded(absl::Span<const RecordQuery> queries) {
+  std::vector<absl::StatusOr<std::vector<EncodedRecord>>> answers;
+  for (const RecordQuery& query : queries) {
+    absl::StatusOr<std::vector<TuningRecord>> best = Best(query);
+    if (!best.ok()) {
+      answers.emplace_back(best.status());
+      continue;
+    }
+    std::vector<EncodedRecord> encoded;
+    for (const TuningRecord& record : *best) {
+      encoded.push_back({record.workload_id, ToProto(record).SerializeAsString()});
+    }
+    answers.emplace_back(std::move(encoded));
+  }
+  return answers;
 }
 
 namespace {

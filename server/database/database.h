@@ -37,6 +37,12 @@ struct RecordQuery {
   int limit = 1;
 };
 
+// A record as an answer carries it.
+struct EncodedRecord {
+  Digest workload_id;
+  std::string bytes;  // Of a hone.v1.TuningRecord.
+};
+
 struct RecordPageRequest {
   std::string job_id;              // Empty = all.
   Digest workload_id;              // Zero = all.
@@ -99,6 +105,8 @@ class Database {
                                                                   std::string_view workload_name);
   // Best measured records by median, fastest first.
   virtual absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) = 0;
+  // Best for several questions at once, and what it would say of each; for services, which answer with bytes.
+  virtual std::vector<absl::StatusOr<std::vector<EncodedRecord>>> BestEncoded(absl::Span<const RecordQuery> queries);
   // The record with an id that starts with these hexadecimal digits. NotFound; InvalidArgument when there are several.
   virtual absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) = 0;
   virtual absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) = 0;

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/support/strings.h"
-
 namespace hone {
 namespace {
 
@@ -28,6 +26,11 @@ bool TakeNumber(std::string_view& bytes, int64_t& value) {
     }
   }
   return false;
+}
+
+void AppendText(int64_t value, std::string* text) {
+  char digits[24];
+  text->append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr - digits);
 }
 
 class Text {
@@ -93,23 +96,34 @@ std::optional<std::string> PackDecisions(std::string_view decisions_json) {
   return packed;
 }
 
-std::optional<std::string> UnpackDecisions(std::string_view packed) {
-  std::string text = "[";
-  for (int64_t index = 0; !packed.empty();) {
+bool AppendUnpackedDecisions(std::string_view packed, std::string* text) {
+  *text += '[';
+  bool first = true;
+  for (int64_t index = 0; !packed.empty(); first = false) {
     int64_t step = 0, count = 0, value = 0;
-    if (!TakeNumber(packed, step) || !TakeNumber(packed, count)) return std::nullopt;
+    if (!TakeNumber(packed, step) || !TakeNumber(packed, count)) return false;
     if (step < -INT32_MAX || step > INT32_MAX || count < -1 || count > static_cast<int64_t>(packed.size())) {
-      return std::nullopt;
+      return false;
     }
     index += step;
-    StrAppend(&text, text.size() > 1 ? ",[" : "[", index, count < 0 ? "," : ",[");
+    *text += first ? "[" : ",[";
+    AppendText(index, text);
+    *text += count < 0 ? "," : ",[";
     for (int64_t i = 0; i < (count < 0 ? 1 : count); ++i) {
-      if (!TakeNumber(packed, value)) return std::nullopt;
-      StrAppend(&text, i ? "," : "", value);
+      if (!TakeNumber(packed, value)) return false;
+      if (i > 0) *text += ',';
+      AppendText(value, text);
     }
-    text += count < 0 ? "]" : "]]";
+    *text += count < 0 ? "]" : "]]";
   }
-  return text + "]";
+  *text += ']';
+  return true;
+}
+
+std::optional<std::string> UnpackDecisions(std::string_view packed) {
+  std::string text;
+  if (!AppendUnpackedDecisions(packed, &text)) return std::nullopt;
+  return text;
 }
 
 }  // namespace hone

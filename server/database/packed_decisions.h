@@ -12,5 +12,7 @@ namespace hone {
 std::optional<std::string> PackDecisions(std::string_view decisions_json);
 // Nothing for bytes that PackDecisions did not write.
 std::optional<std::string> UnpackDecisions(std::string_view packed);
+// The same behind what `text` has already; false for other bytes, and `text` then ends anyhow.
+bool AppendUnpackedDecisions(std::string_view packed, std::string* text);
 
 }  // namespace hone

@@ -5,6 +5,7 @@
 #include "common/record/json_scan.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
+#include "common/wire/proto_bytes.h"
 #include "common/wire/records_wire.h"
 #include "server/database/packed_decisions.h"
 
@@ -45,16 +46,51 @@ v1::TuningRecord TakeContext(v1::TuningRecord& detail) {
   return context;
 }
 
-// What PackRecord cut has decisions, and ends as its skeletons do: no need to read it.
-std::string JoinStored(std::string_view skeleton_json, std::string_view decisions_json) {
+// What PackRecord cut has decisions, and ends as its skeletons do: no need to read it. The skeleton without its end.
+std::optional<std::string_view> StoredStart(std::string_view skeleton_json, std::string_view decisions_json) {
   constexpr std::string_view kEnd = ",[]]";
-  if (!decisions_json.empty() && skeleton_json.size() > kEnd.size() &&
-      skeleton_json.substr(skeleton_json.size() - kEnd.size()) == kEnd) {
-    return StrCat(skeleton_json.substr(0, skeleton_json.size() - 3), decisions_json, "]");
+  if (decisions_json.empty() || skeleton_json.size() <= kEnd.size() || !skeleton_json.ends_with(kEnd)) {
+    return std::nullopt;
   }
+  return skeleton_json.substr(0, skeleton_json.size() - 3);
+}
+
+std::string JoinStored(std::string_view skeleton_json, std::string_view decisions_json) {
+  if (auto start = StoredStart(skeleton_json, decisions_json)) return StrCat(*start, decisions_json, "]");
   absl::StatusOr<std::string> trace = JoinSkeleton(skeleton_json, decisions_json);
   return trace.ok() ? *std::move(trace) : std::string(skeleton_json);
 }
+
+void AppendTrace(std::string_view skeleton_json, std::string_view decisions_json, std::string* bytes) {
+  constexpr int kField = v1::TuningRecord::kTraceJsonFieldNumber;
+  auto start = StoredStart(skeleton_json, decisions_json);
+  if (!start) return AppendBytesField(kField, JoinStored(skeleton_json, decisions_json), bytes);
+  AppendFieldOfBytes(kField, start->size() + decisions_json.size() + 1, bytes);
+  bytes->append(*start).append(decisions_json).append("]");
+}
+
+std::string_view BytesOf(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
+}
+
+// What stands in the columns, behind the messages that it is merged into.
+void AppendColumns(const RecordColumns& columns, std::string* bytes) {
+  AppendBytesField(v1::TuningRecord::kIdFieldNumber, BytesOf(columns.id), bytes);
+  AppendBytesField(v1::TuningRecord::kWorkloadIdFieldNumber, BytesOf(columns.workload_id), bytes);
+  AppendDoubleField(v1::TuningRecord::kCreatedUnixSecsFieldNumber, columns.created_unix_secs, bytes);
+  std::string inner;
+  if (columns.median) {
+    AppendDoubleField(v1::Measurement::kMedianFieldNumber, *columns.median, &inner);
+    AppendBytesField(v1::TuningRecord::kMeasurementFieldNumber, inner, bytes);
+  }
+  if (columns.job_id.empty()) return;
+  inner.clear();
+  AppendBytesField(v1::Slot::kJobIdFieldNumber, columns.job_id, &inner);
+  AppendBytesField(v1::TuningRecord::kSlotFieldNumber, inner, bytes);
+}
+
+absl::Status CannotBeParsed() { return absl::DataLossError("a stored record cannot be parsed"); }
+absl::Status CannotReadDecisions() { return absl::DataLossError("a stored record's decisions cannot be read"); }
 
 }  // namespace
 
@@ -88,7 +124,7 @@ absl::StatusOr<TuningRecord> UnpackRecord(const RecordColumns& columns, std::str
   v1::TuningRecord proto;
   const bool read = proto.ParseFromArray(context.data(), static_cast<int>(context.size())) &&
                     proto.MergeFromString(std::string(detail));
-  if (!read) return absl::DataLossError("a stored record cannot be parsed");
+  if (!read) return CannotBeParsed();
   if (columns.median) proto.mutable_measurement()->set_median(*columns.median);
   if (!columns.job_id.empty()) proto.mutable_slot()->set_job_id(std::string(columns.job_id));
   proto.set_created_unix_secs(columns.created_unix_secs);
@@ -97,11 +133,32 @@ absl::StatusOr<TuningRecord> UnpackRecord(const RecordColumns& columns, std::str
   record.workload_id = columns.workload_id;
   if (!proto.packed_decisions().empty()) {
     std::optional<std::string> decisions = UnpackDecisions(proto.packed_decisions());
-    if (!decisions) return absl::DataLossError("a stored record's decisions cannot be read");
+    if (!decisions) return CannotReadDecisions();
     proto.set_decisions_json(*std::move(decisions));
   }
   record.trace_json = JoinStored(skeleton_json, proto.decisions_json());
   return record;
+}
+
+absl::Status AppendUnpackedRecord(const RecordColumns& columns, std::string_view skeleton_json,
+                                  std::string_view context, std::string_view detail, std::string* bytes) {
+  bytes->reserve(bytes->size() + skeleton_json.size() + context.size() + 2 * detail.size() + 300);
+  bytes->append(context);
+  std::string decisions;
+  ProtoField field;
+  while (NextProtoField(detail, field)) {
+    if (field.number == v1::TuningRecord::kPackedDecisionsFieldNumber) {
+      if (!AppendUnpackedDecisions(field.bytes, &decisions)) return CannotReadDecisions();
+    } else if (field.number == v1::TuningRecord::kDecisionsJsonFieldNumber) {
+      decisions = field.bytes;
+    } else {
+      bytes->append(field.whole);
+    }
+  }
+  if (!detail.empty()) return CannotBeParsed();
+  AppendColumns(columns, bytes);
+  AppendTrace(skeleton_json, decisions, bytes);
+  return absl::OkStatus();
 }
 
 bool HasUsableTime(const TuningRecord& record) {

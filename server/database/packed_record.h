@@ -31,6 +31,11 @@ struct RecordColumns {
 absl::StatusOr<TuningRecord> UnpackRecord(const RecordColumns& columns, std::string_view skeleton_json,
                                           std::string_view context, std::string_view detail);
 
+// The same as bytes of a hone.v1.TuningRecord, behind what `bytes` has already, for answers: next to nothing is read,
+// so that of what was stored damaged less is found. DataLoss leaves a part of it in `bytes`.
+absl::Status AppendUnpackedRecord(const RecordColumns& columns, std::string_view skeleton_json,
+                                  std::string_view context, std::string_view detail, std::string* bytes);
+
 // Whether the record has a time that look-ups may answer: measured to the end, without a failure.
 bool HasUsableTime(const TuningRecord& record);
 

@@ -24,39 +24,20 @@ std::string KeyColumn(ModuleEquality equality) {
 
 constexpr size_t kMaxWorkloadBytes = size_t{64} << 20;  // Of the workloads that are kept in memory.
 
-// Groups of a key: $1. One for the structural key, for the others as many as there are.
-std::string GroupsOf(ModuleEquality equality) {
-  if (equality == ModuleEquality::kStructural) {
-    return "(SELECT group_no AS no FROM workloads WHERE key_structural = $1::bytea LIMIT 1) g";
-  }
-  return StrCat("(SELECT DISTINCT group_no AS no FROM workloads WHERE ", KeyColumn(equality), " = $1::bytea) g");
-}
-
-constexpr size_t kMaxGroups = 1'000'000;  // Kept in memory.
-
 std::string Suffix(ModuleEquality equality) { return StrCat("_", static_cast<int>(equality)); }
-
-// Statements by the bits of their conditions.
-constexpr int kConditions = 16;
-BestConditions ConditionsOf(ModuleEquality equality, int bits) {
-  return {equality, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
-}
-int BitsOf(const RecordQuery& query) {
-  return int{!query.pools.empty()} | int{!query.device_class.empty()} << 1 | int{!query.target_json.empty()} << 2 |
-         int{!query.devices.empty()} << 3;
-}
 
 constexpr char kShelves[] =
     "s.metric = $2::smallint AND s.trust = ANY ($3::smallint[]) AND ($4::text[] = '{}' OR s.pool = ANY ($4::text[]))";
 
 std::string DevicesSql(ModuleEquality equality) {
-  return StrCat("SELECT DISTINCT s.device_class, s.target FROM shelves s, ", GroupsOf(equality), " WHERE ", kShelves,
+  return StrCat("SELECT DISTINCT s.device_class, s.target FROM shelves s, ", PostgresGroupsOf(equality), " WHERE ",
+                kShelves,
                 " AND EXISTS (SELECT FROM records r WHERE r.group_no = g.no AND r.shelf = s.no AND r.median IS NOT "
                 "NULL)");
 }
 
 std::string TopSql(ModuleEquality equality) {
-  return StrCat("WITH top AS (SELECT t.seq, t.mean FROM ", GroupsOf(equality),
+  return StrCat("WITH top AS (SELECT t.seq, t.mean FROM ", PostgresGroupsOf(equality),
                 " CROSS JOIN LATERAL (SELECT r.seq, r.mean FROM records r WHERE r.group_no = g.no AND r.valid ORDER "
                 "BY r.mean, r.seq LIMIT $2) t ORDER BY t.mean, t.seq LIMIT $2) ",
                 kRecordColumns, "FROM records r JOIN top ON top.seq = r.seq ORDER BY top.mean, top.seq");
@@ -78,49 +59,14 @@ std::string ArrayOfEnums(const std::vector<T>& values) {
 
 }  // namespace
 
-// One probe of records_best for each group and shelf, which gives `limit` rows in order; then the best of these. Every
-// parameter is named, used or not, so that all statements take the same.
-std::string PostgresBestSql(const BestConditions& conditions) {
-  std::string shelves = "s.metric = $2::smallint AND s.trust = ANY ($3::smallint[])";
-  shelves += conditions.pools ? " AND s.pool = ANY ($4::text[])" : " AND $4::text[] IS NOT NULL";
-  shelves += conditions.device_class ? " AND s.device_class = $6::text" : " AND $6::text IS NOT NULL";
-  shelves += conditions.target ? " AND s.target = $7::text" : " AND $7::text IS NOT NULL";
-  shelves += conditions.devices ? " AND (s.device_class, s.target) IN (SELECT * FROM unnest($8::text[], $9::text[]))"
-                                : " AND $8::text[] IS NOT NULL AND $9::text[] IS NOT NULL";
-  const bool one_group = conditions.equality == ModuleEquality::kStructural;
-  return StrCat(
-      kRecordColumns, "FROM ", one_group ? "" : GroupsOf(conditions.equality) + " CROSS JOIN ",
-      "shelves s CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.group_no = ", one_group ? "$1::int" : "g.no",
-      " AND r.shelf = s.no AND r.median IS NOT NULL ORDER BY r.median, r.seq LIMIT $5) r WHERE ", shelves,
-      " ORDER BY r.median, r.seq LIMIT $5");
-}
-
 PostgresDatabase::PostgresDatabase(const std::string& url, ModuleEquality equality,
                                    std::function<absl::Status(pqxx::transaction_base&)> check_write)
-    : equality_(equality), check_write_(std::move(check_write)), pool_(url) {
+    : equality_(equality), check_write_(std::move(check_write)), pool_(url), best_(url, pool_, shared_) {
   for (ModuleEquality e : {ModuleEquality::kStructural, ModuleEquality::kIgnoreNdarray, ModuleEquality::kAnchorBlock}) {
-    for (int bits = 0; bits < kConditions; ++bits) {
-      pool_.Prepare(StrCat("best", Suffix(e), "_", bits), PostgresBestSql(ConditionsOf(e, bits)));
-    }
     pool_.Prepare("devices" + Suffix(e), DevicesSql(e));
   }
   pool_.Prepare("top", TopSql(equality));
   pool_.Prepare("workload", StrCat(kSelectWorkload, "WHERE id = $1::bytea"));
-  pool_.Prepare("group", "SELECT group_no FROM workloads WHERE key_structural = $1::bytea LIMIT 1");
-}
-
-absl::StatusOr<std::optional<int>> PostgresDatabase::GroupOf(pqxx::transaction_base& work, const Digest& key) {
-  {
-    std::lock_guard lock(mutex_);
-    if (auto it = groups_.find(key.Raw()); it != groups_.end()) return it->second;
-  }
-  const pqxx::result rows = work.exec_prepared("group", PgBytes(key));
-  if (rows.empty()) return std::nullopt;
-  const int group = rows[0][0].as<int>();
-  std::lock_guard lock(mutex_);
-  if (groups_.size() >= kMaxGroups) groups_.clear();
-  groups_[key.Raw()] = group;
-  return group;
 }
 
 absl::StatusOr<bool> PostgresDatabase::HasWorkload(const Workload& workload) {
@@ -233,27 +179,12 @@ absl::StatusOr<int64_t> PostgresDatabase::Size() {
 }
 
 absl::StatusOr<std::vector<TuningRecord>> PostgresDatabase::Best(const RecordQuery& query) {
-  std::vector<TuningRecord> best;
-  PgArray classes, targets;
-  for (const DeviceTarget& device : query.devices) {
-    classes.Add(device.device_class);
-    targets.Add(device.target_json);
-  }
-  HONE_RETURN_IF_ERROR(pool_.Read([&](pqxx::transaction_base& work) -> absl::Status {
-    std::string of = PgBytes(query.key);
-    if (query.equality == ModuleEquality::kStructural) {
-      HONE_ASSIGN_OR_RETURN(const std::optional<int> group, GroupOf(work, query.key));
-      if (!group) return absl::OkStatus();
-      of = StrCat(*group);
-    }
-    pqxx::result rows =
-        work.exec_prepared(StrCat("best", Suffix(query.equality), "_", BitsOf(query)), of,
-                           static_cast<int>(query.metric), ArrayOfEnums(query.trust), ArrayOf(query.pools), query.limit,
-                           query.device_class, query.target_json, classes.text(), targets.text());
-    HONE_ASSIGN_OR_RETURN(best, RecordsOf(work, rows, shared_));
-    return absl::OkStatus();
-  }));
-  return best;
+  return best_.Records(query);
+}
+
+std::vector<absl::StatusOr<std::vector<EncodedRecord>>> PostgresDatabase::BestEncoded(
+    absl::Span<const RecordQuery> queries) {
+  return best_.Encoded(queries);
 }
 
 absl::StatusOr<std::vector<DeviceTarget>> PostgresDatabase::DevicesOf(const RecordQuery& query) {

@@ -9,19 +9,11 @@
 #include <vector>
 
 #include "server/database/database.h"
+#include "server/database/postgres_best.h"
 #include "server/database/postgres_pool.h"
 #include "server/database/postgres_shared.h"
 
 namespace hone {
-
-// Which of a query's conditions a statement has: those left open would cost it its index.
-struct BestConditions {
-  ModuleEquality equality = ModuleEquality::kStructural;
-  bool pools = false, device_class = false, target = false, devices = false;
-};
-// The statement behind Best, for those who want to see its plan. $1 key, or group of the structural key, $2 metric, $3
-// trust, $4 pools, $5 limit, $6 device class, $7 target, $8 and $9 classes and targets of devices.
-std::string PostgresBestSql(const BestConditions& conditions);
 
 class PostgresDatabase final : public Database {
  public:
@@ -41,6 +33,7 @@ class PostgresDatabase final : public Database {
   absl::StatusOr<std::vector<TuningRecord>> GetAllRecords() override;
   absl::StatusOr<int64_t> Size() override;
   absl::StatusOr<std::vector<TuningRecord>> Best(const RecordQuery& query) override;
+  std::vector<absl::StatusOr<std::vector<EncodedRecord>>> BestEncoded(absl::Span<const RecordQuery> queries) override;
   absl::StatusOr<TuningRecord> FindRecord(std::string_view id_prefix) override;
   absl::StatusOr<RecordPage> ListRecords(const RecordPageRequest& request) override;
   absl::StatusOr<DatabaseStats> Stats(const std::vector<std::string>& pools) override;
@@ -54,15 +47,12 @@ class PostgresDatabase final : public Database {
   const std::function<absl::Status(pqxx::transaction_base&)> check_write_;
   PostgresPool pool_;
 
-  // The number of the structural key's group, which never changes; nullopt when there is no such workload yet.
-  absl::StatusOr<std::optional<int>> GroupOf(pqxx::transaction_base& work, const Digest& key);
-
   SharedRows shared_;
+  PostgresBest best_;
   // Workloads never change: those used last are kept, and dropped all at once when they are too many.
   std::mutex mutex_;
   std::unordered_map<std::string, Workload> workloads_;  // By raw id.
   size_t workload_bytes_ = 0;
-  std::unordered_map<std::string, int> groups_;  // By raw structural key.
 };
 
 }  // namespace hone

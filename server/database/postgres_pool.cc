@@ -22,9 +22,18 @@ std::string FirstLine(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-absl::Status Away(std::string_view what) { return absl::UnavailableError(StrCat("PostgreSQL: ", FirstLine(what))); }
-
 }  // namespace
+
+const char* const kPostgresLookupSettings = "SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1";
+
+absl::Status PostgresAway(std::string_view message) {
+  return absl::UnavailableError(StrCat("PostgreSQL: ", FirstLine(message)));
+}
+
+absl::Status PostgresError(std::string_view sqlstate, std::string_view message) {
+  if (MayPass(sqlstate)) return PostgresAway(message);
+  return absl::InternalError(StrCat("PostgreSQL: ", FirstLine(message)));
+}
 
 PostgresConnection::PostgresConnection(std::string url, std::function<absl::Status(pqxx::transaction_base&)> on_connect)
     : url_(std::move(url)), on_connect_(std::move(on_connect)) {}
@@ -36,12 +45,7 @@ absl::Status PostgresConnection::Connect() {
   if (connection_ != nullptr && connection_->is_open()) return absl::OkStatus();
   connection_.reset();
   auto connection = std::make_shared<pqxx::connection>(url_);
-  // What is prepared asks by keys whose rows are few, whatever they are: one plan serves all, made once; and indexes
-  // serve it best, those of small tables too, as all that they touch lies in memory.
-  if (!statements_.empty()) {
-    connection->set_variable("plan_cache_mode", "force_generic_plan");
-    connection->set_variable("random_page_cost", "1.1");
-  }
+  if (!statements_.empty()) pqxx::nontransaction(*connection).exec(kPostgresLookupSettings);
   for (const auto& [name, sql] : statements_) connection->prepare(name, sql);
   if (on_connect_) {
     pqxx::work work(*connection);
@@ -74,16 +78,13 @@ absl::Status PostgresConnection::RunAs(const std::function<absl::Status(pqxx::tr
     return absl::OkStatus();
   } catch (const pqxx::broken_connection& error) {
     connection_.reset();
-    return Away(error.what());
+    return PostgresAway(error.what());
   } catch (const pqxx::in_doubt_error& error) {  // The commit's answer was lost; a repeat finds out.
     connection_.reset();
-    return Away(error.what());
+    return PostgresAway(error.what());
   } catch (const pqxx::sql_error& error) {
-    if (MayPass(error.sqlstate())) {
-      connection_.reset();
-      return Away(error.what());
-    }
-    return absl::InternalError(StrCat("PostgreSQL: ", FirstLine(error.what())));
+    if (MayPass(error.sqlstate())) connection_.reset();
+    return PostgresError(error.sqlstate(), error.what());
   } catch (const std::exception& error) {
     connection_.reset();
     return absl::InternalError(StrCat("PostgreSQL: ", FirstLine(error.what())));

@@ -69,6 +69,14 @@ class PostgresPool {
   std::vector<std::unique_ptr<PostgresConnection>> idle_;
 };
 
+// What is prepared asks by keys whose rows are few, whatever they are: one plan serves all, made once; and indexes
+// serve it best, those of small tables too, as all that they touch lies in memory.
+extern const char* const kPostgresLookupSettings;
+
+// The status for an error that PostgreSQL names, and for a connection that broke.
+absl::Status PostgresError(std::string_view sqlstate, std::string_view message);
+absl::Status PostgresAway(std::string_view message);
+
 // bytea as PostgreSQL writes it: \x and hexadecimal digits.
 std::string PgBytes(std::string_view raw);
 std::string PgBytes(const Digest& digest);

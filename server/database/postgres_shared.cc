@@ -1,5 +1,6 @@
 #include "server/database/postgres_shared.h"
 
+#include <algorithm>
 #include <pqxx/pqxx>
 #include <set>
 
@@ -63,6 +64,12 @@ void SharedRows::Keep(Table table, const std::unordered_map<int, Value>& read) {
   for (const auto& [number, value] : read) {
     if (kept.values.emplace(number, value).second) kept.bytes += value->size() + kRowBytes;
   }
+}
+
+std::optional<std::vector<SharedRows::Value>> SharedRows::GetKept(Table table, const std::vector<int>& numbers) {
+  std::vector<Value> values = FromMemory(table, numbers);
+  if (std::find(values.begin(), values.end(), nullptr) != values.end()) return std::nullopt;
+  return values;
 }
 
 absl::StatusOr<std::vector<SharedRows::Value>> SharedRows::Get(pqxx::transaction_base& work, Table table,

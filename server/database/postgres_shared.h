@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +28,8 @@ class SharedRows {
   // The values of the rows with these numbers, in their order; 0 has the empty value. Bytes are raw. What is not in
   // memory is read with one query. DataLoss: there is no such row.
   absl::StatusOr<std::vector<Value>> Get(pqxx::transaction_base& work, Table table, const std::vector<int>& numbers);
+  // The same when all are in memory.
+  std::optional<std::vector<Value>> GetKept(Table table, const std::vector<int>& numbers);
 
  private:
   struct Kept {

@@ -7,6 +7,7 @@
 #include "common/support/status_matchers.h"
 #include "common/support/strings.h"
 #include "common/wire/records_wire.h"
+#include "server/database/postgres_best.h"
 #include "server/database/postgres_database.h"
 #include "server/database/postgres_migrations.h"
 #include "server/database/postgres_pool.h"

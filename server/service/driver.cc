@@ -32,6 +32,8 @@ constexpr size_t kMaxTargetBytes = 64u << 10;
 constexpr int kMaxBuildKinds = 16;
 constexpr size_t kMaxDecisionsBytes = 1u << 20;
 constexpr int kMaxJsonDepth = 64;
+constexpr int kListedJobs = 100;
+constexpr uint32_t kMaxListedJobs = 1000;
 
 constexpr char kAway[] = "the database does not answer; outcomes wait for it";
 
@@ -207,15 +209,16 @@ class Driver::Impl {
   void List(const JobScope& scope, const v1::ListJobsRequest& request, Done<v1::ListJobsResponse> done) {
     absl::Status accepts = committer_->Accepts();
     if (!accepts.ok()) return done(accepts);
-    int limit = request.limit() == 0 ? 100 : std::min<int>(request.limit(), 1000);
+    JobListRequest wanted{request.before(), kListedJobs, request.all(), std::nullopt};
+    if (request.limit() > 0) wanted.limit = static_cast<int>(std::min<uint32_t>(request.limit(), kMaxListedJobs));
+    if (!scope.all) wanted.tenant = scope.tenant;
     std::map<std::string, v1::JobReport> live;
     for (const std::string& id : core_->JobIds()) live[id] = ReportOf(id);
-    committer_->Run([this, scope, request, limit, done, live = std::move(live)] {
-      absl::StatusOr<std::vector<JobSummary>> jobs = store_.ListJobs(request.before(), limit, request.all());
+    committer_->Run([this, wanted = std::move(wanted), done, live = std::move(live)] {
+      absl::StatusOr<std::vector<JobSummary>> jobs = store_.ListJobs(wanted);
       if (!jobs.ok()) return done(jobs.status());
       v1::ListJobsResponse response;
       for (const JobSummary& job : *jobs) {
-        if (!scope.Covers(job.definition)) continue;
         auto it = live.find(job.definition.id);
         *response.add_jobs() = it != live.end() ? it->second : StoredReport(job);
       }

@@ -12,7 +12,7 @@ absl::StatusOr<int64_t> TrimFailures(Store& store, FailureRetention retention, a
   // Jobs first: one that is submitted afterwards has no failures yet that are too old or too many.
   std::string before;
   while (true) {
-    HONE_ASSIGN_OR_RETURN(const std::vector<JobSummary> jobs, store.ListJobs(before, kPage, /*ended=*/false));
+    HONE_ASSIGN_OR_RETURN(const std::vector<JobSummary> jobs, store.ListJobs({before, kPage, /*ended=*/false, std::nullopt}));
     for (const JobSummary& job : jobs) retention.live_jobs.push_back(job.definition.id);
     if (static_cast<int>(jobs.size()) < kPage) break;
     before = jobs.back().definition.id;

@@ -1,5 +1,6 @@
 #include "server/service/record_service.h"
 
+#include <memory>
 #include <utility>
 
 #include "common/support/clock.h"
@@ -18,6 +19,23 @@ AuditEntry EntryOf(const Identity& who, std::string action, std::string subject,
 }
 
 std::string PoolText(const std::string& pool) { return "pool " + (pool.empty() ? "of the tenant" : pool); }
+
+constexpr size_t kMaxBatch = 16;
+constexpr uint32_t kMaxBatchedTop = 100;
+
+bool Parse(const grpc::ByteBuffer& bytes, v1::QueryRequest& request) {
+  grpc::Slice slice;
+  if (!bytes.DumpToSingleSlice(&slice).ok()) return false;
+  return request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
+}
+
+// Gives the text away, without a copy.
+grpc::ByteBuffer Buffer(std::string text) {
+  auto* owned = new std::string(std::move(text));
+  const grpc::Slice slice(
+      owned->data(), owned->size(), [](void* text) { delete static_cast<std::string*>(text); }, owned);
+  return grpc::ByteBuffer(&slice, 1);
+}
 
 // Reads chunks one after another; each is stored on the executor before the next is read: back-pressure.
 class ImportReactor final : public grpc::ServerReadReactor<v1::ImportChunk> {
@@ -72,6 +90,17 @@ class RefusedExport final : public grpc::ServerWriteReactor<v1::ExportChunk> {
 
 }  // namespace
 
+RecordServiceImpl::RecordServiceImpl(Records& records, Executor& executor, Executor& exporters, int lookup_threads,
+                                     absl::Duration export_stall, Gate& gate, OpenStreams& open_streams, Audit audit)
+    : records_(records),
+      executor_(executor),
+      exporters_(exporters),
+      export_stall_(export_stall),
+      gate_(gate),
+      open_streams_(open_streams),
+      audit_(std::move(audit)),
+      lookups_(lookup_threads, kMaxBatch, [this](std::vector<Lookup> lookups) { Answer(lookups); }) {}
+
 template <typename Response, typename Call>
 grpc::ServerUnaryReactor* RecordServiceImpl::Serve(grpc::CallbackServerContext* context, std::string_view rpc,
                                                    Response* response, Call call) {
@@ -86,10 +115,34 @@ grpc::ServerUnaryReactor* RecordServiceImpl::Serve(grpc::CallbackServerContext* 
 }
 
 grpc::ServerUnaryReactor* RecordServiceImpl::Query(grpc::CallbackServerContext* context,
-                                                   const v1::QueryRequest* request, v1::QueryResponse* response) {
-  return Serve(context, "RecordService/Query", response,
-               [this, request](const Identity& who) { return records_.Query(who, *request); });
+                                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  absl::StatusOr<Identity> identity = Authorize(gate_, *context, "RecordService/Query");
+  if (!identity.ok()) return Refuse(context, identity.status());
+  Lookup lookup{context->DefaultReactor(), response, *std::move(identity), {}};
+  grpc::ServerUnaryReactor* reactor = lookup.reactor;
+  if (!Parse(*request, lookup.request)) {
+    reactor->Finish(ToGrpc(absl::InvalidArgumentError("the request is no hone.v1.QueryRequest")));
+  } else if (lookup.request.top_k() > kMaxBatchedTop) {  // Others should not wait for it.
+    auto alone = std::make_shared<std::vector<Lookup>>();
+    alone->push_back(std::move(lookup));
+    if (!executor_.Run([this, alone] { Answer(*alone); })) reactor->Finish(ToGrpc(Busy()));
+  } else if (!lookups_.Add(lookup)) {
+    reactor->Finish(ToGrpc(Busy()));
+  }
+  return reactor;
 }
+
+void RecordServiceImpl::Answer(const std::vector<Lookup>& lookups) {
+  std::vector<LookupQuestion> questions;
+  for (const Lookup& lookup : lookups) questions.push_back({&lookup.who, &lookup.request});
+  std::vector<absl::StatusOr<std::string>> answers = records_.Query(questions);
+  for (size_t i = 0; i < lookups.size(); ++i) {
+    const grpc::Status status = ToGrpc(answers[i].status());
+    if (answers[i].ok()) *lookups[i].response = Buffer(*std::move(answers[i]));
+    lookups[i].reactor->Finish(status);
+  }
+}
+
 grpc::ServerUnaryReactor* RecordServiceImpl::GetRecord(grpc::CallbackServerContext* context,
                                                        const v1::GetRecordRequest* request, v1::Match* response) {
   return Serve(context, "RecordService/GetRecord", response,

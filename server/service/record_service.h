@@ -1,11 +1,14 @@
-// RecordService on the callback API. Calls run on the executor; no thread of gRPC waits for the database.
+// RecordService on the callback API. Calls run on the executor, look-ups in batches; no thread of gRPC waits for the
+// database.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "hone/v1/records.grpc.pb.h"
+#include "server/service/batcher.h"
 #include "server/service/executor.h"
 #include "server/service/gate.h"
 #include "server/service/open_streams.h"
@@ -14,24 +17,21 @@
 
 namespace hone {
 
-class RecordServiceImpl final : public v1::RecordService::CallbackService {
+// Query answers with bytes that were put together elsewhere.
+using RecordServiceBase = v1::RecordService::WithRawCallbackMethod_Query<v1::RecordService::CallbackService>;
+
+class RecordServiceImpl final : public RecordServiceBase {
  public:
   // Told of every call that changes something, and of its outcome; must not block.
   using Audit = std::function<void(AuditEntry)>;
   // Exports run on threads of their own, `exporters`: they wait for their readers, at most `export_stall` for each
   // chunk.
-  RecordServiceImpl(Records& records, Executor& executor, Executor& exporters, absl::Duration export_stall, Gate& gate,
-                    OpenStreams& open_streams, Audit audit)
-      : records_(records),
-        executor_(executor),
-        exporters_(exporters),
-        export_stall_(export_stall),
-        gate_(gate),
-        open_streams_(open_streams),
-        audit_(std::move(audit)) {}
+  RecordServiceImpl(Records& records, Executor& executor, Executor& exporters, int lookup_threads,
+                    absl::Duration export_stall, Gate& gate, OpenStreams& open_streams, Audit audit);
 
-  grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context, const v1::QueryRequest* request,
-                                  v1::QueryResponse* response) override;
+  using RecordServiceBase::Query;
+  grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context, const v1::GetRecordRequest* request,
                                       v1::Match* response) override;
   grpc::ServerUnaryReactor* ListRecords(grpc::CallbackServerContext* context, const v1::ListRecordsRequest* request,
@@ -50,6 +50,13 @@ class RecordServiceImpl final : public v1::RecordService::CallbackService {
                                     v1::PromoteResponse* response) override;
 
  private:
+  struct Lookup {
+    grpc::ServerUnaryReactor* reactor;
+    grpc::ByteBuffer* response;
+    Identity who;
+    v1::QueryRequest request;
+  };
+  void Answer(const std::vector<Lookup>& lookups);
   template <typename Response, typename Call>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, std::string_view rpc, Response* response,
                                   Call call);
@@ -61,6 +68,7 @@ class RecordServiceImpl final : public v1::RecordService::CallbackService {
   Gate& gate_;
   OpenStreams& open_streams_;
   const Audit audit_;
+  Batcher<Lookup> lookups_;
 };
 
 }  // namespace hone

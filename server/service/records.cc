@@ -10,40 +10,17 @@
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "common/wire/records_wire.h"
-#include "server/service/fit.h"
+#include "server/service/pools.h"
 
 namespace hone {
 namespace {
 
 constexpr int kMaxTop = 1000;
-constexpr char kShared[] = "shared";
 constexpr size_t kExportChunkBytes = 1u << 20;
 
 // A batch was refused for what stands in it, not because the database is away.
 bool IsRecordsFault(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
-}
-
-bool MayRead(const Identity& who, const std::string& pool) {
-  return who.anonymous || pool == who.tenant || pool == kShared ||
-         std::find(who.reads.begin(), who.reads.end(), pool) != who.reads.end();
-}
-
-absl::StatusOr<std::vector<std::string>> ReadablePools(const Identity& who,
-                                                       const google::protobuf::RepeatedPtrField<std::string>& asked) {
-  std::vector<std::string> pools(asked.begin(), asked.end());
-  for (const std::string& pool : pools) {
-    if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to read"));
-  }
-  return pools.empty() ? PoolsFor(who) : pools;
-}
-
-absl::StatusOr<std::string> WritablePool(const Identity& who, const std::string& asked) {
-  if (who.anonymous) return asked;
-  if (!asked.empty() && asked != who.tenant) {
-    return absl::PermissionDeniedError(StrCat("pool \"", asked, "\" is not yours to write"));
-  }
-  return who.tenant;
 }
 
 }  // namespace
@@ -59,62 +36,17 @@ absl::StatusOr<v1::Match> Records::MatchOf(const TuningRecord& record, bool with
   return match;
 }
 
-absl::StatusOr<v1::QueryResponse> Records::Query(const Identity& who, const v1::QueryRequest& request) {
-  RecordQuery query;
-  query.equality = FromProto(request.equality());
-  HONE_ASSIGN_OR_RETURN(query.key, DigestFromBytes(request.key(), "key"));
-  if (!request.workload_id().empty()) {
-    HONE_ASSIGN_OR_RETURN(Digest id, DigestFromBytes(request.workload_id(), "workload_id"));
-    HONE_ASSIGN_OR_RETURN(std::optional<Workload> workload, database_.FindWorkload(id));
-    if (!workload) return v1::QueryResponse();
-    query.key = workload->key(query.equality);
-  }
-  if (query.key == Digest{}) return absl::InvalidArgumentError("workload_id or key is needed");
-  query.metric = FromProto(request.metric());
-  if (request.trust_size() > 0) query.trust.clear();
-  for (int trust : request.trust()) {
-    HONE_ASSIGN_OR_RETURN(Trust one, FromProto(static_cast<v1::Trust>(trust)));
-    query.trust.push_back(one);
-  }
-  HONE_ASSIGN_OR_RETURN(query.pools, ReadablePools(who, request.pools()));
-  query.limit = request.top_k() == 0 ? 1 : static_cast<int>(std::min<uint32_t>(request.top_k(), kMaxTop));
-  v1::QueryResponse response;
-  query.device_class = request.device_class();
-  query.target_json = request.target_json();
-  HONE_RETURN_IF_ERROR(AddMatches(query, request, response));
-  const bool narrow = !query.device_class.empty() || !query.target_json.empty();
-  if (!narrow || response.matches_size() >= query.limit) return response;
-  // What does not fit exactly fits by its device and target, the same for all records of both.
-  query.device_class.clear();
-  query.target_json.clear();
-  HONE_ASSIGN_OR_RETURN(std::vector<DeviceTarget> devices, database_.DevicesOf(query));
-  const DeviceTarget asked{request.device_class(), request.target_json()};
-  std::map<v1::Fit, std::vector<DeviceTarget>> by_fit;
-  for (DeviceTarget& device : devices) by_fit[FitOf(device, asked).fit].push_back(std::move(device));
-  // Targets may be equal in another spelling: all exact ones once more.
-  response.clear_matches();
-  const int wanted = query.limit;
-  for (auto& [fit, same] : by_fit) {
-    query.limit = wanted - response.matches_size();
-    query.devices = std::move(same);
-    if (query.limit <= 0 || (fit == v1::FIT_REFUSED && !request.include_refused())) break;
-    HONE_RETURN_IF_ERROR(AddMatches(query, request, response));
-  }
-  return response;
+std::vector<absl::StatusOr<std::string>> Records::Query(absl::Span<const LookupQuestion> questions) {
+  return lookup_.Answer(questions);
 }
 
-absl::Status Records::AddMatches(const RecordQuery& query, const v1::QueryRequest& request,
-                                 v1::QueryResponse& response) {
-  HONE_ASSIGN_OR_RETURN(std::vector<TuningRecord> best, database_.Best(query));
-  for (const TuningRecord& record : best) {
-    HONE_ASSIGN_OR_RETURN(v1::Match match, MatchOf(record, !request.without_scripts()));
-    FitVerdict verdict =
-        FitOf({record.device.device_class, record.target_json}, {request.device_class(), request.target_json()});
-    match.set_fit(verdict.fit);
-    match.set_deciding_field(std::move(verdict.deciding_field));
-    *response.add_matches() = std::move(match);
-  }
-  return absl::OkStatus();
+absl::StatusOr<v1::QueryResponse> Records::Query(const Identity& who, const v1::QueryRequest& request) {
+  const LookupQuestion question{&who, &request};
+  std::vector<absl::StatusOr<std::string>> answers = lookup_.Answer(absl::MakeConstSpan(&question, 1));
+  HONE_RETURN_IF_ERROR(answers[0].status());
+  v1::QueryResponse response;
+  if (!response.ParseFromString(*answers[0])) return absl::DataLossError("a stored record cannot be parsed");
+  return response;
 }
 
 absl::StatusOr<v1::Match> Records::GetRecord(const Identity& who, const v1::GetRecordRequest& request) {
@@ -259,7 +191,7 @@ absl::StatusOr<v1::PromoteResponse> Records::Promote(const Identity& who, const 
     return absl::FailedPreconditionError(
         StrCat("record ", id.Hex(), " is ", TrustName(record.trust), ", not verified"));
   }
-  std::string pool = request.to_pool().empty() ? kShared : request.to_pool();
+  std::string pool = request.to_pool().empty() ? kSharedPool : request.to_pool();
   if (!MayRead(who, pool)) return absl::PermissionDeniedError(StrCat("pool \"", pool, "\" is not yours to write"));
   record.pool = std::move(pool);
   record.created_by = who.name;
@@ -294,7 +226,7 @@ absl::Status Records::ExportWorkloads(const std::vector<std::string>& pools,
 absl::Status Records::Export(const Identity& who, const v1::ExportRequest& request,
                              const std::function<bool(v1::ExportChunk)>& send) {
   RecordPageRequest page;
-  HONE_ASSIGN_OR_RETURN(page.pools, ReadablePools(who, request.pools()));
+  HONE_ASSIGN_OR_RETURN(page.pools, ReadablePools(who, {request.pools().begin(), request.pools().end()}));
   if (request.only_workloads()) return ExportWorkloads(page.pools, send);
   page.job_id = request.job_id();
   HONE_ASSIGN_OR_RETURN(page.workload_id, DigestFromBytes(request.workload_id(), "workload_id"));

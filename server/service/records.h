@@ -1,20 +1,25 @@
-// The rules of RecordService without gRPC: what an identity may see, how a request becomes a query, how well a record
-// fits the device that asks. Thread-safe; blocks on the database.
+// The rules of RecordService without gRPC: what an identity may see and store. Thread-safe; blocks on the database.
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "hone/v1/records.pb.h"
 #include "server/database/database.h"
 #include "server/service/gate.h"
+#include "server/service/record_lookup.h"
 
 namespace hone {
 
 class Records {
  public:
-  explicit Records(Database& database) : database_(database) {}
+  explicit Records(Database& database) : database_(database), lookup_(database) {}
 
+  // Several at once, each answered with the bytes of its QueryResponse.
+  std::vector<absl::StatusOr<std::string>> Query(absl::Span<const LookupQuestion> questions);
   absl::StatusOr<v1::QueryResponse> Query(const Identity& who, const v1::QueryRequest& request);
   absl::StatusOr<v1::Match> GetRecord(const Identity& who, const v1::GetRecordRequest& request);
   absl::StatusOr<v1::ListRecordsResponse> ListRecords(const Identity& who, const v1::ListRecordsRequest& request);
@@ -35,10 +40,10 @@ class Records {
   absl::Status AddChunk(const Identity& who, const std::string& pool, const v1::ImportChunk& chunk, bool pass_over,
                         v1::ImportResponse& total);
   absl::Status ExportWorkloads(const std::vector<std::string>& pools, const std::function<bool(v1::ExportChunk)>& send);
-  absl::Status AddMatches(const RecordQuery& query, const v1::QueryRequest& request, v1::QueryResponse& response);
   absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);
 
   Database& database_;
+  RecordLookup lookup_;
 };
 
 }  // namespace hone

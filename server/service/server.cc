@@ -97,7 +97,7 @@ struct Server::Parts {
         tuning(driver, *gate, open_streams, InfoOf(*store, options)),
         worker(driver, blobs, *gate, open_streams),
         exporters(options.export_threads),
-        record(records, executor, exporters, options.export_stall, *gate, open_streams,
+        record(records, executor, exporters, options.lookup_threads, options.export_stall, *gate, open_streams,
                [this](AuditEntry entry) { driver.Audit(std::move(entry)); }) {
     gate->SetRefused([this](const Identity& who, std::string_view rpc) {
       const std::string action(rpc.substr(rpc.find('/') + 1));

@@ -20,8 +20,9 @@ struct ServerOptions {
   std::string token_file;              // Empty = no tokens: loopback and unix sockets only.
   std::string tls_cert, tls_key;       // PEM files; both or none.
   std::string tls_client_ca;           // PEM: clients must have a certificate of this authority.
-  absl::Duration check_tokens = absl::Seconds(5);  // Tokens of open streams are looked at this often.
-  int record_threads = 4;
+  absl::Duration check_tokens = absl::Seconds(5);   // Tokens of open streams are looked at this often.
+  int lookup_threads = 2;                           // Each answers what waits in one batch.
+  int record_threads = 4;                           // Other calls of RecordService.
   int export_threads = 2;                           // Exports at a time; others wait for their turn.
   absl::Duration export_stall = absl::Seconds(30);  // A reader that takes nothing for so long loses its export.
   FailureRetention retention;

@@ -89,12 +89,13 @@ absl::StatusOr<std::optional<JobSummary>> MemoryStore::FindJob(const std::string
   return JobSummary{job->second.stored.definition, job->second.stored.state, job->second.report};
 }
 
-absl::StatusOr<std::vector<JobSummary>> MemoryStore::ListJobs(const std::string& before, int limit, bool ended) {
+absl::StatusOr<std::vector<JobSummary>> MemoryStore::ListJobs(const JobListRequest& request) {
   absl::MutexLock lock(&mutex_);
   std::vector<JobSummary> found;
-  for (auto it = jobs_.rbegin(); it != jobs_.rend() && static_cast<int>(found.size()) < limit; ++it) {
-    if (!before.empty() && it->first >= before) continue;
-    if (!ended && Ended(it->second.stored.state)) continue;
+  for (auto it = jobs_.rbegin(); it != jobs_.rend() && static_cast<int>(found.size()) < request.limit; ++it) {
+    if (!request.before.empty() && it->first >= request.before) continue;
+    if (!request.ended && Ended(it->second.stored.state)) continue;
+    if (request.tenant && it->second.stored.definition.tenant != *request.tenant) continue;
     found.push_back({it->second.stored.definition, it->second.stored.state, it->second.report});
   }
   return found;

@@ -25,7 +25,7 @@ class MemoryStore final : public Store {
   absl::Status Commit(const WriteBatch& batch) override;
   absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() override;
   absl::StatusOr<std::optional<JobSummary>> FindJob(const std::string& id) override;
-  absl::StatusOr<std::vector<JobSummary>> ListJobs(const std::string& before, int limit, bool ended) override;
+  absl::StatusOr<std::vector<JobSummary>> ListJobs(const JobListRequest& request) override;
 
  private:
   struct Job {

@@ -244,13 +244,14 @@ absl::StatusOr<std::optional<JobSummary>> PostgresStore::FindJob(const std::stri
   return found;
 }
 
-absl::StatusOr<std::vector<JobSummary>> PostgresStore::ListJobs(const std::string& before, int limit, bool ended) {
+absl::StatusOr<std::vector<JobSummary>> PostgresStore::ListJobs(const JobListRequest& request) {
   std::vector<JobSummary> jobs;
   HONE_RETURN_IF_ERROR(readers_.Run([&](pqxx::transaction_base& work) -> absl::Status {
     jobs.clear();
-    std::string sql = StrCat(kSelectSummary, "WHERE ($1 = '' OR id < $1) ", ended ? "" : "AND state IN (0, 1) ",
-                             "ORDER BY id DESC LIMIT $2");
-    for (const auto& row : work.exec_params(sql, before, limit)) {
+    const std::string sql =
+        StrCat(kSelectSummary, "WHERE ($1 = '' OR id < $1) ", request.ended ? "" : "AND state IN (0, 1) ",
+               request.tenant ? "AND tenant = $3 " : "AND $3 = '' ", "ORDER BY id DESC LIMIT $2");
+    for (const auto& row : work.exec_params(sql, request.before, request.limit, request.tenant.value_or(""))) {
       HONE_ASSIGN_OR_RETURN(JobSummary summary, SummaryOf(row));
       jobs.push_back(std::move(summary));
     }

@@ -26,7 +26,7 @@ class PostgresStore final : public Store {
   absl::Status Commit(const WriteBatch& batch) override;
   absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() override;
   absl::StatusOr<std::optional<JobSummary>> FindJob(const std::string& id) override;
-  absl::StatusOr<std::vector<JobSummary>> ListJobs(const std::string& before, int limit, bool ended) override;
+  absl::StatusOr<std::vector<JobSummary>> ListJobs(const JobListRequest& request) override;
 
  private:
   explicit PostgresStore(const std::string& url);

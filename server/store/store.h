@@ -62,6 +62,13 @@ struct JobSummary {
   std::string report;  // Serialized v1::JobReport; may be old while the job has not ended.
 };
 
+struct JobListRequest {
+  std::string before = {};  // Only jobs created before this one; empty = all.
+  int limit = 100;
+  bool ended = true;                                 // Also those that have ended.
+  std::optional<std::string> tenant = std::nullopt;  // Only this one's.
+};
+
 struct Inserted {
   std::string job_id;
   bool existed = false;
@@ -91,8 +98,8 @@ class Store {
   // Jobs that have not ended, by time of creation, with all that is needed to go on.
   virtual absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() = 0;
   virtual absl::StatusOr<std::optional<JobSummary>> FindJob(const std::string& id) = 0;
-  // Newest first, those created before job `before` (empty = all).
-  virtual absl::StatusOr<std::vector<JobSummary>> ListJobs(const std::string& before, int limit, bool ended) = 0;
+  // Newest first. Fewer than the limit: there are no older ones.
+  virtual absl::StatusOr<std::vector<JobSummary>> ListJobs(const JobListRequest& request) = 0;
 };
 
 }  // namespace hone

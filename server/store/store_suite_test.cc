@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <pqxx/pqxx>
 #include <thread>
 
 #include "common/support/status_matchers.h"
+#include "common/support/strings.h"
 #include "server/database/memory_database.h"
 #include "server/database/testing/private_cluster.h"
 #include "server/store/memory_store.h"
@@ -121,11 +123,30 @@ TEST_P(StoreSuite, AnEndedJobIsNotLoadedButFound) {
   EXPECT_EQ(found->state, JobState::kDone);
   EXPECT_EQ(found->report, std::string("report\0bytes", 12));
   EXPECT_FALSE(store->FindJob("nope")->has_value());
-  EXPECT_EQ(store->ListJobs("", 10, /*ended=*/true)->size(), 2);
-  auto active = *store->ListJobs("", 10, /*ended=*/false);
+  EXPECT_EQ(store->ListJobs({})->size(), 2);
+  auto active = *store->ListJobs({.ended = false});
   ASSERT_EQ(active.size(), 1);
   EXPECT_EQ(active[0].definition.id, "j2");
-  EXPECT_EQ((*store->ListJobs("j2", 10, true))[0].definition.id, "j1");
+  EXPECT_EQ((*store->ListJobs({.before = "j2"}))[0].definition.id, "j1");
+}
+
+TEST_P(StoreSuite, PagesOfATenantAreFullWhileItHasOlderJobs) {
+  auto store = GetParam().open();
+  ASSERT_OK(store->Lead());
+  for (int i = 0; i < 30; ++i) {  // Its jobs are the oldest: others' fill the pages before them.
+    JobDefinition job = JobOf(StrCat("j", 10 + i));
+    job.tenant = i < 5 ? "mine" : "theirs";
+    ASSERT_OK(store->InsertJob(job));
+  }
+  std::vector<std::string> seen;
+  JobListRequest request{.limit = 2, .tenant = "mine"};
+  for (size_t page = 2; page == 2;) {
+    std::vector<JobSummary> jobs = *store->ListJobs(request);
+    page = jobs.size();
+    for (const JobSummary& job : jobs) seen.push_back(request.before = job.definition.id);
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"j14", "j13", "j12", "j11", "j10"}));
+  EXPECT_TRUE(store->ListJobs({.tenant = "nobody"})->empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -207,6 +228,29 @@ TEST(PostgresStoreTest, WhatWasCommittedSurvivesKillingPostgres) {
   }
   EXPECT_OK(status);
   EXPECT_EQ(*store->records().Size(), 2);
+}
+
+// What an auditor reads: every entry, in order, with when, who, what, about what and how it ended.
+TEST(PostgresStoreTest, TheAuditTableHoldsWhatWasDone) {
+  const std::string url = testing::SharedCluster().NewDatabase();
+  auto store = OpenPostgres(url);
+  ASSERT_OK(store->Lead());
+  WriteBatch first, second;
+  first.audit = {{absl::FromUnixSeconds(1'700'000'000), "ann", "SubmitJob", "j1", "ok"},
+                 {absl::FromUnixSeconds(1'700'000'001), "bob'); DROP TABLE audit; --", "PauseJob", "j1", "NOT_FOUND"}};
+  second.audit = {{absl::FromUnixSeconds(1'700'000'002), "ann", "CancelJob", "", "PERMISSION_DENIED"}};
+  ASSERT_OK(store->Commit(first));
+  ASSERT_OK(store->Commit(second));
+  std::vector<std::string> lines;
+  pqxx::connection connection(url);
+  pqxx::nontransaction work(connection);
+  for (const auto& row : work.exec("SELECT at, identity, action, subject, outcome FROM audit ORDER BY seq")) {
+    lines.push_back(
+        StrCat(row[0].c_str(), " ", row[1].c_str(), " ", row[2].c_str(), " ", row[3].c_str(), " ", row[4].c_str()));
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{"1700000000 ann SubmitJob j1 ok",
+                                             "1700000001 bob'); DROP TABLE audit; -- PauseJob j1 NOT_FOUND",
+                                             "1700000002 ann CancelJob  PERMISSION_DENIED"}));
 }
 
 TEST(PostgresStoreTest, AnUnreachableServerIsOneClearLine) {

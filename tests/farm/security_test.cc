@@ -46,8 +46,8 @@ class AuditingStore final : public Store {
   }
   absl::StatusOr<std::vector<StoredJob>> LoadActiveJobs() override { return store_.LoadActiveJobs(); }
   absl::StatusOr<std::optional<JobSummary>> FindJob(const std::string& id) override { return store_.FindJob(id); }
-  absl::StatusOr<std::vector<JobSummary>> ListJobs(const std::string& before, int limit, bool ended) override {
-    return store_.ListJobs(before, limit, ended);
+  absl::StatusOr<std::vector<JobSummary>> ListJobs(const JobListRequest& request) override {
+    return store_.ListJobs(request);
   }
   bool Has(const std::string& line) {
     std::lock_guard lock(mutex_);

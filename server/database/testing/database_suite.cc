@@ -9,12 +9,34 @@
 #include "common/record/tvm_line.h"
 #include "common/support/status_matchers.h"
 #include "common/support/strings.h"
+#include "common/wire/records_wire.h"
 #include "server/database/memory_database.h"
 
 namespace hone::testing {
 namespace {
 
 constexpr char kTrace[] = R"([[["GetBlock",[],["C","main"],["b0"]]],[[0,[8,%d]]]])";
+
+// What BestEncoded says of a query, and what it should: messages as text.
+std::vector<std::string> EncodedBest(Database& database, const RecordQuery& query) {
+  std::vector<std::string> texts;
+  const RecordQuery twice[] = {query, query};
+  const auto answers = database.BestEncoded(twice);
+  EXPECT_EQ(answers.size(), 2);
+  EXPECT_OK(answers[1].status());
+  for (const EncodedRecord& record : *answers[1]) {
+    v1::TuningRecord proto;
+    EXPECT_TRUE(proto.ParseFromString(record.bytes));
+    EXPECT_EQ(proto.workload_id(), record.workload_id.Raw());
+    texts.push_back(proto.DebugString());
+  }
+  return texts;
+}
+std::vector<std::string> TextsOf(const std::vector<TuningRecord>& records) {
+  std::vector<std::string> texts;
+  for (const TuningRecord& record : records) texts.push_back(ToProto(record).DebugString());
+  return texts;
+}
 
 }  // namespace
 
@@ -148,6 +170,7 @@ TEST_P(DatabaseSuite, BestAsksForDeviceTrustPoolAndMetric) {
     std::vector<int> found;
     std::vector<TuningRecord> best = *database->Best(query);
     for (const TuningRecord& record : best) found.push_back(static_cast<int>(record.slot.slot));
+    EXPECT_EQ(EncodedBest(*database, query), TextsOf(best));
     return found;
   };
   EXPECT_EQ(slots(), (std::vector<int>{2, 3}));
@@ -269,6 +292,7 @@ TEST_P(DatabaseSuite, DevicesAndTargetsNarrowTheBest) {
     std::vector<int> found;
     std::vector<TuningRecord> best = *database->Best(query);
     for (const TuningRecord& record : best) found.push_back(static_cast<int>(record.slot.slot));
+    EXPECT_EQ(EncodedBest(*database, query), TextsOf(best));
     return found;
   };
   query.devices = {{"e", "u"}, {"d", "t"}};
@@ -298,6 +322,7 @@ TEST_P(DatabaseSuite, EqualWorkloadsAreOneGroupAndTiesKeepTheirOrder) {
   query.key = a.keys[2];
   query.limit = 3;
   std::vector<TuningRecord> best = *database->Best(query);
+  EXPECT_EQ(EncodedBest(*database, query), TextsOf(best));
   ASSERT_EQ(best.size(), 3);
   EXPECT_EQ(best[0].slot.slot, 4);
   EXPECT_EQ(best[1].slot.slot, 1);
