@@ -9,6 +9,7 @@
 // stay there for the next run.
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
+#include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -389,6 +390,9 @@ int Main(int argc, char** argv) {
   app.add_flag("--load-only", arguments.load_only);
   CLI11_PARSE(app, argc, argv);
   SetLogLevel(LogLevel::kWarning);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);  // As hone-server; the clients, too.
+  mallopt(M_TOP_PAD, 1 << 20);
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
   testing::ClusterOptions cluster_options{
       arguments.folder, StrCat(kSettings, " -c shared_buffers=", arguments.shared_buffers), /*stays_descendant=*/true};
   char temporary[] = "/tmp/hone-pg.XXXXXX";  // Unix sockets have short paths.

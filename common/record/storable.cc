@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/record/trace_semantics.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -80,6 +81,7 @@ absl::Status CheckStorable(const TuningRecord& record) {
       {"sandbox layers", record.run.sandbox_layers},
       {"failure", record.run.failure ? std::string_view(record.run.failure->message) : std::string_view()}};
   for (const auto& [name, text] : fields) HONE_RETURN_IF_ERROR(Check(name, text));
+  HONE_RETURN_IF_ERROR(CheckTraceSemantics(record.revisions));
   if (!record.run.failure && (record.run.samples.empty() || !(record.run.median > 0))) {
     return absl::InvalidArgumentError("the measurement has neither a failure nor a time");
   }

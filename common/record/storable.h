@@ -1,5 +1,5 @@
-// What every database and message can hold: text in UTF-8 without zero bytes, and a measurement with either a time or a
-// failure. Checked where bytes from outside become records.
+// What every database and message can hold: text in UTF-8 without zero bytes, a measurement with either a time or a
+// failure, and a trace that this build replays as it was meant. Checked where bytes from outside become records.
 #pragma once
 
 #include <string>

@@ -6,20 +6,13 @@
 
 #include "common/support/check.h"
 #include "common/support/strings.h"
+#include "common/target/kind_of.h"
 
 namespace hone {
 namespace {
 
 // Attributes that change what code may run; others only describe.
 constexpr std::string_view kDeciding[] = {"kind", "mcpu", "mtriple", "arch"};
-
-// Empty for a target that is no JSON object with a kind.
-std::string KindOf(const std::string& target_json) {
-  const nlohmann::json target = nlohmann::json::parse(target_json, nullptr, false);
-  if (!target.is_object()) return "";
-  const auto kind = target.find("kind");
-  return kind != target.end() && kind->is_string() ? kind->get<std::string>() : "";
-}
 
 std::string Joined(const std::set<std::string>& kinds) {
   std::string text;
@@ -58,7 +51,7 @@ std::string TargetMismatch(const std::string& worker_target, const std::string& 
 std::string WhyNot(WorkerRole role, const WorkerInfo& worker, const std::string& task_target) {
   if (role == WorkerRole::kSearch) return "";
   if (role == WorkerRole::kRun) return TargetMismatch(worker.target_json, task_target);
-  const std::string kind = KindOf(task_target);
+  const std::string kind = KindOfTarget(task_target);
   if (worker.build_kinds.empty() || kind.empty() || worker.build_kinds.contains(kind)) return "";
   return StrCat("it builds for ", Joined(worker.build_kinds), ", the task wants ", kind);
 }
@@ -130,6 +123,16 @@ WorkerState* Workers::FindFree(WorkerRole role, const std::string& target, std::
     if (first.empty() && it != names.end()) first = *it;
   }
   return first.empty() ? nullptr : Find(first);
+}
+
+std::set<std::string> Workers::DeviceClassesFor(const std::string& target) const {
+  std::set<std::string> classes;
+  for (const auto& [name, worker] : workers_) {
+    if (!worker.connected || worker.info.slots[static_cast<int>(WorkerRole::kRun)] == 0) continue;
+    if (classes.contains(worker.info.device.device_class)) continue;
+    if (TargetMismatch(worker.info.target_json, target).empty()) classes.insert(worker.info.device.device_class);
+  }
+  return classes;
 }
 
 Workers::Count Workers::CountServing(WorkerRole role, const std::string& target) const {

@@ -73,6 +73,8 @@ class Workers {
   int idle_devices() const { return idle_devices_; }
   // Why no worker of `role` serves `target`, or empty when one does (free or not).
   std::string WhyNone(WorkerRole role, const std::string& target, absl::Time now) const;
+  // Classes of the devices that would run `target` now.
+  std::set<std::string> DeviceClassesFor(const std::string& target) const;
   // Connected workers of `role` that serve `target`, and how many of them have nothing free.
   struct Count {
     int all = 0, busy = 0;

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "common/support/status_macros.h"
 #include "common/support/strings.h"
 #include "server/http/http_routes.h"
+#include "server/service/loopback.h"
 
 namespace hone {
 namespace {
@@ -33,12 +35,24 @@ struct HttpServer::Parts {
 
 HttpServer::HttpServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, Driver& driver) {
-  size_t colon = address.rfind(':');
+absl::Status HttpServer::CheckAddress(const std::string& address, bool public_address) {
+  const size_t colon = address.rfind(':');
   int port = 0;
   if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) {
     return absl::InvalidArgumentError(StrCat("--http ", address, ": expected host:port"));
   }
+  if (public_address || IsLoopback(address)) return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat(
+      "--http ", address, " is not a loopback address, and has neither TLS nor identities: put a proxy before a ",
+      "loopback one, or say --http-public"));
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, bool public_address,
+                                                              Driver& driver) {
+  HONE_RETURN_IF_ERROR(CheckAddress(address, public_address));
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  (void)absl::SimpleAtoi(address.substr(colon + 1), &port);
   auto parts = std::make_unique<Parts>();
   ConfigureHttp(parts->server, [&driver] { return Ask(driver); });
   std::string host = address.substr(0, colon);

@@ -1,5 +1,5 @@
-// Plain HTTP for monitoring: /metrics (Prometheus text format) and /healthz. No secrets, no changes; loopback unless
-// the operator says otherwise.
+// Plain HTTP for monitoring: /metrics (Prometheus text format) and /healthz. No secrets, no changes; but neither TLS
+// nor identities: loopback unless the operator says otherwise.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,11 @@ namespace hone {
 
 class HttpServer {
  public:
-  // `driver` must outlive it. InvalidArgument for an address that is not host:port; Unavailable when it is in use.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Driver& driver);
+  // `driver` must outlive it. InvalidArgument for an address that is not host:port, and for one that others can reach
+  // unless `public_address`; Unavailable when it is in use.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, bool public_address,
+                                                           Driver& driver);
+  static absl::Status CheckAddress(const std::string& address, bool public_address);
   ~HttpServer();
   int port() const;
 

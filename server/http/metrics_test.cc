@@ -4,7 +4,9 @@
 #include <set>
 #include <sstream>
 
+#include "common/support/status_matchers.h"
 #include "server/http/http_routes.h"
+#include "server/http/http_server.h"
 
 namespace hone {
 namespace {
@@ -37,6 +39,15 @@ TEST(MetricsTest, EveryMetricHasHelpTypeAndANameByTheConventions) {
   }
   EXPECT_TRUE(seen.contains("hone_lost_leases_total"));
   EXPECT_NE(MetricsText(stats).find("\nhone_commits_total 12\n"), std::string::npos);
+}
+
+TEST(HttpServerTest, AnAddressThatOthersReachIsRefusedUnlessItIsSaid) {
+  EXPECT_OK(HttpServer::CheckAddress("127.0.0.1:9090", /*public_address=*/false));
+  EXPECT_STATUS(HttpServer::CheckAddress("0.0.0.0:9090", /*public_address=*/false), absl::StatusCode::kInvalidArgument,
+                "neither TLS nor identities");
+  EXPECT_OK(HttpServer::CheckAddress("0.0.0.0:9090", /*public_address=*/true));
+  EXPECT_STATUS(HttpServer::CheckAddress("9090", /*public_address=*/true), absl::StatusCode::kInvalidArgument,
+                "expected host:port");
 }
 
 }  // namespace

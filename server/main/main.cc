@@ -1,4 +1,5 @@
 // hone-server: the coordinator, its services and its store.
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/mutex.h"
+#include "common/record/trace_semantics.h"
 #include "common/support/exit_code.h"
 #include "common/support/log.h"
 #include "common/support/program_flags.h"
@@ -31,6 +33,13 @@
 namespace hone {
 namespace {
 
+// Answers of tens of kilobytes come and go: given back to the kernel each time, their pages cost more than their bytes.
+void KeepFreedMemory() {
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  mallopt(M_TOP_PAD, 1 << 20);
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+}
+
 struct Flags {
   std::string listen = "127.0.0.1:50151";
   std::string database = "memory:";
@@ -41,6 +50,8 @@ struct Flags {
   std::string log_format = "text", log_level = "info";
   bool no_search_worker = false;
   bool allow_synthetic = false;
+  bool http_public = false;
+  int max_trace_instructions = kMaxTraceInstructions;
   double heartbeat_secs = 5;
   double lease_secs = 15;
   int64_t keep_failures = FailureRetention().per_workload;
@@ -60,6 +71,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen, "Address: host:port (port 0 = any) or unix:/path")->capture_default_str();
   app.add_option("--database", flags.database, "postgresql://..., json:DIR or memory:")->capture_default_str();
   app.add_option("--http", flags.http, "host:port for /metrics and /healthz; empty = off");
+  app.add_flag("--http-public", flags.http_public, "Allow --http an address that others reach: no TLS, no identities");
+  app.add_option("--max-trace-instructions", flags.max_trace_instructions, "Longer traces are refused")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--tokens", flags.tokens, "File of token hashes (hone-server token new); empty = nobody needs one");
   app.add_option("--limits", flags.limits, "File of the tenants' quotas, rates and shares (JSON)");
   app.add_option("--tls-cert", flags.tls_cert, "Certificate of this server (PEM)");
@@ -113,7 +128,8 @@ ServerOptions OptionsOf(const Flags& flags, const PrivateFolder& folder) {
   options.tls_cert = flags.tls_cert;
   options.tls_key = flags.tls_key;
   options.tls_client_ca = flags.tls_client_ca;
-  options.driver.revisions = Revisions{kProtocol, 1, "", kRelease};
+  options.driver.revisions = Revisions{kProtocol, kTraceSemantics, "", kRelease};
+  options.driver.max_trace_instructions = flags.max_trace_instructions;
   options.driver.allow_synthetic = flags.allow_synthetic;
   options.retention.per_workload = flags.keep_failures;
   options.retention.max_age = flags.keep_failures_days * absl::Hours(24);
@@ -156,6 +172,10 @@ int Serve(const Flags& flags) {
   RaiseFileLimit();
   ConfigureLog(flags.log_format, flags.log_level);
   BlockStopSignals();
+  if (!flags.http.empty()) {  // Before anything is taken or changed.
+    const absl::Status http_address = HttpServer::CheckAddress(flags.http, flags.http_public);
+    if (!http_address.ok()) return Fail(http_address);
+  }
   PrivateFolder folder;
   ServerOptions options = OptionsOf(flags, folder);
   if (!flags.limits.empty()) {
@@ -186,7 +206,8 @@ int Serve(const Flags& flags) {
   if (!server.ok()) return Fail(server.status());
   std::unique_ptr<HttpServer> http;
   if (!flags.http.empty()) {
-    absl::StatusOr<std::unique_ptr<HttpServer>> started = HttpServer::Start(flags.http, (*server)->driver());
+    absl::StatusOr<std::unique_ptr<HttpServer>> started =
+        HttpServer::Start(flags.http, flags.http_public, (*server)->driver());
     if (!started.ok()) return Fail(started.status());
     http = *std::move(started);
   }
@@ -254,5 +275,6 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Debian's build of Abseil looks for lock cycles at every lock, gRPC's included: a third of what a connection costs.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  hone::KeepFreedMemory();
   return hone::Main(argc, argv);
 }

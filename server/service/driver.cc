@@ -122,8 +122,13 @@ class Driver::Impl {
     Coordinator::TenantLoad& submitting = submitting_[job.tenant];
     ++submitting.jobs;
     submitting.open_trials += job.max_trials;
-    committer_->Run([this, job = std::move(job), pools = std::move(pools), done = std::move(done)]() mutable {
-      absl::Status warm = AddWarmStarts(store_.records(), pools, job);
+    DeviceClasses devices;
+    for (const TaskDefinition& task : job.tasks) {
+      devices.try_emplace(task.target_json, core_->workers().DeviceClassesFor(task.target_json));
+    }
+    committer_->Run([this, devices = std::move(devices), job = std::move(job), pools = std::move(pools),
+                     done = std::move(done)]() mutable {
+      absl::Status warm = AddWarmStarts(store_.records(), pools, devices, job);
       if (!warm.ok()) {
         HONE_LOG(kWarning).With("job", job.id) << "starts from no records: " << ToStd(warm.message());
       }
@@ -309,6 +314,12 @@ class Driver::Impl {
       return absl::InvalidArgumentError(StrCat("worker ", r.name(), " speaks protocol ", protocol, ", this server ",
                                                kProtocol, ": update the older one"));
     }
+    const uint32_t semantics = r.revisions().trace_semantics(), ours = options_.revisions.trace_semantics;
+    if (semantics != 0 && ours != 0 && semantics != ours) {
+      return absl::InvalidArgumentError(StrCat("worker ", r.name(), " replays traces by version ", semantics,
+                                               " of their semantics, this server's are of version ", ours,
+                                               ": update the older one"));
+    }
     if (r.synthetic() && !options_.allow_synthetic) {
       return absl::InvalidArgumentError("synthetic devices are refused: the server runs without --allow-synthetic");
     }
@@ -405,8 +416,14 @@ class Driver::Impl {
       return core_->SearchFailed(name, token, std::string(round.status().message()), true, Now());
     }
     for (const SearchCandidate& candidate : round->candidates) {
-      if (blobs_.Get(BlobKind::kSkeleton, candidate.skeleton_id) == nullptr) {
+      const std::shared_ptr<const std::string> skeleton = blobs_.Get(BlobKind::kSkeleton, candidate.skeleton_id);
+      if (skeleton == nullptr) {
         return core_->SearchFailed(name, token, "a skeleton was not uploaded", /*retry=*/true, Now());
+      }
+      if (stored_skeletons_.contains(candidate.skeleton_id)) continue;
+      const absl::Status fits = CheckTraceInstructions("a skeleton", *skeleton, options_.max_trace_instructions);
+      if (!fits.ok()) {
+        return core_->SearchFailed(name, token, std::string(fits.message()), /*retry=*/false, Now());
       }
     }
     core_->SearchDone(name, token, *std::move(round), Now());

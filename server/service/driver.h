@@ -38,10 +38,11 @@ class JobWatcher {
 };
 
 struct DriverOptions {
-  CoordinatorOptions coordinator;                // leader_epoch is set from the store.
-  Revisions revisions;                           // Of this server.
-  bool allow_synthetic = false;                  // Accept test devices.
-  Limits limits;                                 // Quotas and shares of tenants.
+  CoordinatorOptions coordinator;  // leader_epoch is set from the store.
+  Revisions revisions;             // Of this server.
+  bool allow_synthetic = false;    // Accept test devices.
+  Limits limits;                   // Quotas and shares of tenants.
+  int max_trace_instructions = kMaxTraceInstructions;
   absl::Duration keep_ended = absl::Minutes(5);  // An ended job's details stay in memory that long.
 };
 

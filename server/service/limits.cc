@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/record/json_scan.h"
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
 
@@ -143,6 +144,15 @@ absl::Status CheckJsonShape(std::string_view field, std::string_view text, size_
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTraceInstructions(std::string_view field, std::string_view trace_json, int max) {
+  const absl::StatusOr<std::vector<std::string_view>> parts = SplitJsonArray(trace_json);
+  if (!parts.ok() || parts->empty()) return absl::OkStatus();
+  const absl::StatusOr<std::vector<std::string_view>> instructions = SplitJsonArray((*parts)[0]);
+  if (!instructions.ok() || instructions->size() <= static_cast<size_t>(max)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat(field, " has ", instructions->size(), " instructions, expected at most ", max));
 }
 
 }  // namespace hone

@@ -73,4 +73,9 @@ class StreamCounter {
 // nothing about its syntax. InvalidArgument naming `field`.
 absl::Status CheckJsonShape(std::string_view field, std::string_view text, size_t max_bytes, int max_depth);
 
+// A trace's replay takes time for each instruction. InvalidArgument naming `field` for more than `max` of them; what is
+// no trace has none.
+constexpr int kMaxTraceInstructions = 10'000;
+absl::Status CheckTraceInstructions(std::string_view field, std::string_view trace_json, int max);
+
 }  // namespace hone

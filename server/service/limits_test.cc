@@ -65,5 +65,14 @@ TEST(JsonShapeTest, DeepOrLongTextsAreRefusedAndBracketsInTextsAreNot) {
   EXPECT_STATUS(CheckJsonShape("x", std::string(200, ' '), 100, 2), absl::StatusCode::kInvalidArgument, "200 bytes");
 }
 
+TEST(TraceInstructionsTest, OnlyTheInstructionsOfATraceCount) {
+  const std::string trace = R"([[["A",[],[[1,2]],["b0"]],["B",["b0"],[],[]]],[[0,[1,2,3,4]]]])";
+  EXPECT_OK(CheckTraceInstructions("trace", trace, 2));
+  EXPECT_STATUS(CheckTraceInstructions("trace", trace, 1), absl::StatusCode::kInvalidArgument,
+                "trace has 2 instructions, expected at most 1");
+  for (const char* none : {"", "[]", "no trace", "[3,4]", "[[[[", "{}"})
+    EXPECT_OK(CheckTraceInstructions("t", none, 0));
+}
+
 }  // namespace
 }  // namespace hone

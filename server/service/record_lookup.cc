@@ -16,6 +16,7 @@ namespace hone {
 namespace {
 
 constexpr uint32_t kMaxTop = 1000;
+constexpr size_t kMatchBytes = 300;                     // Of a match besides its record, without script; about.
 constexpr size_t kMaxWorkloadBytes = size_t{64} << 20;  // Of the workloads that are kept in memory.
 
 absl::Status CheckText(std::string_view field, const std::string& text) {
@@ -82,6 +83,9 @@ absl::StatusOr<std::string> RecordLookup::AnswerOf(const LookupQuestion& questio
   const bool narrow = !query.device_class.empty() || !query.target_json.empty();
   if (narrow && static_cast<int>(best->size()) < query.limit) return ByFit(*question.request, std::move(query));
   std::string response;
+  size_t bytes = 0;
+  for (const EncodedRecord& record : *best) bytes += record.bytes.size() + kMatchBytes;
+  response.reserve(bytes);
   for (const EncodedRecord& record : *best) {  // All of just the device that asks.
     HONE_RETURN_IF_ERROR(AppendMatch(record, !question.request->without_scripts(), v1::FIT_EXACT, "", &response));
   }
@@ -120,11 +124,12 @@ absl::StatusOr<RecordLookup::SharedBytes> RecordLookup::BytesOfWorkload(const Di
   }
   HONE_ASSIGN_OR_RETURN(const std::optional<Workload> workload, database_.FindWorkload(id));
   if (!workload) return SharedBytes();
-  v1::Workload proto = ToProto(*workload);
+  v1::Match match;
+  *match.mutable_workload() = ToProto(*workload);
   auto bytes = std::make_shared<WorkloadBytes>();
-  bytes->with_script = proto.SerializeAsString();
-  proto.clear_script();
-  bytes->without_script = proto.SerializeAsString();
+  bytes->with_script = match.SerializeAsString();
+  match.mutable_workload()->clear_script();
+  bytes->without_script = match.SerializeAsString();
   std::lock_guard lock(mutex_);
   if (workload_bytes_ > kMaxWorkloadBytes) {
     workloads_.clear();
@@ -139,18 +144,15 @@ absl::StatusOr<RecordLookup::SharedBytes> RecordLookup::BytesOfWorkload(const Di
 absl::Status RecordLookup::AppendMatch(const EncodedRecord& record, bool with_script, v1::Fit fit,
                                        const std::string& deciding_field, std::string* response) {
   HONE_ASSIGN_OR_RETURN(const SharedBytes workload, BytesOfWorkload(record.workload_id));
-  std::string rest;  // All but the record.
-  if (workload != nullptr) {
-    AppendBytesField(v1::Match::kWorkloadFieldNumber, with_script ? workload->with_script : workload->without_script,
-                     &rest);
-  }
-  AppendVarintField(v1::Match::kFitFieldNumber, fit, &rest);
-  if (!deciding_field.empty()) AppendBytesField(v1::Match::kDecidingFieldFieldNumber, deciding_field, &rest);
-  std::string start;
+  std::string_view workload_field;
+  if (workload != nullptr) workload_field = with_script ? workload->with_script : workload->without_script;
+  std::string start, end;  // Short.
   AppendFieldOfBytes(v1::Match::kRecordFieldNumber, record.bytes.size(), &start);
-  AppendFieldOfBytes(v1::QueryResponse::kMatchesFieldNumber, start.size() + record.bytes.size() + rest.size(),
-                     response);
-  response->append(start).append(record.bytes).append(rest);
+  AppendVarintField(v1::Match::kFitFieldNumber, fit, &end);
+  if (!deciding_field.empty()) AppendBytesField(v1::Match::kDecidingFieldFieldNumber, deciding_field, &end);
+  const size_t size = start.size() + record.bytes.size() + workload_field.size() + end.size();
+  AppendFieldOfBytes(v1::QueryResponse::kMatchesFieldNumber, size, response);
+  response->append(start).append(record.bytes).append(workload_field).append(end);
   return absl::OkStatus();
 }
 

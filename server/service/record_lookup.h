@@ -31,7 +31,7 @@ class RecordLookup {
 
  private:
   struct WorkloadBytes {
-    std::string with_script, without_script;  // Of a hone.v1.Workload.
+    std::string with_script, without_script;  // Of a hone.v1.Match that has nothing else.
   };
   using SharedBytes = std::shared_ptr<const WorkloadBytes>;
 

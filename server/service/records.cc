@@ -119,8 +119,10 @@ absl::Status Records::AddChunk(const Identity& who, const std::string& asked_poo
   for (const v1::TuningRecord& proto : chunk.records()) {
     total.set_records(total.records() + 1);
     absl::StatusOr<TuningRecord> record = FromProto(proto);
-    if (absl::Status storable = record.ok() ? CheckStorable(*record) : absl::OkStatus(); !storable.ok()) {
-      record = storable;
+    if (record.ok()) {
+      absl::Status storable = CheckStorable(*record);
+      if (storable.ok()) storable = CheckTraceInstructions("trace", record->trace_json, max_trace_instructions_);
+      if (!storable.ok()) record = storable;
     }
     if (!record.ok()) {
       bad(StrCat("record ", total.records(), ": ", ToStd(record.status().message())));

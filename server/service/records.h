@@ -16,7 +16,8 @@ namespace hone {
 
 class Records {
  public:
-  explicit Records(Database& database) : database_(database), lookup_(database) {}
+  explicit Records(Database& database, int max_trace_instructions = kMaxTraceInstructions)
+      : database_(database), max_trace_instructions_(max_trace_instructions), lookup_(database) {}
 
   // Several at once, each answered with the bytes of its QueryResponse.
   std::vector<absl::StatusOr<std::string>> Query(absl::Span<const LookupQuestion> questions);
@@ -43,6 +44,7 @@ class Records {
   absl::StatusOr<v1::Match> MatchOf(const TuningRecord& record, bool with_script);
 
   Database& database_;
+  const int max_trace_instructions_;
   RecordLookup lookup_;
 };
 

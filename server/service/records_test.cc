@@ -159,5 +159,25 @@ TEST_F(RecordsTest, PromotionCopiesVerifiedRecordsToPoolsThatOneReads) {
   EXPECT_STATUS(records_.Promote(curator, request), absl::StatusCode::kNotFound, "no record");
 }
 
+TEST_F(RecordsTest, TracesOfOtherSemanticsAndTooLongOnesAreRefusedByName) {
+  Records strict(database_, /*max_trace_instructions=*/1);
+  TuningRecord other = RecordOf(mine_, 2, 7, "a"), longer = RecordOf(mine_, 2, 8, "a");
+  other.revisions.trace_semantics = 99;
+  longer.trace_json = R"([[["A",[],[],["b0"]],["B",[],[],["b1"]]],[]])";
+  v1::ImportChunk chunk;
+  for (const TuningRecord& record : {other, longer, RecordOf(mine_, 2, 9, "a")}) *chunk.add_records() = ToProto(record);
+  v1::ImportResponse total;
+  ASSERT_OK(strict.ImportChunk(Of("a"), "", chunk, total));
+  ASSERT_EQ(total.bad_size(), 2);
+  EXPECT_NE(total.bad(0).find("record 1: trace semantics are of version 99, this build replays version 1"),
+            std::string::npos)
+      << total.bad(0);
+  EXPECT_EQ(total.bad(1), "record 2: trace has 2 instructions, expected at most 1");
+  EXPECT_EQ(total.records() - total.duplicates() - total.bad_size(), 1);
+  v1::CommitRequest commit;
+  *commit.add_records() = ToProto(other);
+  EXPECT_STATUS(strict.Commit(Of("a"), commit), absl::StatusCode::kInvalidArgument, "trace semantics");
+}
+
 }  // namespace
 }  // namespace hone

@@ -17,6 +17,7 @@
 #include "server/service/executor.h"
 #include "server/service/gate.h"
 #include "server/service/housekeeper.h"
+#include "server/service/loopback.h"
 #include "server/service/record_service.h"
 #include "server/service/records.h"
 #include "server/service/tuning_service.h"
@@ -79,11 +80,6 @@ v1::ServerInfo InfoOf(const Store& store, const ServerOptions& options) {
 
 }  // namespace
 
-bool IsLoopback(const std::string& address) {
-  auto starts = [&](std::string_view prefix) { return address.compare(0, prefix.size(), prefix) == 0; };
-  return starts("127.") || starts("[::1]") || starts("localhost:") || starts("unix:");
-}
-
 // In the order of dependence: the last is destroyed first.
 struct Server::Parts {
   Parts(std::unique_ptr<Store> s, const ServerOptions& options, std::unique_ptr<Gate> g,
@@ -91,7 +87,7 @@ struct Server::Parts {
       : store(std::move(s)),
         gate(std::move(g)),
         driver(*store, blobs, options.driver, std::move(fatal)),
-        records(store->records()),
+        records(store->records(), options.driver.max_trace_instructions),
         executor(options.record_threads),
         open_streams(*gate, absl::ToChronoMilliseconds(options.check_tokens)),
         tuning(driver, *gate, open_streams, InfoOf(*store, options)),

@@ -54,7 +54,4 @@ class Server {
   std::unique_ptr<Parts> parts_;
 };
 
-// Whether only this machine can reach the address: 127.*, [::1], localhost, unix:.
-bool IsLoopback(const std::string& address);
-
 }  // namespace hone

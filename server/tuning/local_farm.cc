@@ -90,7 +90,7 @@ class LocalFarm::Impl {
     for (TaskDefinition& task : job.tasks) {
       HONE_ASSIGN_OR_RETURN(task.workload.id, CommitWorkload(task.workload));
     }
-    const absl::Status warm = AddWarmStarts(database_, {}, job);
+    const absl::Status warm = AddWarmStarts(database_, {}, DevicesOf(job), job);
     if (!warm.ok() && !absl::IsUnimplemented(warm)) return warm;
     job_ = std::move(job);
     Reset();
@@ -113,6 +113,14 @@ class LocalFarm::Impl {
     HONE_ASSIGN_OR_RETURN(Workload stored, database_.CommitWorkload(workload));
     stored_id_[workload.id] = stored.id;
     return workload.id;
+  }
+
+  // This machine measures all of its tasks.
+  DeviceClasses DevicesOf(const JobDefinition& job) const {
+    DeviceClasses devices;
+    if (options_.device.device_class.empty()) return devices;
+    for (const TaskDefinition& task : job.tasks) devices[task.target_json] = {options_.device.device_class};
+    return devices;
   }
 
   WorkerInfo Worker() {

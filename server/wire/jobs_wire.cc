@@ -5,7 +5,7 @@
 
 #include "common/support/status_macros.h"
 #include "common/support/strings.h"
-#include "common/target/target.h"
+#include "common/target/kind_of.h"
 #include "common/wire/records_wire.h"
 
 namespace hone {
@@ -71,9 +71,7 @@ v1::TaskReport TaskToProto(const TaskReport& task) {
 
 // Of its first task; empty when it has none, or one that is no target.
 std::string KindOfTargets(const JobDefinition& job) {
-  if (job.tasks.empty()) return "";
-  const absl::StatusOr<Target> target = Target::Parse(job.tasks[0].target_json);
-  return target.ok() ? target->kind() : "";
+  return job.tasks.empty() ? "" : KindOfTarget(job.tasks[0].target_json);
 }
 
 }  // namespace

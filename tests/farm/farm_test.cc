@@ -4,12 +4,15 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <thread>
+#include <tuple>
 
 #include "common/support/status_matchers.h"
 #include "common/wire/records_wire.h"
 #include "hone/v1/records.grpc.pb.h"
 #include "hone/v1/tuning.grpc.pb.h"
+#include "hone/v1/worker.grpc.pb.h"
 #include "server/database/memory_database.h"
 #include "server/service/server.h"
 #include "server/store/memory_store.h"
@@ -22,6 +25,10 @@ namespace {
 
 using testing::FakeBuilder;
 using testing::FakeRunner;
+
+bool IsEnded(v1::JobState state) {
+  return state == v1::JOB_STATE_DONE || state == v1::JOB_STATE_FAILED || state == v1::JOB_STATE_CANCELLED;
+}
 
 std::unique_ptr<Server> StartServer(ServerOptions options = {}) {
   options.driver.revisions.protocol = 1;
@@ -184,6 +191,72 @@ TEST(FarmTest, AJobRunsToItsEndAndItsBestIsServed) {
   EXPECT_EQ(best.matches(0).record().trust(), v1::TRUST_VERIFIED);
   EXPECT_EQ(best.matches(0).workload().script(), "a");
   EXPECT_OK(run.Stop());
+}
+
+TEST(FarmTest, AWatchThatBreaksGoesOnFromItsCursorWithNothingLostOrDouble) {
+  auto server = StartServer();
+  Worker search(*server, "search", "s"), build(*server, "build", "b"), run(*server, "run", "r", absl::Milliseconds(2));
+  Client client(*server);
+  const std::string id = client.Submit(RequestOf({"a", "b"}, 192));
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, int> seen;  // Trials by slot.
+  uint64_t cursor = 0;
+  v1::JobReport last;
+  for (int watches = 1; !IsEnded(last.state()); ++watches) {
+    ASSERT_LT(watches, 1000);
+    grpc::ClientContext context;
+    v1::WatchJobRequest request;
+    request.set_job_id(id);
+    request.set_cursor(cursor);
+    auto stream = client.tuning().WatchJob(&context, request);
+    v1::JobEvent event;
+    // Each breaks after a few trials, without a word; the first one after its first report.
+    for (int left = watches == 1 ? 0 : 7; stream->Read(&event);) {
+      EXPECT_GE(event.cursor(), cursor);
+      cursor = event.cursor();
+      if (event.has_report()) last = event.report();
+      if (event.has_trial()) {
+        const v1::Slot& slot = event.trial().slot();
+        ++seen[{slot.task(), slot.round(), slot.slot()}];
+      }
+      if (left-- == 0) break;
+    }
+    context.TryCancel();
+    (void)stream->Finish();
+  }
+  EXPECT_EQ(last.state(), v1::JOB_STATE_DONE);
+  int trials = 0;
+  for (const auto& [slot, times] : seen) {
+    EXPECT_EQ(times, 1) << "task " << std::get<0>(slot) << ", round " << std::get<1>(slot) << ", " << std::get<2>(slot);
+    trials += std::get<1>(slot) != kBaselineRound;
+  }
+  EXPECT_EQ(trials, last.trials());
+  EXPECT_EQ(trials, 192);
+}
+
+TEST(FarmTest, AWorkerThatReplaysTracesOtherwiseIsRefused) {
+  ServerOptions options;
+  options.driver.revisions.trace_semantics = 1;
+  auto server = StartServer(options);
+  auto stub = v1::WorkerService::NewStub(ChannelTo(*server));
+  for (uint32_t semantics : {1, 2}) {
+    grpc::ClientContext context;
+    auto stream = stub->Connect(&context);
+    v1::WorkerMessage hello;
+    hello.mutable_register_()->set_name("w");
+    hello.mutable_register_()->add_roles(v1::ROLE_RUN);
+    hello.mutable_register_()->mutable_revisions()->set_protocol(1);
+    hello.mutable_register_()->mutable_revisions()->set_trace_semantics(semantics);
+    ASSERT_TRUE(stream->Write(hello));
+    v1::ServerMessage answer;
+    EXPECT_EQ(stream->Read(&answer), semantics == 1);
+    if (semantics == 1) context.TryCancel();
+    const grpc::Status status = stream->Finish();
+    if (semantics == 2) {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+      EXPECT_NE(status.error_message().find("replays traces by version 2"), std::string::npos)
+          << status.error_message();
+    }
+  }
 }
 
 TEST(FarmTest, SubmittingAgainWithTheSameRequestIdGivesTheSameJob) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "common/record/trace_semantics.h"
 #include "common/support/exit_code.h"
 #include "common/support/log.h"
 #include "common/support/program_flags.h"
@@ -121,7 +122,7 @@ int Serve(const Flags& flags) {
   options.target_json = (*roles)->target_json();
   options.build_kinds = (*roles)->build_kinds();
   options.device = (*roles)->device();
-  options.revisions = Revisions{kProtocol, 1, (*roles)->codegen_revision(), kRelease};
+  options.revisions = Revisions{kProtocol, kTraceSemantics, (*roles)->codegen_revision(), kRelease};
   options.build_threads = (*roles)->build_threads();
   options.run_threads = (*roles)->run_threads();
   options.synthetic = role_flags->synthetic_run.has_value();
