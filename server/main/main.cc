@@ -1,5 +1,4 @@
 // hone-server: the coordinator, its services and its store.
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -32,13 +31,6 @@
 
 namespace hone {
 namespace {
-
-// Answers of tens of kilobytes come and go: given back to the kernel each time, their pages cost more than their bytes.
-void KeepFreedMemory() {
-  mallopt(M_TRIM_THRESHOLD, 64 << 20);
-  mallopt(M_TOP_PAD, 1 << 20);
-  mallopt(M_MMAP_THRESHOLD, 8 << 20);
-}
 
 struct Flags {
   std::string listen = "127.0.0.1:50151";
@@ -275,6 +267,5 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Debian's build of Abseil looks for lock cycles at every lock, gRPC's included: a third of what a connection costs.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  hone::KeepFreedMemory();
   return hone::Main(argc, argv);
 }
