@@ -71,6 +71,9 @@ std::string UniqueName(const std::string& path, const std::vector<TaskDefinition
   return name;
 }
 
+// Small rounds learn sooner; large ones keep busy a GPU, which many builders feed (docs/gpu.md has figures of both).
+int64_t DefaultTrialsPerRound(std::string_view target_kind) { return target_kind == "cuda" ? 64 : 32; }
+
 absl::StatusOr<int64_t> Positive(std::string_view flag, int64_t value) {
   if (value > 0) return value;
   return absl::InvalidArgumentError(StrCat("--", flag, " ", value, " is not positive"));
@@ -84,7 +87,7 @@ void TuneArguments::Declare(Flags& flags) {
   flags.Add("name", &name, "Name of the job, for people");
   flags.Add("max-trials", &max_trials, "Candidates to measure, over all programs");
   flags.Add("max-trials-per-task", &max_trials_per_task, "Candidates to measure for one program; 0 = --max-trials");
-  flags.Add("trials-per-iter", &trials_per_iter, "Candidates of one round");
+  flags.Add("trials-per-iter", &trials_per_iter, "Candidates of one round; 0 = 64 for GPUs, 32 for others");
   flags.AddOneOf("strategy", &strategy, {"evolutionary", "replay-trace", "replay-func"}, "Search strategy");
   flags.Add("strategy-params", &strategy_params, "Parameters of the strategy that differ from its defaults (JSON)");
   flags.AddOneOf("cost-model", &cost_model, {"xgb", "mlp", "random", "none"}, "Cost model");
@@ -110,7 +113,6 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   job.name = arguments.name;
   HONE_ASSIGN_OR_RETURN(job.max_trials, Positive("max-trials", arguments.max_trials));
   job.max_trials_per_task = arguments.max_trials_per_task > 0 ? arguments.max_trials_per_task : job.max_trials;
-  HONE_ASSIGN_OR_RETURN(job.trials_per_round, Positive("trials-per-iter", arguments.trials_per_iter));
   job.strategy = arguments.strategy;
   job.strategy_params_json = arguments.strategy_params;
   job.cost_model = arguments.cost_model;
@@ -128,6 +130,9 @@ absl::StatusOr<JobDefinition> JobFromArguments(const TuneArguments& arguments, b
   job.search_threads = static_cast<int>(arguments.num_tuning_cores > 0 ? arguments.num_tuning_cores : cores);
   HONE_ASSIGN_OR_RETURN(Target target, TargetFromArgument(arguments.target, embedded));
   job.policy = DefaultPolicyFor(target.kind());
+  HONE_ASSIGN_OR_RETURN(job.trials_per_round, Positive("trials-per-iter", arguments.trials_per_iter == 0
+                                                                              ? DefaultTrialsPerRound(target.kind())
+                                                                              : arguments.trials_per_iter));
   HONE_ASSIGN_OR_RETURN(std::vector<double> weights, WeightsFromArgument(arguments.weights, arguments.files.size()));
   for (size_t i = 0; i < arguments.files.size(); ++i) {
     TaskDefinition task;

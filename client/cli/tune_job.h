@@ -17,7 +17,7 @@ struct TuneArguments {
   std::string name;
   int64_t max_trials = 64;
   int64_t max_trials_per_task = 0;  // 0 = max_trials.
-  int64_t trials_per_iter = 32;
+  int64_t trials_per_iter = 0;      // 0 = by the kind of target.
   std::string strategy = "evolutionary";
   std::string strategy_params = "{}";
   std::string cost_model = "xgb";
