@@ -221,7 +221,8 @@ void AppendJson(const Value& value, const JsonStyle& style, std::string* out) {
       return;
     case Value::Kind::kMap: {
       std::vector<ValueEntry> entries = value.map().ToVector();
-      std::sort(entries.begin(), entries.end(), [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
+      std::stable_sort(entries.begin(), entries.end(),
+                       [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
       out->push_back('{');
       for (size_t i = 0; i < entries.size(); ++i) {
         if (i > 0) out->push_back(',');

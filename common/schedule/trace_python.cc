@@ -117,8 +117,8 @@ class Printer {
       }
       case Value::Kind::kMap: {
         std::vector<ValueEntry> entries = value.map().ToVector();
-        std::sort(entries.begin(), entries.end(),
-                  [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
+        std::stable_sort(entries.begin(), entries.end(),
+                         [](const ValueEntry& a, const ValueEntry& b) { return a.key < b.key; });
         std::string out = "{";
         for (const ValueEntry& entry : entries) {
           StrAppend(&out, out.size() > 1 ? ", " : "", "\"", entry.key, "\": ", InputText(entry.value, false));
